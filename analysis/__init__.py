@@ -1,0 +1,1 @@
+"""Theory of cascade speculative drafting: exact EWIF, derivations, optima."""

@@ -1,0 +1,7 @@
+"""Command line of the theory: ``python -m analysis COMMAND``."""
+
+from analysis.commands import canonical, ewif
+from analysis.model import run_command
+
+if __name__ == "__main__":
+    run_command("analysis", "Theory of cascade speculative drafting.", [ewif, canonical])

@@ -1,0 +1,42 @@
+"""The shared vocabulary: a cascade is one value with three meanings.
+
+`analysis` derives what a `Cascade` should achieve, `simulate` samples what it would achieve, `realrun` executes it.
+This package imports nothing else of the project.
+"""
+
+from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
+from analysis.model.commands import Subparsers, exit_with, run_command, whole_option
+from analysis.model.cost import Affine, Cost, Tabulated
+from analysis.model.fields import InputError
+from analysis.model.files import parse_json, read_cascade, read_text, whole_file
+from analysis.model.hazard import Acceptance, Decaying, PerPosition
+from analysis.model.kmatrix import draft_from_k_matrix
+from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
+
+__all__ = [
+    "MAX_DRAFT_LENGTH",
+    "Acceptance",
+    "Affine",
+    "Cascade",
+    "Cost",
+    "Decaying",
+    "Draft",
+    "InputError",
+    "Model",
+    "PerPosition",
+    "Step",
+    "Subparsers",
+    "Tabulated",
+    "acceptances",
+    "draft_from_k_matrix",
+    "exit_with",
+    "longest",
+    "parse_json",
+    "read_cascade",
+    "read_text",
+    "run_command",
+    "scalar_models",
+    "walk",
+    "whole_file",
+    "whole_option",
+]

@@ -1,0 +1,277 @@
+"""The cascade: one value that `analysis` derives, `simulate` samples and `realrun` executes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from analysis.model.cost import Affine, Cost, read_cost
+from analysis.model.fields import InputError, inside, mapping, name, number, only_keys, reject
+from analysis.model.hazard import Acceptance, read_acceptance
+from analysis.model.kmatrix import Convention, draft_from_k_matrix
+from analysis.model.step import Draft, longest, read_draft, walk
+
+Load: TypeAlias = str | Mapping[str, object]
+Acceptances: TypeAlias = Mapping[str, Mapping[str, Acceptance]]
+
+_KEYS = ("target", "models", "acceptance", "draft", "lenience", "uncertainty", "meta")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a cascade.
+
+    Attributes:
+        cost: Cost of a call on q tokens, normally in units of a one-token target call; None only with `load`.
+        load: How a real run obtains the model: a known name, a folder, a hub id, or an object with options.
+    """
+
+    cost: Cost | None = None
+    load: Load | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """The specification with absent parts left out."""
+        result: dict[str, object] = {}
+        if self.cost is not None:
+            result["cost"] = self.cost.to_json()
+        if self.load is not None:
+            result["load"] = self.load if isinstance(self.load, str) else dict(self.load)
+        return result
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """A target, its possible drafters, and the draft of one cycle.
+
+    A cycle runs the steps of `draft`, then one target review; it yields the accepted tokens plus one (the target's
+    correction, or its bonus token when all pass). A step over an inner draft does the same one level down, in rounds.
+
+    Attributes:
+        target: Name of the target model.
+        models: Every model by name, the target included.
+        acceptance: ``acceptance[reviewer][drafter]``; pairs that no step uses are allowed.
+        draft: The steps of one cycle; empty for autoregressive decoding.
+        lenience: Lenience of the target's review, >= 1; 1 is lossless. Acceptances are given with it.
+        uncertainty: Standard errors, >= 0, shaped like the specification's `acceptance` and `models` (their costs).
+        meta: Anything: counts, provenance.
+
+    Raises:
+        InputError: naming the field, its value and what is allowed.
+    """
+
+    target: str
+    models: Mapping[str, Model]
+    acceptance: Acceptances = field(default_factory=dict)
+    draft: Draft = ()
+    lenience: float = 1.0
+    uncertainty: Mapping[str, object] | None = None
+    meta: object = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lenience", number(self.lenience, "lenience", 1))
+        object.__setattr__(self, "draft", tuple(self.draft))
+        self._check_models()
+        self._check_acceptance()
+        self._check_draft()
+
+    @classmethod
+    def from_json(cls, value: object, *, needs_draft: bool = True) -> Cascade:
+        """Read a specification that `json.loads` returned.
+
+        Args:
+            value: The specification.
+            needs_draft: Whether `draft` must be there; False reads the models of an optimisation or a calibration.
+
+        Raises:
+            InputError: naming the field, its value and what is allowed.
+        """
+        fields = mapping(value, "specification")
+        only_keys(fields, _KEYS, required=("target", "models", "draft") if needs_draft else ("target", "models"))
+        try:
+            with inside("models"):
+                models = _read_models(fields["models"])
+            with inside("acceptance"):
+                acceptance = _read_acceptances(fields.get("acceptance", {}))
+            with inside("draft"):
+                draft = read_draft(fields.get("draft", []))
+            with inside("uncertainty"):
+                uncertainty = _read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
+        except RecursionError:
+            raise InputError("draft", "nested too deeply") from None
+        return cls(
+            target=name(fields["target"], "target"),
+            models=models,
+            acceptance=acceptance,
+            draft=draft,
+            lenience=number(fields.get("lenience", 1.0), "lenience", 1),
+            uncertainty=uncertainty,
+            meta=fields.get("meta"),
+        )
+
+    @classmethod
+    def from_k_matrix(
+        cls,
+        matrix: Sequence[Sequence[int]],
+        target: str,
+        drafters: Sequence[str],
+        models: Mapping[str, Model],
+        acceptance: Acceptances,
+        convention: Convention = "cumulative",
+    ) -> Cascade:
+        """Build the cascade of a K-matrix of the paper; see `draft_from_k_matrix` for its two conventions."""
+        return cls(target, models, acceptance, draft_from_k_matrix(matrix, drafters, convention))
+
+    def to_json(self) -> dict[str, object]:
+        """The canonical specification: defaults left out, models by name, every value in its shortest form."""
+        result: dict[str, object] = {
+            "target": self.target,
+            "models": {m: self.models[m].to_json() for m in sorted(self.models)},
+            "acceptance": {
+                r: {d: row[d].to_json() for d in sorted(row)} for r, row in sorted(self.acceptance.items()) if row
+            },
+            "draft": [step.to_json() for step in self.draft],
+        }
+        if self.lenience != 1:
+            result["lenience"] = self.lenience
+        if self.uncertainty is not None:
+            result["uncertainty"] = self.uncertainty
+        if self.meta is not None:
+            result["meta"] = self.meta
+        return result
+
+    def canonical(self) -> str:
+        """One line of canonical JSON; reading it gives an equal cascade."""
+        return json.dumps(self.to_json(), allow_nan=False)
+
+    def with_draft(self, draft: Draft) -> Cascade:
+        """The same models with another draft."""
+        return replace(self, draft=draft)
+
+    def pair(self, reviewer: str, drafter: str) -> Acceptance:
+        """Acceptance of a drafter's tokens by a reviewer.
+
+        Raises:
+            InputError: where the specification has none (allowed only for models with `load`).
+        """
+        found = self.acceptance.get(reviewer, {}).get(drafter)
+        if found is None:
+            raise InputError(f"acceptance.{reviewer}.{drafter}", "missing, the draft uses this pair")
+        return found
+
+    def cost(self, model: str) -> Cost:
+        """Cost of a model's calls, in the unit of the specification.
+
+        Raises:
+            InputError: where the specification has none (allowed only for models with `load`).
+        """
+        found = self.models[model].cost
+        if found is None:
+            raise InputError(f"models.{model}.cost", "missing")
+        return found
+
+    def _check_models(self) -> None:
+        if self.target not in self.models:
+            reject("target", self.target, f"one of the models {', '.join(self.models) or '(none)'}")
+        for key, model in self.models.items():
+            if model.cost is None and model.load is None:
+                raise InputError(f"models.{key}.cost", "missing (only a model with `load` may have none)")
+        cost = self.models[self.target].cost
+        if cost is not None and not cost.least > 0:
+            reject(f"models.{self.target}.cost", cost.to_json(), "a cost > 0 for the target")
+
+    def _check_acceptance(self) -> None:
+        for reviewer, row in self.acceptance.items():
+            if reviewer not in self.models:
+                raise InputError(f"acceptance.{reviewer}", "unknown reviewer, expected one of the models")
+            for drafter in row:
+                if drafter not in self.models:
+                    raise InputError(f"acceptance.{reviewer}.{drafter}", "unknown model, expected one of the models")
+
+    def _check_draft(self) -> None:
+        ancestors: dict[str, tuple[str, ...]] = {"": ()}
+        for path, reviewer, step in walk(self.draft, self.target):
+            above = ancestors[path.rpartition(".")[0]]
+            if step.by not in self.models:
+                reject(f"{path}.by", step.by, f"one of the models {', '.join(self.models)}")
+            if step.by == self.target:
+                reject(f"{path}.by", step.by, "a drafter, not the target")
+            if step.by in above:
+                reject(f"{path}.by", step.by, "a model that does not draft for itself")
+            ancestors[path] = (*above, step.by)
+            if self.acceptance.get(reviewer, {}).get(step.by) is None and not (
+                self.models[reviewer].load or self.models[step.by].load
+            ):
+                raise InputError(f"acceptance.{reviewer}.{step.by}", f"missing, {path} uses this pair")
+        with inside("draft"):
+            longest(self.draft)
+
+
+def _read_models(value: object) -> dict[str, Model]:
+    models = {}
+    for key, item in mapping(value, "").items():
+        name(key, "")
+        with inside(key):
+            fields = mapping(item, "")
+            only_keys(fields, ("cost", "load"))
+            cost = None
+            if "cost" in fields:
+                with inside("cost"):
+                    cost = read_cost(fields["cost"])
+            models[key] = Model(cost, _read_load(fields["load"]) if "load" in fields else None)
+    return models
+
+
+def _read_load(value: object) -> Load:
+    if isinstance(value, dict):
+        return mapping(value, "load")
+    return name(value, "load")
+
+
+def _read_acceptances(value: object) -> dict[str, dict[str, Acceptance]]:
+    result: dict[str, dict[str, Acceptance]] = {}
+    for reviewer, row in mapping(value, "").items():
+        result[reviewer] = {}
+        with inside(reviewer):
+            for drafter, item in mapping(row, "").items():
+                with inside(drafter):
+                    result[reviewer][drafter] = read_acceptance(item)
+    return result
+
+
+def _read_uncertainty(value: object) -> dict[str, object]:
+    """Check that every number below is a standard error; `cost` or `costs` by model is read as `models`."""
+    fields = dict(mapping(value, ""))
+    for key in ("cost", "costs"):
+        if key in fields and "models" not in fields:
+            with inside(key):
+                fields["models"] = {m: {"cost": error} for m, error in mapping(fields.pop(key), "").items()}
+    only_keys(fields, ("acceptance", "models"))
+    for key, item in fields.items():
+        with inside(key):
+            _check_errors(mapping(item, ""))
+    return fields
+
+
+def _check_errors(value: object) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            with inside(key):
+                _check_errors(item)
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            with inside(f"[{i}]"):
+                _check_errors(item)
+    else:
+        number(value, "", 0)
+
+
+def scalar_models(costs: Mapping[str, float]) -> dict[str, Model]:
+    """Models with one constant cost each, for building cascades in code."""
+    return {key: Model(Affine(c)) for key, c in costs.items()}
+
+
+def acceptances(values: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, Acceptance]]:
+    """Acceptances from the values a specification would hold, for building cascades in code."""
+    return _read_acceptances(values)

@@ -1,0 +1,63 @@
+"""How every command line of the project behaves: subcommands, exit statuses, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
+
+from analysis.model.fields import InputError
+
+EXIT_BAD_INPUT = 2
+
+if TYPE_CHECKING:
+    Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = argparse._SubParsersAction
+
+
+class Command(Protocol):
+    """A module with one command: `add` registers its parser and sets the default `run`, which returns the status."""
+
+    def add(self, commands: Subparsers) -> None:
+        """Register the command."""
+
+
+def run_command(package: str, description: str, commands: Sequence[Command]) -> NoReturn:
+    """Run ``python -m PACKAGE COMMAND ...`` and exit with its status."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=description)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in commands:
+        module.add(subparsers)
+    arguments = parser.parse_args()
+    exit_with(lambda: int(arguments.run(arguments)))
+
+
+def exit_with(main: Callable[[], int]) -> NoReturn:
+    """Exit with main's status; bad input becomes one line on stderr and status 2, without a traceback."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"error: {error}".replace("\n", " "), file=sys.stderr)
+        status = EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)
+
+
+def whole_option(option: str, text: str, low: int, high: int) -> int:
+    """Read an option's whole number in low..high, refused in the words of the project."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise InputError(option, f"got {text!r}, expected a whole number in {low}..{high}")
+    return value

@@ -1,0 +1,113 @@
+"""Files at the boundary of every command: strict JSON in, whole files out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NoReturn
+
+from analysis.model.cascade import Cascade
+from analysis.model.fields import InputError
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file that holds something.
+
+    Raises:
+        InputError: where the file is missing, unreadable, not UTF-8 or empty.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(str(path), "no such file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
+    if not text.strip():
+        raise InputError(str(path), "the file is empty")
+    return text
+
+
+def parse_json(text: str, where: str, first_line: int = 1) -> object:
+    """Parse strict JSON: no NaN, no infinities, no key twice.
+
+    Args:
+        text: One JSON value.
+        where: Name of the source, for the message.
+        first_line: Number of the text's first line in its source.
+
+    Raises:
+        InputError: with the line and column of the first mistake.
+    """
+
+    def constant(word: str) -> NoReturn:
+        raise InputError(where, f"{word} is not a number that JSON knows")
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(where, f"the key {twice!r} is there twice in one object")
+        return result
+
+    try:
+        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        line = error.lineno + first_line - 1
+        raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise InputError(where, "nested too deeply") from None
+    except InputError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(where, f"malformed JSON: {error}".partition(";")[0]) from None
+
+
+def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
+    """Read a cascade specification from a JSON file.
+
+    Raises:
+        InputError: naming the file's or the specification's field that is wrong.
+    """
+    return Cascade.from_json(parse_json(read_text(path), str(path)), needs_draft=needs_draft)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[IO[str]]:
+    """Open a text file for writing that appears under its name only when the block ends without an error.
+
+    Raises:
+        InputError: where the folder is missing or cannot be written to.
+    """
+    target = Path(path)
+    try:
+        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before it takes its name)
+            "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
+        )
+    except FileNotFoundError:
+        raise InputError(str(path), f"the folder {target.parent} does not exist") from None
+    except OSError as error:
+        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
+    try:
+        with handle:
+            yield handle
+        os.chmod(handle.name, 0o666 & ~_umask())
+        os.replace(handle.name, target)
+    except IsADirectoryError:
+        Path(handle.name).unlink(missing_ok=True)
+        raise InputError(str(path), "is a folder, expected a file name") from None
+    except BaseException:
+        Path(handle.name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

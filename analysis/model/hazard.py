@@ -1,0 +1,139 @@
+"""Acceptance of one drafter's tokens by one reviewer: hazards by position and by type of token.
+
+The hazard at position j is P(the reviewer accepts the token at index j of its whole draft | all before it were
+accepted). The product of hazards up to j is the survival.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from analysis.model.fields import inside, mapping, number, only_keys, reject, sequence
+
+
+@dataclass(frozen=True)
+class PerPosition:
+    """Hazards listed by position; the last one repeats. One entry is the i.i.d. case.
+
+    Attributes:
+        hazards: At least one probability in [0, 1]; trailing repeats are dropped, since they mean nothing.
+    """
+
+    hazards: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.hazards:
+            reject("per_position", list(self.hazards), "a list of at least one number in [0, 1]")
+        values = [number(h, f"per_position[{j}]", 0, 1) for j, h in enumerate(self.hazards)]
+        while len(values) > 1 and values[-1] == values[-2]:
+            values.pop()
+        object.__setattr__(self, "hazards", tuple(values))
+
+    def at(self, position: int) -> float:
+        """Hazard at a position >= 0, in [0, 1]."""
+        return self.hazards[min(position, len(self.hazards) - 1)]
+
+    def to_json(self) -> object:
+        """The shortest specification with this meaning."""
+        return self.hazards[0] if len(self.hazards) == 1 else {"per_position": list(self.hazards)}
+
+
+@dataclass(frozen=True)
+class Decaying:
+    """Hazard min(1, max(floor, initial * decay**j)) at position j.
+
+    With `floor` 0 the survival is initial^(i+1) decay^(i(i+1)/2), the "geometric survival" of serving engines
+    (vLLM PR 38045).
+
+    Attributes:
+        initial: Hazard at position 0, in [0, 1].
+        decay: Factor a position, >= 0; above 1 the hazard rises.
+        floor: Smallest hazard, in [0, 1].
+    """
+
+    initial: float
+    decay: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "initial", number(self.initial, "initial", 0, 1))
+        object.__setattr__(self, "decay", number(self.decay, "decay", 0))
+        object.__setattr__(self, "floor", number(self.floor, "floor", 0, 1))
+
+    def at(self, position: int) -> float:
+        """Hazard at a position >= 0, in [0, 1]."""
+        try:
+            raw = self.initial * self.decay**position
+        except OverflowError:
+            raw = 1.0 if self.initial > 0 else 0.0
+        return min(1.0, max(self.floor, raw))
+
+    def to_json(self) -> object:
+        """The specification, with the default floor left out."""
+        floor = {"floor": self.floor} if self.floor else {}
+        return {"initial": self.initial, "decay": self.decay, **floor}
+
+
+Hazard: TypeAlias = PerPosition | Decaying
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Hazards of one reviewer-drafter pair by the outcome of the drafter's own inner review.
+
+    Attributes:
+        accepted: Hazard of tokens that passed the drafter's inner review, and of all leaf tokens.
+        corrected: Hazard of the last token of a round: the inner review's correction or bonus token.
+    """
+
+    accepted: Hazard
+    corrected: Hazard
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether one number says it all (independent of position and type)."""
+        return (
+            isinstance(self.accepted, PerPosition)
+            and self.accepted == self.corrected
+            and len(self.accepted.hazards) == 1
+        )
+
+    def at(self, position: int, corrected: bool = False) -> float:
+        """Hazard of a token of the given type at a position >= 0, in [0, 1]."""
+        return (self.corrected if corrected else self.accepted).at(position)
+
+    def to_json(self) -> object:
+        """The shortest specification with this meaning."""
+        if self.accepted == self.corrected:
+            return self.accepted.to_json()
+        return {"accepted": self.accepted.to_json(), "corrected": self.corrected.to_json()}
+
+
+def read_acceptance(value: object) -> Acceptance:
+    """Read a number, a `per_position`, an `initial`/`decay`, or an `accepted`/`corrected` object.
+
+    Raises:
+        InputError: naming the field below this pair, the value and the allowed range.
+    """
+    if isinstance(value, dict) and ("accepted" in value or "corrected" in value):
+        keys = ("accepted", "corrected")
+        only_keys(value, keys, required=keys)
+        with inside("accepted"):
+            accepted = _read_hazard(value["accepted"])
+        with inside("corrected"):
+            corrected = _read_hazard(value["corrected"])
+        return Acceptance(accepted, corrected)
+    hazard = _read_hazard(value)
+    return Acceptance(hazard, hazard)
+
+
+def _read_hazard(value: object) -> Hazard:
+    if not isinstance(value, dict):
+        return PerPosition((number(value, "", 0, 1),))
+    fields = mapping(value, "")
+    if "per_position" in fields:
+        only_keys(fields, ("per_position",))
+        return PerPosition(tuple(sequence(fields["per_position"], "per_position")))  # type: ignore[arg-type]
+    only_keys(fields, ("initial", "decay", "floor"), required=("initial", "decay"))
+    return Decaying(fields["initial"], fields["decay"], fields.get("floor", 0.0))  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Monte Carlo of cascades, independent of the formulas of `analysis`."""

@@ -1,0 +1,45 @@
+"""The strategies draw valid specifications, and every kind of them."""
+
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+from strategies import acceptances, call_costs, specs
+
+from analysis.model import Cascade
+
+
+@given(specs(lenient=True))
+def test_every_drawn_specification_is_valid(spec):
+    Cascade.from_json(spec)
+
+
+def depth(draft):
+    return 1 + max((depth(step["draft"]) for step in draft if "draft" in step), default=0) if draft else 0
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2, 3])
+def test_every_depth_is_drawn(wanted):
+    find(specs(), lambda spec: depth(spec["draft"]) == wanted, settings=settings(max_examples=5000))
+
+
+def keys(steps):
+    return set().union(*(set(step) | keys(step.get("draft", [])) for step in steps)) if steps else set()
+
+
+@pytest.mark.parametrize("key", ["tokens", "rounds", "until", "block", "lenience"])
+def test_every_key_of_a_step_is_drawn(key):
+    find(specs(lenient=True), lambda spec: key in keys(spec["draft"]), settings=settings(max_examples=5000))
+
+
+@pytest.mark.parametrize("key", ["per_position", "initial", "accepted"])
+def test_every_kind_of_hazard_is_drawn(key):
+    find(acceptances, lambda value: isinstance(value, dict) and key in value)
+
+
+@pytest.mark.parametrize("key", ["fixed", "by_tokens"])
+def test_every_kind_of_cost_is_drawn(key):
+    find(call_costs, lambda value: isinstance(value, dict) and key in value)
+
+
+def test_extreme_acceptances_are_drawn():
+    find(st.tuples(acceptances, acceptances), lambda pair: pair == (0.0, 1.0))

@@ -100,6 +100,11 @@ class Cascade:
                 uncertainty = _read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
         except RecursionError:
             raise InputError("draft", "nested too deeply") from None
+        for key in ("models", "meta"):  # `load` and `meta` hold anything that JSON can
+            try:
+                json.dumps(fields.get(key), allow_nan=False)
+            except ValueError:
+                raise InputError(key, "holds a number that JSON does not know (NaN or infinite)") from None
         return cls(
             target=name(fields["target"], "target"),
             models=models,

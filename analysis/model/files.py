@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, Literal, overload
 
 from analysis.model.cascade import Cascade
 from analysis.model.fields import InputError
@@ -34,7 +34,10 @@ def read_text(path: str | Path) -> str:
 
 
 def parse_json(text: str, where: str, first_line: int = 1) -> object:
-    """Parse strict JSON: no NaN, no infinities, no key twice.
+    """Parse JSON; no key may stand twice in an object.
+
+    NaN and infinities, which JSON does not know, come through as floats, so that the field that holds one can be
+    named; `number` refuses them.
 
     Args:
         text: One JSON value.
@@ -45,9 +48,6 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
         InputError: with the line and column of the first mistake.
     """
 
-    def constant(word: str) -> NoReturn:
-        raise InputError(where, f"{word} is not a number that JSON knows")
-
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) < len(pairs):
@@ -57,7 +57,7 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
         return result
 
     try:
-        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+        return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
         raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}") from None
@@ -78,9 +78,13 @@ def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
     return Cascade.from_json(parse_json(read_text(path), str(path)), needs_draft=needs_draft)
 
 
+@overload
+def whole_file(path: str | Path) -> contextlib.AbstractContextManager[IO[str]]: ...
+@overload
+def whole_file(path: str | Path, mode: Literal["wb"]) -> contextlib.AbstractContextManager[IO[bytes]]: ...
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[IO[str]]:
-    """Open a text file for writing that appears under its name only when the block ends without an error.
+def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
+    """Open a file for writing (UTF-8 text or bytes) that appears under its name only when the block ends well.
 
     Raises:
         InputError: where the folder is missing or cannot be written to.
@@ -88,7 +92,12 @@ def whole_file(path: str | Path) -> Iterator[IO[str]]:
     target = Path(path)
     try:
         handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before it takes its name)
-            "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
+            mode,
+            encoding="utf-8" if mode == "w" else None,
+            dir=target.parent,
+            prefix=f".{target.name}.",
+            suffix=".part",
+            delete=False,
         )
     except FileNotFoundError:
         raise InputError(str(path), f"the folder {target.parent} does not exist") from None

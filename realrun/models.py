@@ -43,6 +43,11 @@ class Ensemble:
     context: int
     eos: frozenset[int]
 
+    def only(self, cascade: Cascade) -> dict[str, Drafter]:
+        """The models that a cascade uses, of those loaded."""
+        used = {cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))}
+        return {name: model for name, model in self.models.items() if name in used}
+
 
 @dataclass(frozen=True)
 class _Source:

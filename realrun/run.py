@@ -43,21 +43,18 @@ def generate_rows(
     task = hashlib.sha256(f"{cascade.canonical()} {max_new_tokens} {dtype}".encode()).hexdigest()[:16]
     for prompt, ids in zip(prompts, encode_all(prompts, ensemble), strict=True):
         generation = decoder.generate(ids, max_new_tokens, ensemble.eos)
-        yield {
-            "id": prompt.id,
-            **_result(generation),
-            "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
-            "prompt_tokens": len(ids),
-            "category": prompt.category,
-            "task": task,
-            "dtype": dtype,
-            **provenance(),
-        }
+        row = result_row(prompt, ids, generation, ensemble)
+        yield row | {"task": task, "dtype": dtype, **provenance()}
 
 
-def _result(generation: Generation) -> dict[str, object]:
+def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:
+    """What became of one prompt, as a row of JSON."""
     return {
+        "id": prompt.id,
+        "category": prompt.category,
+        "prompt_tokens": len(ids),
         "tokens": generation.tokens,
+        "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
         "finish": generation.finish,
         "seconds": round(generation.seconds, 6),
         "prefill_seconds": round(generation.prefill_seconds, 6),

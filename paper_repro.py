@@ -1,0 +1,419 @@
+"""Regenerates the paper's results: one ordered list of artefacts, from theory, simulation and real runs.
+
+``python paper_repro.py`` builds the quick profile into ``paper_results/`` and prints a summary; ``--list`` tells what
+there is, ``--only NAME...`` builds a part (with what it needs), and naming a folder again reuses what is finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from analysis import figure_data
+from analysis.exact import cycle_law
+from analysis.model import Cascade, InputError, exit_with, parse_json, whole_file, whole_option
+from analysis.paper_table import table1
+from figures import real_runs, style, theory_ewif_curves
+from figures.tables import markdown
+from simulate.reference import run_cycles
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how artefacts are built.
+
+    Attributes:
+        out: The results folder.
+        seed: Root seed of everything random.
+        full: Whether to take hours for narrow intervals and all prompts, instead of minutes.
+    """
+
+    out: Path
+    seed: int
+    full: bool
+
+    def path(self, file: str) -> Path:
+        """Path of a file in the results folder."""
+        return self.out / file
+
+    def read(self, file: str) -> Any:
+        """The value in a JSON file of the results folder."""
+        return parse_json(self.path(file).read_text(encoding="utf-8"), file)
+
+    def write(self, file: str, content: object) -> None:
+        """Write text, or any other value as JSON, into the results folder."""
+        with whole_file(self.path(file)) as handle:
+            handle.write(content if isinstance(content, str) else json.dumps(content, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One result: a table, a figure or the data behind them.
+
+    Attributes:
+        name: What ``--only`` calls it.
+        title: Its heading in the report.
+        inputs: Artefacts that must be built before.
+        files: What it writes into the results folder; tables (.md) and pictures (.png) are shown in the report.
+        build: Writes the files.
+        caption: What the reader should know of it.
+    """
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    files: tuple[str, ...]
+    build: Callable[[Run], None]
+    caption: str = ""
+
+
+def build_table1(run: Run) -> None:
+    """Reported, closed-form, exact and simulated EWIF of the paper's Table 1."""
+    cycles = 2_000_000 if run.full else 40_000
+    data = []
+    for i, row in enumerate(tqdm(table1(), desc="table 1", unit="row", delay=2)):
+        totals = run_cycles(row.cascade, cycles, run.seed + i)
+        data.append(
+            {
+                "dataset": row.dataset,
+                "drafters": row.drafters,
+                "k": row.k,
+                "reported": row.reported,
+                "closed_form": row.closed_form,
+                "exact": row.exact,
+                "simulated": totals.ewif,
+                "ci95": totals.ci95,
+                "cycles": totals.cycles,
+            }
+        )
+    run.write("table1.json", data)
+    header = ["dataset", "drafters", "k", "reported", "closed form", "exact", "simulated", "95 % interval"]
+    cells = [
+        [
+            *(row[key] for key in ("dataset", "drafters", "k")),
+            f"{row['reported']:.2f}",
+            *(f"{row[key]:.4f}" for key in ("closed_form", "exact", "simulated")),
+            "{:.3f} to {:.3f}".format(*row["ci95"]),
+        ]
+        for row in data
+    ]
+    run.write("table1.md", markdown(header, cells, text_columns=3) + "\n")
+
+
+def build_ewif_curves(run: Run) -> None:
+    """EWIF against the draft length, for the published drafters."""
+    drafters = [("T5 small, ENDE", 0.75, 0.02), ("T5 base, ENDE", 0.80, 0.04), ("T5 large, ENDE", 0.82, 0.11)]
+    with style.figure() as fig:
+        theory_ewif_curves.draw(fig.subplots(), figure_data.ewif_curves(drafters))
+        style.save(fig, run.path("ewif_curves"))
+
+
+MAX_GRAM = {"by": "max-gram", "tokens": 6}
+METHODS: dict[str, list[dict[str, object]]] = {
+    "autoregressive": [],
+    "speculative decoding": [{"by": "drafter", "tokens": 2}],
+    "Max-Gram alone": [MAX_GRAM],
+    "vertical cascade": [{"by": "drafter", "rounds": 1, "draft": [MAX_GRAM]}],
+    "horizontal cascade": [{"by": "drafter", "tokens": 1}, MAX_GRAM],
+    "full cascade": [{"by": "drafter", "rounds": 1, "draft": [MAX_GRAM]}, MAX_GRAM],
+}
+"""The drafts that are run on real models."""
+
+MODELS = {
+    "target": {"load": "smollm2-135m"},
+    "drafter": {"load": "skip:24"},
+    "max-gram": {"load": "maxgram"},
+}
+
+
+def real_cascades() -> dict[str, Cascade]:
+    """The cascades of `METHODS` over real models."""
+    spec = {"target": "target", "models": MODELS}
+    return {name: Cascade.from_json(spec | {"draft": draft}) for name, draft in METHODS.items()}
+
+
+def build_real_runs(run: Run) -> None:
+    """Rows of real runs: calibration and measurement in bfloat16 on different prompts, and a float32 check."""
+    import torch
+
+    from realrun.cached_model import CachedModel
+    from realrun.measure import measure
+    from realrun.models import load_ensemble
+    from realrun.prompts import read_prompts, shipped_prompts
+    from realrun.record import provenance
+    from realrun.timing import call_seconds
+
+    prompts = read_prompts(shipped_prompts())
+    measured, calibration = prompts[:12], prompts[12:] if run.full else prompts[12:18]
+    checked = measured if run.full else measured[:6]
+    tokens = 128 if run.full else 40
+    cascades = real_cascades()
+    fast = load_ensemble(cascades["full cascade"], torch.bfloat16)
+    neural = {name: model for name, model in fast.models.items() if isinstance(model, CachedModel)}
+    rows = {
+        "provenance": provenance() | {"seed": run.seed, "dtype": "bfloat16", "max_new_tokens": tokens},
+        "call_seconds": call_seconds(neural, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20]),
+        "calibration": list(measure(cascades, fast, calibration, tokens, "calibrating acceptance")),
+        "measurement": list(measure(cascades, fast, measured, tokens, "measuring speedup")),
+    }
+    del fast, neural
+    exact = load_ensemble(cascades["full cascade"], torch.float32)
+    rows["float32"] = list(measure(cascades, exact, checked, min(tokens, 64), "checking float32 output"))
+    for name in ("calibration", "measurement", "float32"):
+        for row in rows[name]:
+            del row["text"]
+    run.write("real_runs.json", rows)
+
+
+def build_real_table(run: Run) -> None:
+    """Tokens per cycle, predictions from the calibration prompts, and what the stopwatch said on other prompts."""
+    from realrun.calibrate import acceptance_by_position, constant_acceptance, costs_by_tokens
+
+    data = run.read("real_runs.json")
+    seconds = {m: {int(q): s for q, s in by.items()} for m, by in data["call_seconds"].items()}
+    curves = costs_by_tokens(seconds, "target")
+    scalar = {m: {"cost": curve[0]} for m, curve in curves.items()} | {"max-gram": {"cost": 0}}
+    by_tokens = {m: {"cost": {"by_tokens": curve}} for m, curve in curves.items()} | {"max-gram": {"cost": 0}}
+    families = {
+        "predicted_iid": {"models": scalar, "acceptance": constant_acceptance(data["calibration"])},
+        "predicted": {"models": by_tokens, "acceptance": acceptance_by_position(data["calibration"])},
+    }
+    generator = np.random.default_rng(run.seed)
+    table = [_real_row(method, draft, data, families, generator) for method, draft in METHODS.items()]
+    run.write("real_table.json", {"calibration": families, "rows": table})
+    header = ["method", "tokens a cycle", "EWIF i.i.d.", "EWIF t(q)", "speedup", "95 % interval", "= bf16", "= float32"]
+    cells = [
+        [
+            row["method"],
+            f"{row['tokens_per_cycle']:.2f}",
+            f"{row['predicted_iid']:.2f}",
+            f"{row['predicted']:.2f}",
+            f"{row['speedup']:.2f}",
+            "{:.2f} to {:.2f}".format(*row["speedup_ci95"]),
+            "{} of {}".format(*row["equal_bfloat16"]),
+            "{} of {}".format(*row["equal_float32"]),
+        ]
+        for row in table
+    ]
+    run.write("real_table.md", markdown(header, cells) + "\n")
+
+
+def _real_row(
+    method: str, draft: list[dict[str, object]], data: Any, families: dict[str, Any], generator: np.random.Generator
+) -> dict[str, object]:
+    mine = {row["id"]: row for row in data["measurement"] if row["method"] == method}
+    plain = {row["id"]: row for row in data["measurement"] if row["method"] == "autoregressive"}
+    ratios = np.array([plain[key]["seconds"] / mine[key]["seconds"] for key in plain])
+    resampled = np.median(generator.choice(ratios, (2000, ratios.size)), axis=1)
+    predictions = {
+        name: cycle_law(Cascade.from_json({"target": "target", "draft": draft, **family})).ewif
+        for name, family in families.items()
+    }
+    return {
+        "method": method,
+        "tokens_per_cycle": sum(len(row["tokens"]) for row in mine.values()) / sum(r["cycles"] for r in mine.values()),
+        **predictions,
+        "speedup": float(np.median(ratios)),
+        "speedup_ci95": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
+        "equal_bfloat16": _equal(method, data["measurement"]),
+        "equal_float32": _equal(method, data["float32"]),
+    }
+
+
+def _equal(method: str, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """How many prompts' outputs equal the autoregressive ones, and of how many."""
+    mine = {row["id"]: row["tokens"] for row in rows if row["method"] == method}
+    plain = {row["id"]: row["tokens"] for row in rows if row["method"] == "autoregressive"}
+    return [sum(mine[key] == plain[key] for key in plain), len(plain)]
+
+
+def build_real_figure(run: Run) -> None:
+    """Predicted and measured, side by side."""
+    with style.figure(7.2, 4.2) as fig:
+        real_runs.draw(fig.subplots(), run.read("real_table.json")["rows"])
+        style.save(fig, run.path("real_runs"))
+
+
+REAL_CAPTION = (
+    "SmolLM2-135M-Instruct on prompts of 12 domains, batch 1. The drafter `skip:24` is the target with 24 of its 30 "
+    "layers: it costs almost as much as the target, so the cascades that call it are slow, and are here to show that "
+    "theory says so too; Max-Gram is all but free. Predictions are calibrated on other prompts than those measured: "
+    "i.i.d. takes one acceptance a pair and one cost a model; t(q) takes acceptance by position and type, and call "
+    "times by number of tokens. Speedup is the median over prompts of autoregressive over cascade seconds, prefill "
+    "included. The last columns count outputs equal to the autoregressive ones, token for token: in float32 they must "
+    "all be; in bfloat16 a call on several tokens rounds differently from a call on one, so that a near-tie may fall "
+    "either way."
+)
+
+ARTEFACTS: tuple[Artefact, ...] = (
+    Artefact(
+        "table1",
+        "Table 1 of the paper",
+        (),
+        ("table1.json", "table1.md"),
+        build_table1,
+        "EWIF under Bernoulli acceptance: as reported, by the closed form, by the exact recursion and by token-level "
+        "simulation.",
+    ),
+    Artefact(
+        "ewif-curves",
+        "EWIF against draft length",
+        (),
+        ("ewif_curves.png", "ewif_curves.pdf"),
+        build_ewif_curves,
+        "Exact EWIF of speculative decoding with the T5 drafters of Leviathan et al. (arXiv 2211.17192).",
+    ),
+    Artefact("real-runs", "Rows of real runs", (), ("real_runs.json",), build_real_runs),
+    Artefact(
+        "real-table",
+        "What a real model did",
+        ("real-runs",),
+        ("real_table.json", "real_table.md"),
+        build_real_table,
+        REAL_CAPTION,
+    ),
+    Artefact(
+        "real-figure",
+        "Predicted and measured",
+        ("real-table",),
+        ("real_runs.png", "real_runs.pdf"),
+        build_real_figure,
+        "Bars are medians over prompts, with bootstrap intervals over prompts.",
+    ),
+)
+
+
+class Builder:
+    """Builds artefacts in order, each once, reusing what a former run of the same settings finished."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.failed: dict[str, str] = {}
+        self._fresh: set[str] = set()
+
+    def build(self, artefact: Artefact) -> None:
+        """Build an artefact unless it is finished and its inputs are unchanged; remembers a failure."""
+        missing = [name for name in artefact.inputs if name in self.failed]
+        if missing:
+            self.failed[artefact.name] = f"needs {', '.join(missing)}"
+            return
+        if self._is_finished(artefact) and not self._fresh & set(artefact.inputs):
+            _say(f"{artefact.name}: finished before, reused")
+            return
+        self._mark(artefact).unlink(missing_ok=True)
+        started = time.perf_counter()
+        try:
+            artefact.build(self.run)
+        except Exception as error:
+            if not isinstance(error, InputError):
+                traceback.print_exc()
+            self.failed[artefact.name] = f"{type(error).__name__}: {error}"
+            _say(f"{artefact.name}: FAILED ({self.failed[artefact.name]})")
+            return
+        self._fresh.add(artefact.name)
+        self.run.write(str(self._mark(artefact).relative_to(self.run.out)), self._settings())
+        _say(f"{artefact.name}: built in {time.perf_counter() - started:.1f} s")
+
+    def _is_finished(self, artefact: Artefact) -> bool:
+        mark = self._mark(artefact)
+        if not mark.is_file() or not all(self.run.path(file).is_file() for file in artefact.files):
+            return False
+        return bool(json.loads(mark.read_text(encoding="utf-8")) == self._settings())
+
+    def _mark(self, artefact: Artefact) -> Path:
+        return self.run.path(f".finished/{artefact.name}.json")
+
+    def _settings(self) -> dict[str, object]:
+        return {"seed": self.run.seed, "full": self.run.full, "version": metadata.version("cascade-ewif")}
+
+
+def write_report(run: Run, built: Sequence[Artefact], failed: dict[str, str]) -> None:
+    """Write report.md with every finished table and figure."""
+    profile = "full" if run.full else "quick"
+    parts = ["# Cascade speculative drafting, reproduced", f"Profile {profile}, seed {run.seed}."]
+    for artefact in built:
+        if artefact.name in failed:
+            parts.append(f"## {artefact.title}\n\n**Failed:** {failed[artefact.name]}")
+            continue
+        shown = [_shown(run, file) for file in artefact.files if file.endswith((".md", ".png"))]
+        if shown:
+            parts.append("\n\n".join([f"## {artefact.title}", *shown, artefact.caption]))
+    run.write("report.md", "\n\n".join(parts) + "\n")
+
+
+def _shown(run: Run, file: str) -> str:
+    if file.endswith(".png"):
+        return f"![{file.removesuffix('.png')}]({file})"
+    return run.path(file).read_text(encoding="utf-8").rstrip()
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def with_inputs(names: Sequence[str]) -> list[Artefact]:
+    """The named artefacts and all that they need, in the order of the list.
+
+    Raises:
+        InputError: for a name that is none.
+    """
+    known = {artefact.name: artefact for artefact in ARTEFACTS}
+    wanted: set[str] = set()
+    queue = list(names)
+    while queue:
+        name = queue.pop()
+        if name not in known:
+            raise InputError("--only", f"got {name!r}, expected names of {', '.join(known)}")
+        if name not in wanted:
+            wanted.add(name)
+            queue += known[name].inputs
+    return [artefact for artefact in ARTEFACTS if artefact.name in wanted]
+
+
+def main() -> int:
+    """Run the command line; the exit status is 1 where an artefact failed."""
+    parser = argparse.ArgumentParser(prog="paper_repro.py", description="Regenerate tables and figures.")
+    parser.add_argument("--list", action="store_true", help="list the artefacts and stop")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="build these, and what they need")
+    parser.add_argument("--out", default="paper_results", metavar="DIR", help="results folder (default paper_results)")
+    parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
+    parser.add_argument("--full", action="store_true", help="take hours: all prompts, long texts, narrow intervals")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for artefact in ARTEFACTS:
+            needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""
+            print(f"{artefact.name:14s} {artefact.title}{needs}")
+        return 0
+    run = Run(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
+    artefacts = with_inputs(arguments.only or [artefact.name for artefact in ARTEFACTS])
+    try:
+        run.path(".finished").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("--out", f"the folder {run.out} cannot be written: {error.strerror}") from None
+    builder = Builder(run)
+    for artefact in tqdm(artefacts, desc="artefacts", unit="artefact", delay=2):
+        builder.build(artefact)
+    write_report(run, artefacts, builder.failed)
+    for artefact in artefacts:
+        for file in artefact.files:
+            if file.endswith(".md") and artefact.name not in builder.failed:
+                print(f"\n{artefact.title}\n\n{run.path(file).read_text(encoding='utf-8').rstrip()}")
+    print(f"\nAll results are in {run.out}; report.md shows them.")
+    for name, problem in builder.failed.items():
+        print(f"FAILED {name}: {problem}")
+    return 1 if builder.failed else 0
+
+
+if __name__ == "__main__":
+    exit_with(main)

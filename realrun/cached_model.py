@@ -59,12 +59,16 @@ class CachedModel:
 
     def predict(self, sequence: Sequence[int], positions: int) -> list[int]:
         """Greedy next tokens after each of the last `positions` prefixes of the sequence, in order, in one call."""
+        return self.logits(sequence, positions).argmax(dim=-1).tolist()
+
+    def logits(self, sequence: Sequence[int], positions: int) -> torch.Tensor:
+        """Logits after the last `positions` prefixes of the sequence, in one call, shape (positions, vocabulary)."""
         self.rollback(len(sequence) - positions)
         fresh = sequence[self._length :]
         started = time.perf_counter()
         logits = self._forward(fresh, keep=positions)
         self.log.count(len(fresh), time.perf_counter() - started)
-        return logits.argmax(dim=-1).tolist()
+        return logits
 
     def _forward(self, tokens: Sequence[int], keep: int) -> torch.Tensor:
         """Feed tokens after the cached ones; logits after the last `keep` of them, shape (keep, vocabulary)."""

@@ -1,0 +1,91 @@
+"""The ordered list of artefacts: building, reuse, failure, refusals."""
+
+import dataclasses
+import sys
+
+import pytest
+
+import paper_repro
+from analysis.model import InputError
+from paper_repro import ARTEFACTS, with_inputs
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs ``python paper_repro.py`` and returns its exit status, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["paper_repro.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            paper_repro.exit_with(paper_repro.main)
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_inputs_come_before_what_needs_them():
+    seen = set()
+    for artefact in ARTEFACTS:
+        assert seen.issuperset(artefact.inputs), artefact.name
+        seen.add(artefact.name)
+    assert len(seen) == len(ARTEFACTS)
+
+
+def test_files_belong_to_one_artefact_each():
+    files = [file for artefact in ARTEFACTS for file in artefact.files]
+    assert len(files) == len(set(files))
+
+
+def test_naming_an_artefact_brings_its_inputs():
+    assert [artefact.name for artefact in with_inputs(["real-figure"])] == ["real-runs", "real-table", "real-figure"]
+
+
+def test_list_names_every_artefact(run):
+    status, out, _ = run("--list")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == [artefact.name for artefact in ARTEFACTS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "tabel1"], "error: --only: got 'tabel1', expected names of table1"),
+        (["--seed", "-1"], "error: --seed: got '-1', expected a whole number"),
+        (["--out", "/dev/null/x", "--only", "ewif-curves"], "error: --out: the folder /dev/null/x cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line(run, arguments, message):
+    status, _, err = run(*arguments)
+    assert status == 2
+    assert err.splitlines()[-1].startswith(message)
+
+
+def test_finished_artefacts_are_reused_and_others_are_not(run, tmp_path):
+    assert run("--only", "ewif-curves", "--out", tmp_path)[0] == 0
+    first = (tmp_path / "ewif_curves.png").read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert "![ewif_curves](ewif_curves.png)" in (tmp_path / "report.md").read_text()
+    assert "ewif-curves: finished before, reused" in run("--only", "ewif-curves", "--out", tmp_path)[2]
+    assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path, "--seed", "1")[2]
+    (tmp_path / "ewif_curves.pdf").unlink()
+    assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path, "--seed", "1")[2]
+    assert (tmp_path / "ewif_curves.png").read_bytes() == first
+
+
+def broken(run):
+    raise InputError("weather", "too bad")
+
+
+def test_a_failed_artefact_is_reported_and_the_others_still_come(run, tmp_path, monkeypatch):
+    def without(artefact):
+        return dataclasses.replace(artefact, build=broken) if artefact.name == "real-runs" else artefact
+
+    monkeypatch.setattr(paper_repro, "ARTEFACTS", tuple(without(artefact) for artefact in ARTEFACTS))
+    status, out, _ = run("--only", "real-figure", "ewif-curves", "--out", tmp_path)
+    assert status == 1
+    assert (tmp_path / "ewif_curves.png").exists()
+    assert "FAILED real-runs: InputError: weather: too bad" in out
+    assert "FAILED real-table: needs real-runs" in out
+    assert "**Failed:** needs real-table" in (tmp_path / "report.md").read_text()
+    assert not (tmp_path / "real_table.md").exists()

@@ -1,0 +1,64 @@
+"""The shape of the project: which packages there are, and who may import whom."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("analysis", "simulate", "realrun", "figures")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def dotted(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imported(path):
+    """Modules that a file imports, deferred imports included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(path):
+    return {name for name in imported(path) if name.split(".")[0] in (*PACKAGES, "paper_repro", "tests")}
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted({dotted(path.parent) for path in MODULES})
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_run_in_one_direction(path):
+    name = dotted(path)
+    allowed = {
+        "analysis": ("analysis",),
+        "simulate": ("simulate", "analysis.model"),
+        "realrun": ("realrun", "analysis.model"),
+        "figures": ("figures",),
+    }[name.split(".")[0]]
+    if name.startswith("analysis.model"):
+        allowed = ("analysis.model",)
+    bare = {"analysis"} if "analysis.model" in allowed else set()
+    wrong = {other for other in ours(path) - bare if not any(other == a or other.startswith(f"{a}.") for a in allowed)}
+    assert not wrong, f"{name} imports {sorted(wrong)}"
+
+
+def test_dependencies_are_explained_in_the_readme_and_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    readme = (ROOT / "README.md").read_text()
+    pinned = {
+        line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    extras = project["optional-dependencies"]
+    for requirement in [*project["dependencies"], *(r for extra in extras.values() for r in extra)]:
+        name = requirement.split(">")[0].split("=")[0].split("[")[0]
+        assert name.lower() in pinned, f"{name} is not in constraints.txt"
+        assert f"| {name} " in readme, f"{name} is not in the README's dependency table"

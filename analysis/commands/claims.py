@@ -1,0 +1,30 @@
+"""``python -m analysis claims``: run the ledger of claims and print the verdicts it finds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from analysis.claims import as_markdown, as_text, run_ledger, summary
+from analysis.model import Subparsers
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("claims", help="check every claim of the ledger: proved, tested or refuted")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    shape.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the ledger; status 1 where a claim or a rescue is left open."""
+    rows = run_ledger()
+    if arguments.json:
+        print(summary(rows), file=sys.stderr)
+        print(json.dumps({"claims": [row.to_json() for row in rows]}))
+    else:
+        print(as_markdown(rows) if arguments.markdown else as_text(rows))
+    return 0 if all(row.finding.settled for row in rows) else 1

@@ -1,0 +1,33 @@
+"""``python -m analysis derive``: the theorems with their derivations, verified as they are printed."""
+
+from __future__ import annotations
+
+import argparse
+
+from tqdm import tqdm
+
+from analysis.derive import THEOREMS, as_latex, as_text
+from analysis.model import InputError, Subparsers
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("derive", help="derivations of the EWIF of any cascade, verified by SymPy")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one theorem (default: all); " + ", ".join(THEOREMS))
+    parser.add_argument("--latex", action="store_true", help="print a LaTeX fragment (needs amsmath)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one theorem or all; status 1 where a check fails."""
+    names = list(THEOREMS)
+    if arguments.name is not None and arguments.name not in THEOREMS:
+        raise InputError("NAME", f"got {arguments.name!r}, expected one of {', '.join(names)}")
+    wanted = names if arguments.name is None else [arguments.name]
+    theorems = [THEOREMS[name]() for name in tqdm(wanted, desc="deriving", unit="theorem", delay=2)]
+    shown = [
+        as_latex(theorem) if arguments.latex else as_text(theorem, 1 + names.index(theorem.name))
+        for theorem in theorems
+    ]
+    print("\n\n\n".join(shown))
+    return 0 if all(theorem.proved for theorem in theorems) else 1

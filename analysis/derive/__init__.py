@@ -1,0 +1,69 @@
+"""SymPy derivations of EWIF from first principles, one function a theorem, and symbolic EWIF of any nested cascade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.derive.affine import Repeated, draft_cost, gain, repeated
+from analysis.derive.bounds import ceiling, nesting_gain, useless_drafter
+from analysis.derive.draft_length import decaying_survival, optimal_length, unimodal
+from analysis.derive.evaluator import SymbolicEwif, rational_ewif, symbolic_ewif
+from analysis.derive.horizontal import horizontal, marginal_token, order
+from analysis.derive.laws import cycle_law, derivatives
+from analysis.derive.lossless import lossless_review
+from analysis.derive.mixtures import heterogeneity
+from analysis.derive.nested import affine_step, nested
+from analysis.derive.render import as_latex, as_text
+from analysis.derive.speculative import (
+    gain_condition,
+    generating_function,
+    speculative,
+    yield_law,
+)
+from analysis.derive.stopping import monotone, stopping
+from analysis.derive.theorem import Check, Line, Theorem
+from analysis.derive.vertical import break_even, free_inner_drafter, vertical
+
+THEOREMS: dict[str, Callable[[], Theorem]] = {
+    "yield-law": yield_law,
+    "generating-function": generating_function,
+    "speculative": speculative,
+    "gain-condition": gain_condition,
+    "decaying-survival": decaying_survival,
+    "unimodal": unimodal,
+    "optimal-length": optimal_length,
+    "vertical": vertical,
+    "free-inner-drafter": free_inner_drafter,
+    "break-even": break_even,
+    "horizontal": horizontal,
+    "order": order,
+    "marginal-token": marginal_token,
+    "affine-step": affine_step,
+    "nested": nested,
+    "cycle-law": cycle_law,
+    "derivatives": derivatives,
+    "monotone": monotone,
+    "ceiling": ceiling,
+    "nesting-gain": nesting_gain,
+    "useless-drafter": useless_drafter,
+    "stopping": stopping,
+    "heterogeneity": heterogeneity,
+    "lossless-review": lossless_review,
+}
+"""Every theorem by name, in the order of an appendix."""
+
+__all__ = [
+    "THEOREMS",
+    "Check",
+    "Line",
+    "Repeated",
+    "SymbolicEwif",
+    "Theorem",
+    "as_latex",
+    "as_text",
+    "draft_cost",
+    "gain",
+    "rational_ewif",
+    "repeated",
+    "symbolic_ewif",
+]

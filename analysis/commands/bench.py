@@ -1,0 +1,31 @@
+"""``python -m analysis bench``: how fast grids, single evaluations and optima are on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from analysis.bench import bench
+from analysis.model import Subparsers, whole_option
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("bench", help="median speeds; the last line is JSON")
+    parser.add_argument("--repeats", metavar="N", default="7", help="timed runs of each part (default 7)")
+    parser.add_argument("--json", action="store_true", help="print the JSON line only")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the medians, each beside its baseline, then one JSON line."""
+    result = bench(whole_option("--repeats", arguments.repeats, 1, 1000))
+    if not arguments.json:
+        print(f"grid of flat cascades  {result['grid_evals_per_s']:12,.0f} evaluations/s")
+        print(f"  one at a time        {result['single_evals_per_s']:12,.0f} evaluations/s (the exact law each time)")
+        print(f"one nested cascade     {result['nested_eval_ms']:12.3f} ms (depth 3, up to 30 tokens)")
+        print(f"optimum, 3 drafters    {result['optimise_small_s']:12.4f} s (16 tokens, depth 3)")
+        print(f"  leaves only          {result['optimise_flat_s']:12.4f} s (16 tokens, depth 1)")
+        print(f"optimum, 6 drafters    {result['optimise_large_s']:12.4f} s (32 tokens, depth 3)")
+    print(json.dumps(result))
+    return 0

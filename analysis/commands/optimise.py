@@ -1,0 +1,92 @@
+"""``python -m analysis optimise``: the best cascade of leaf and `rounds` steps, with a certificate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, Subparsers, read_cascade, whole_option
+from analysis.optimum import MAX_DEPTH, Optimum, Problem, optimise
+from analysis.optimum.kmatrix import BestKMatrix, best_k_matrix
+from analysis.optimum.uncertain import Recommendation, recommend
+from analysis.optimum.verify import proved_bound
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("optimise", help="the best cascade for given models, with a certificate")
+    parser.add_argument("models", metavar="MODELS.json", help="a specification; its draft, if any, is not read")
+    parser.add_argument("--max-tokens", metavar="K", default="16", help="greatest length of a draft at every level")
+    parser.add_argument("--max-depth", metavar="D", default="3", help="greatest nesting; drafts of leaves have 1")
+    parser.add_argument("--k-matrix", action="store_true", help="also the best K-matrix of `until` steps")
+    parser.add_argument("--verify", action="store_true", help="check an exact optimum by an independent proof")
+    parser.add_argument(
+        "--samples", metavar="N", default="100", help="draws for models with `uncertainty`; 0 does without"
+    )
+    parser.add_argument("--seed", metavar="SEED", default="0", help="seed of these draws")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the best draft, its EWIF and the certificate."""
+    max_tokens = whole_option("--max-tokens", arguments.max_tokens, 1, MAX_DRAFT_LENGTH)
+    max_depth = whole_option("--max-depth", arguments.max_depth, 1, MAX_DEPTH)
+    samples = whole_option("--samples", arguments.samples, 0, 100_000)
+    seed = whole_option("--seed", arguments.seed, 0, 2**63 - 1)
+    cascade = read_cascade(arguments.models, needs_draft=False)
+    if cascade.draft:
+        print("note: draft: not read, an optimisation finds its own", file=sys.stderr)
+    problem = Problem(cascade.with_draft(()), max_tokens, max_depth)
+    optimum = optimise(problem)
+    proved = proved_bound(optimum.programme) if arguments.verify and optimum.programme else None
+    matrix = best_k_matrix(problem) if arguments.k_matrix else None
+    advice = recommend(problem, optimum, samples, seed) if cascade.uncertainty and samples else None
+    if arguments.json:
+        print(json.dumps(_as_json(optimum, arguments.verify, proved, matrix, advice)))
+    else:
+        _show(optimum, arguments.verify, proved, matrix, advice)
+    return 0
+
+
+def _as_json(
+    optimum: Optimum, verify: bool, proved: float | None, matrix: BestKMatrix | None, advice: Recommendation | None
+) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ewif": optimum.ewif,
+        "draft": [step.to_json() for step in optimum.draft],
+        "certificate": optimum.certificate.to_json() | ({"proved_bound": proved} if verify else {}),
+    }
+    if matrix:
+        result["k_matrix"] = matrix.to_json()
+    if advice:
+        result["uncertainty"] = advice.to_json()
+    return result
+
+
+def _show(
+    optimum: Optimum, verify: bool, proved: float | None, matrix: BestKMatrix | None, advice: Recommendation | None
+) -> None:
+    certificate = optimum.certificate
+    print(f"EWIF         {optimum.ewif:.6f}   (autoregressive = 1)")
+    print(f"draft        {_draft_text(optimum.cascade)}")
+    print(f"upper bound  {certificate.upper_bound:.6f}   ({certificate.kind}: at most {certificate.gap:.2%} to gain)")
+    if certificate.hull_points is not None:
+        print(f"hull         {certificate.hull_points} points, {certificate.nodes} paths of reviewers")
+    if verify:
+        print(f"proved       {'only an exact optimum has a proof to check' if proved is None else f'{proved:.12f}'}")
+    print(f"searched     {certificate.searched}")
+    if matrix:
+        print(f"K-matrix     EWIF {matrix.ewif:.6f} of {list(matrix.matrix)} for {', '.join(matrix.drafters)}")
+        print(f"             upper bound {matrix.upper_bound:.6f}, {matrix.searched}")
+    if advice:
+        print(f"recommended  {_draft_text(optimum.cascade.with_draft(advice.draft))}")
+        print(
+            f"             mean regret {advice.mean_regret:.2%} (95 % of draws below {advice.quantiles['0.95']:.2%}); "
+            f"best of all in {advice.best_share:.0%} of draws, within 1 % in {advice.near_share:.0%}"
+        )
+
+
+def _draft_text(cascade: Cascade) -> str:
+    return json.dumps([step.to_json() for step in cascade.draft]) if cascade.draft else "[] (autoregressive decoding)"

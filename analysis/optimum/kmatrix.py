@@ -1,0 +1,169 @@
+"""The best K-matrix of the paper: nested `until` steps, one row of draft lengths for each reviewer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tqdm import tqdm
+
+from analysis.exact import ewif
+from analysis.model import Draft, InputError, Step, draft_from_k_matrix, longest
+from analysis.model.kmatrix import MAX_GRAM_BLOCK
+from analysis.optimum.bound import ROUNDING
+from analysis.optimum.optimise import following_bound
+from analysis.optimum.problem import Problem
+
+ENUMERATED = 6000
+"""Greatest number of matrices that are all tried."""
+
+Matrix: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class BestKMatrix:
+    """The best K-matrix found.
+
+    Attributes:
+        matrix: Cumulative lengths (the paper's convention), row r of reviewer r, column j of drafter j.
+        drafters: The drafters from the dearest to the cheapest, which is a leaf drafting in blocks.
+        block: Tokens of such a block.
+        draft: The matrix as a draft.
+        ewif: Its EWIF.
+        upper_bound: No K-matrix within the problem's lengths and depth has a greater EWIF.
+        searched: How it was searched, in words.
+    """
+
+    matrix: Matrix
+    drafters: tuple[str, ...]
+    block: int
+    draft: Draft
+    ewif: float
+    upper_bound: float
+    searched: str
+
+    def to_json(self) -> dict[str, object]:
+        """The result as it is printed."""
+        return {
+            "ewif": self.ewif,
+            "matrix": [list(row) for row in self.matrix],
+            "drafters": list(self.drafters),
+            "block": self.block,
+            "draft": [step.to_json() for step in self.draft],
+            "upper_bound": self.upper_bound,
+            "searched": self.searched,
+        }
+
+
+class _Matrices:
+    """EWIF of K-matrices, each draft evaluated once."""
+
+    def __init__(self, problem: Problem) -> None:
+        cascade = problem.cascade
+        others = [model for model in problem.models if model != cascade.target]
+        self.problem = problem
+        self.drafters = tuple(sorted(others, key=lambda model: -cascade.cost(model).at(1)))
+        self.block = min(MAX_GRAM_BLOCK, problem.max_tokens)
+        reviewers = (cascade.target, *self.drafters)
+        self.entries = [
+            (r, j)
+            for r in range(len(self.drafters))
+            for j in range(r, len(self.drafters))
+            if (reviewers[r], self.drafters[j]) in problem.pairs
+        ]
+        self.values: dict[Draft, float] = {}
+
+    def matrix(self, lengths: Sequence[int]) -> Matrix:
+        """The matrix with these values at `entries` and 0 elsewhere."""
+        rows = [[0] * len(self.drafters) for _ in self.drafters]
+        for (r, j), length in zip(self.entries, lengths, strict=True):
+            rows[r][j] = length
+        return tuple(tuple(row) for row in rows)
+
+    def draft(self, lengths: Sequence[int]) -> Draft | None:
+        """The matrix as a draft, or None where it is not feasible."""
+        draft = draft_from_k_matrix(self.matrix(lengths), self.drafters, "cumulative", self.block)
+        return draft if self._fits(draft, 1) else None
+
+    def value(self, lengths: Sequence[int]) -> float:
+        """EWIF; 0 where the matrix is not feasible."""
+        draft = self.draft(lengths)
+        if draft is None:
+            return 0.0
+        if draft not in self.values:
+            self.values[draft] = ewif(self.problem.cascade.with_draft(draft))
+        return self.values[draft]
+
+    def _fits(self, steps: Sequence[Step], depth: int) -> bool:
+        try:
+            within = depth <= self.problem.max_depth and longest(steps) <= self.problem.max_tokens
+        except InputError:
+            return False
+        return within and all(self._fits(step.draft, depth + 1) for step in steps if step.draft)
+
+
+def best_k_matrix(problem: Problem) -> BestKMatrix:
+    """Find the best K-matrix: by trying all where they are few, else by climbing from several starts.
+
+    Drafters are taken from the dearest to the cheapest, as the paper orders them; a 0 leaves one out. An entry whose
+    pair has no acceptance is 0.
+    """
+    matrices = _Matrices(problem)
+    top, number = problem.max_tokens, len(matrices.entries)
+    if (top + 1) ** number <= ENUMERATED:
+        every = itertools.product(range(top + 1), repeat=number)
+        best = max(tqdm(every, total=(top + 1) ** number, desc="K-matrices", delay=2), key=matrices.value)
+        searched = f"all {(top + 1) ** number} matrices tried"
+    else:
+        starts = [(0,) * number]
+        starts += [tuple(length if i == e else 0 for i in range(number)) for e in range(number) for length in (3, top)]
+        starts += [(length,) * number for length in (2, 5)]
+        ends = [_climb(matrices, start) for start in tqdm(starts, desc="K-matrices", delay=2)]
+        best = max(ends, key=matrices.value)
+        searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"
+    value = matrices.value(best)
+    bound = following_bound(problem, value)
+    if bound is None:
+        bound = tokens_bound(problem)
+    draft = matrices.draft(best) or ()
+    bound = max(bound, value)
+    return BestKMatrix(matrices.matrix(best), matrices.drafters, matrices.block, draft, value, bound, searched)
+
+
+def tokens_bound(problem: Problem) -> float:
+    """A bound for any cascade: a cycle costs a target call and yields at most 1 + a + ... + a^K tokens.
+
+    a is the greatest hazard of any drafter at the target: CS Drafting's limit 1 / (1 - a) for finite drafts.
+    """
+    target = problem.cascade.target
+    hazards = [problem.cascade.pair(target, by) for by in problem.drafters_after((target,))]
+    most = max(h.at(j, kind) for h in hazards for j in range(problem.max_tokens) for kind in (False, True))
+    cost = problem.cascade.cost(target)
+    least = min(cost.at(length + 1) for length in range(problem.max_tokens + 1))
+    tokens = sum(most**i for i in range(problem.max_tokens + 1))
+    return tokens * cost.at(1) / least * (1 + ROUNDING)
+
+
+def _climb(matrices: _Matrices, start: tuple[int, ...]) -> tuple[int, ...]:
+    """Take the best change of one entry, or of two by one each, until none improves."""
+    here = start
+    while True:
+        best = max(_changes(here, matrices.problem.max_tokens), key=matrices.value)
+        if matrices.value(best) <= matrices.value(here):
+            return here
+        here = best
+
+
+def _changes(lengths: tuple[int, ...], top: int) -> Iterator[tuple[int, ...]]:
+    for i in range(len(lengths)):
+        for length in range(top + 1):
+            yield (*lengths[:i], length, *lengths[i + 1 :])
+    for i, j in itertools.combinations(range(len(lengths)), 2):
+        for up, down in itertools.product((-1, 1), repeat=2):
+            changed = list(lengths)
+            changed[i] += up
+            changed[j] += down
+            if 0 <= changed[i] <= top and 0 <= changed[j] <= top:
+                yield tuple(changed)

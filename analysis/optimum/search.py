@@ -1,0 +1,136 @@
+"""Local search over drafts for inputs that vary: every candidate is evaluated exactly, none is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tqdm import tqdm
+
+from analysis.exact import ewif
+from analysis.model import Acceptance, Affine, Draft, PerPosition, Step
+from analysis.optimum.flat import best_flat
+from analysis.optimum.problem import Path, Problem
+from analysis.optimum.programme import Programme, merged
+
+WIDTH = 8
+"""Drafts kept from one round of changes to the next."""
+
+REPRESENTATIVE = (0, 2, 5)
+"""Positions whose hazards, and lengths whose costs, stand for all in the constant problems that give starts."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best draft that a search met.
+
+    Attributes:
+        draft: The draft.
+        ewif: Its exact EWIF.
+        evaluated: Number of different drafts evaluated.
+    """
+
+    draft: Draft
+    ewif: float
+    evaluated: int
+
+
+def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
+    """Climb from several starts by the single changes of `neighbours`, a few drafts wide, until none improves.
+
+    Starts are the given ones, the empty draft, the best flat draft and the optima of constant problems that take
+    every hazard and cost at one position. Nothing is random.
+    """
+    values: dict[Draft, float] = {}
+    pool = list(dict.fromkeys([(), best_flat(problem), *representative_optima(problem), *starts]))
+    climbed: set[Draft] = set()
+    with tqdm(desc="search", unit=" drafts", delay=2) as bar:
+        while True:
+            for draft in pool:
+                if draft not in values:
+                    values[draft] = ewif(problem.cascade.with_draft(draft))
+                    bar.update()
+            pool = sorted(pool, key=values.__getitem__, reverse=True)[:WIDTH]
+            front = [draft for draft in pool if draft not in climbed]
+            if not front:
+                return Found(pool[0], values[pool[0]], len(values))
+            climbed.update(front)
+            pool = list(dict.fromkeys(pool + [other for draft in front for other in neighbours(problem, draft)]))
+
+
+def representative_optima(problem: Problem) -> Iterator[Draft]:
+    """Optima of the problems in which every hazard and cost is that of one position."""
+    cascade = problem.cascade
+    for position in REPRESENTATIVE:
+        models = dict(cascade.models)
+        for model in problem.models:
+            models[model] = replace(models[model], cost=Affine(cascade.cost(model).at(position + 1)))
+        rows: dict[str, dict[str, Acceptance]] = {}
+        for reviewer, by in problem.pairs:
+            hazard = PerPosition((cascade.pair(reviewer, by).at(position),))
+            rows.setdefault(reviewer, {})[by] = Acceptance(hazard, hazard)
+        constant = replace(cascade, models=models, acceptance=rows, draft=())
+        yield Programme(replace(problem, cascade=constant)).best()[1]
+
+
+def neighbours(problem: Problem, draft: Draft) -> list[Draft]:
+    """Feasible drafts one change away, at any level.
+
+    Changes: one token or round more or fewer, twice or half as many; a step dropped, swapped with the next, drafted
+    by another model, or put in; a leaf made a round over a leaf, and a round made a leaf.
+    """
+    edits = {merged(steps): None for steps in _edits(problem, (problem.cascade.target,), draft)}
+    return [steps for steps in edits if steps != draft and _fits(steps, problem.max_tokens)]
+
+
+def _edits(problem: Problem, path: Path, steps: Sequence[Step]) -> Iterator[list[Step]]:
+    singles = list(_singles(problem, path))
+    for i, step in enumerate(steps):
+        before, after = list(steps[:i]), list(steps[i + 1 :])
+        yield before + after
+        if after:
+            yield [*before, after[0], step, *after[1:]]
+        for changed in _changed(problem, path, step):
+            yield [*before, changed, *after]
+    for i in range(len(steps) + 1):
+        for single in singles:
+            yield [*steps[:i], single, *steps[i:]]
+
+
+def _singles(problem: Problem, path: Path) -> Iterator[Step]:
+    """Steps worth putting in."""
+    for by in problem.drafters_after(path):
+        yield Step(by, tokens=1)
+        yield from _over_leaves(problem, path, by, rounds=1)
+
+
+def _over_leaves(problem: Problem, path: Path, by: str, rounds: int) -> Iterator[Step]:
+    if len(path) < problem.max_depth:
+        for inner in problem.drafters_after((*path, by)):
+            for tokens in (1, 3, 8):
+                yield Step(by, rounds=rounds, draft=(Step(inner, tokens=tokens),))
+
+
+def _changed(problem: Problem, path: Path, step: Step) -> Iterator[Step]:
+    """The step with one thing changed."""
+    number = step.tokens or step.rounds or 1
+    for other in sorted({number - 1, number + 1, number // 2, number * 2} - {0, number}):
+        if other <= problem.max_tokens:
+            yield replace(step, rounds=other) if step.draft else replace(step, tokens=other)
+    for by in problem.drafters_after(path):
+        if by != step.by or step.draft:
+            yield Step(by, tokens=number)
+    if not step.draft:
+        yield from _over_leaves(problem, path, step.by, rounds=number)
+    for inner in _edits(problem, (*path, step.by), step.draft) if step.draft else ():
+        if inner:
+            yield replace(step, draft=merged(inner))
+
+
+def _fits(steps: Sequence[Step], max_tokens: int) -> bool:
+    return _length(steps) <= max_tokens and all(_fits(step.draft, max_tokens) for step in steps)
+
+
+def _length(steps: Sequence[Step]) -> int:
+    """Greatest possible length of a draft of leaf and `rounds` steps."""
+    return sum(step.tokens or (step.rounds or 0) * (_length(step.draft) + 1) for step in steps)

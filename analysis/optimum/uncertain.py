@@ -1,0 +1,209 @@
+"""Which cascade to choose when acceptances and costs are only known with standard errors, and how sure that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from tqdm import tqdm
+
+from analysis.exact import ewif
+from analysis.model import Cascade, Draft, InputError
+from analysis.optimum.affine import ewif_of_each
+from analysis.optimum.optimise import Optimum, is_solved_exactly, optimise_draft
+from analysis.optimum.problem import Problem
+
+MOST_CANDIDATES = 30
+"""Greatest number of drafts compared: those most often the best of a draw, and the nominal optimum."""
+
+MOST_SEARCHES = 30
+"""Greatest number of draws for which a draft is found by local search, where none can be found exactly."""
+
+QUANTILES = (0.5, 0.9, 0.95, 1.0)
+
+BEST = 1e-9
+"""Regret below which a draft counts as the best of a draw."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The draft to choose under uncertainty.
+
+    Regret is 1 - EWIF / (best EWIF) at the same drawn acceptances and costs: the share of throughput given up by not
+    knowing them. Candidates are chosen and ranked on one half of the draws, and judged on the other.
+
+    Attributes:
+        draft: The candidate with the least mean regret.
+        against: What regret is measured against, in words.
+        candidates: Number of drafts compared.
+        samples: Draws on which the draft is judged.
+        seed: Seed of the draws.
+        mean_regret: Mean regret of the draft, in [0, 1].
+        mean_regret_error: Standard error of that mean, from the draws.
+        quantiles: Quantiles of its regret by level; level 1 is the greatest.
+        best_share: Share of draws in which it is the best.
+        near_share: Share of draws in which its regret is at most 1 %.
+        ewif_interval: 2.5 % and 97.5 % quantiles of its EWIF.
+        nominal_mean_regret: Mean regret of the optimum that takes the estimates for exact.
+    """
+
+    draft: Draft
+    against: str
+    candidates: int
+    samples: int
+    seed: int
+    mean_regret: float
+    mean_regret_error: float
+    quantiles: Mapping[str, float]
+    best_share: float
+    near_share: float
+    ewif_interval: tuple[float, float]
+    nominal_mean_regret: float
+
+    def to_json(self) -> dict[str, object]:
+        """The recommendation as it is printed."""
+        return {
+            "draft": [step.to_json() for step in self.draft],
+            "mean_regret": self.mean_regret,
+            "mean_regret_error": self.mean_regret_error,
+            "regret_quantiles": dict(self.quantiles),
+            "best_share": self.best_share,
+            "within_1_percent_share": self.near_share,
+            "ewif_interval": list(self.ewif_interval),
+            "nominal_mean_regret": self.nominal_mean_regret,
+            "against": self.against,
+            "candidates": self.candidates,
+            "samples": self.samples,
+            "seed": self.seed,
+        }
+
+
+def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Recommendation:
+    """Choose a draft by its mean regret over draws of the uncertain acceptances and costs.
+
+    Args:
+        problem: A problem whose cascade has `uncertainty`.
+        nominal: Its optimum.
+        samples: Number of draws to choose on, and again to judge on, >= 1.
+        seed: Seed; draw i depends on (seed, i) only.
+    """
+    drawn = [perturbed(problem.cascade, np.random.default_rng([seed, i])) for i in range(2 * samples)]
+    exactly = is_solved_exactly(problem)
+    optima = [
+        optimise_draft(replace(problem, cascade=cascade), nominal.draft)
+        for cascade in tqdm(drawn if exactly else drawn[: min(samples, MOST_SEARCHES)], desc="optima", delay=2)
+    ]
+    often = Counter(draft for draft, _ in optima[:samples])
+    candidates = list(dict.fromkeys([nominal.draft, *(draft for draft, _ in often.most_common(MOST_CANDIDATES))]))
+    if problem.is_constant:
+        values = np.column_stack([ewif_of_each(draft, drawn) for draft in candidates])
+    else:
+        each = tqdm(drawn, desc="candidates", delay=2)
+        values = np.array([[ewif(cascade.with_draft(draft)) for draft in candidates] for cascade in each])
+    best = values.max(axis=1)
+    if exactly:
+        best = np.maximum(best, [value for _, value in optima])
+    regret = np.maximum(0.0, 1 - values / best[:, None])
+    chosen = int(np.argmin(regret[:samples].mean(axis=0)))
+    judged = regret[samples:, chosen]
+    low, high = np.quantile(values[samples:, chosen], [0.025, 0.975])
+    return Recommendation(
+        draft=candidates[chosen],
+        against="the optimum of each draw" if exactly else f"the best of {len(candidates)} candidates in each draw",
+        candidates=len(candidates),
+        samples=samples,
+        seed=seed,
+        mean_regret=float(judged.mean()),
+        mean_regret_error=float(judged.std() / np.sqrt(samples)),
+        quantiles={f"{level:g}": float(np.quantile(judged, level)) for level in QUANTILES},
+        best_share=float((judged <= BEST).mean()),
+        near_share=float((judged <= 0.01).mean()),
+        ewif_interval=(float(low), float(high)),
+        nominal_mean_regret=float(regret[samples:, 0].mean()),
+    )
+
+
+def perturbed(cascade: Cascade, generator: np.random.Generator) -> Cascade:
+    """The cascade with every number that has a standard error drawn from a normal law, clipped to its range.
+
+    Clipping moves probability to the ends of the range, so the mean of a number near an end is biased inwards.
+
+    Raises:
+        InputError: where a standard error has no number to belong to.
+    """
+    spec = cascade.to_json()
+    errors: Mapping[str, object] = cascade.uncertainty or {}
+    acceptance = _copied(spec["acceptance"])
+    for reviewer, row in _items(errors.get("acceptance", {}), "uncertainty.acceptance"):
+        for by, error in _items(row, f"uncertainty.acceptance.{reviewer}"):
+            where = f"uncertainty.acceptance.{reviewer}.{by}"
+            if by not in acceptance.get(reviewer, {}):
+                raise InputError(where, "no such pair in `acceptance`")
+            acceptance[reviewer][by] = _drawn(acceptance[reviewer][by], error, generator, where, 0.0, 1.0)
+    models = _copied(spec["models"])
+    for model, entry in _items(errors.get("models", {}), "uncertainty.models"):
+        for key, error in _items(entry, f"uncertainty.models.{model}"):
+            where = f"uncertainty.models.{model}.{key}"
+            if key not in models.get(model, {}) or key != "cost":
+                raise InputError(where, "no such cost in `models`")
+            least = LEAST_TARGET if model == cascade.target else 0.0
+            models[model][key] = _drawn(models[model][key], error, generator, where, least, np.inf)
+    return Cascade.from_json({"target": cascade.target, "models": models, "acceptance": acceptance}, needs_draft=False)
+
+
+LEAST_TARGET = 1e-3
+"""Least cost drawn for a call of the target, which must be positive."""
+
+_ANY = {"decay": np.inf}
+"""Greatest values of the numbers that are not probabilities, by key."""
+
+
+def _drawn(value: object, error: object, generator: np.random.Generator, where: str, low: float, high: float) -> object:
+    """A value of the specification with its standard errors' noise added; both may be numbers, lists or objects."""
+    if isinstance(value, (int, float)) and isinstance(error, (int, float)):
+        return float(np.clip(value + error * generator.standard_normal(), low, high))
+    if isinstance(error, Mapping):
+        whole = _as_shaped(value, error)
+        if isinstance(whole, Mapping) and set(error) <= set(whole):
+            return {
+                key: _drawn(item, error[key], generator, f"{where}.{key}", low, _ANY.get(key, high))
+                if key in error
+                else item
+                for key, item in whole.items()
+            }
+    if isinstance(value, Sequence) and isinstance(error, Sequence) and value and error:
+        length = max(len(value), len(error))
+        return [
+            _drawn(_repeating(value, i), _repeating(error, i), generator, f"{where}[{i}]", low, high)
+            for i in range(length)
+        ]
+    raise InputError(where, "expected standard errors in the shape of the entry they belong to")
+
+
+def _as_shaped(value: object, error: Mapping[str, object]) -> object:
+    """A value that canonical form has shortened, written out again as its errors are."""
+    if set(error) <= {"accepted", "corrected"} and not (isinstance(value, Mapping) and "accepted" in value):
+        return {"accepted": value, "corrected": value}
+    for key in ("per_position", "by_tokens"):
+        if set(error) == {key} and isinstance(value, (int, float)):
+            return {key: [value]}
+    if set(error) <= {"fixed", "per_token"} and isinstance(value, (int, float)):
+        return {"fixed": value, "per_token": 0.0}
+    return value
+
+
+def _repeating(values: Sequence[object], i: int) -> object:
+    return values[min(i, len(values) - 1)]
+
+
+def _items(value: object, where: str) -> list[tuple[str, object]]:
+    if not isinstance(value, Mapping):
+        raise InputError(where, "expected an object")
+    return list(value.items())
+
+
+def _copied(value: object) -> dict[str, dict[str, object]]:
+    assert isinstance(value, Mapping)
+    return {key: dict(entry) for key, entry in value.items()}

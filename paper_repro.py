@@ -7,6 +7,7 @@ there is, ``--only NAME...`` builds a part (with what it needs), and naming a fo
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
@@ -21,10 +22,22 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis import figure_data
+from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
 from analysis.model import Cascade, InputError, exit_with, parse_json, whole_file, whole_option
-from analysis.paper_table import table1
-from figures import real_runs, style, theory_ewif_curves
+from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
+from analysis.published import read_rows
+from analysis.regions import horizontal_region, vertical_region
+from figures import (
+    real_runs,
+    style,
+    theory_allocation,
+    theory_ewif_curves,
+    theory_iid_error,
+    theory_published,
+    theory_regions,
+    theory_schematic,
+)
 from figures.tables import markdown
 from simulate.reference import run_cycles
 
@@ -111,12 +124,48 @@ def build_table1(run: Run) -> None:
     run.write("table1.md", markdown(header, cells, text_columns=3) + "\n")
 
 
-def build_ewif_curves(run: Run) -> None:
-    """EWIF against the draft length, for the published drafters."""
-    drafters = [("T5 small, ENDE", 0.75, 0.02), ("T5 base, ENDE", 0.80, 0.04), ("T5 large, ENDE", 0.82, 0.11)]
-    with style.figure() as fig:
-        theory_ewif_curves.draw(fig.subplots(), figure_data.ewif_curves(drafters))
-        style.save(fig, run.path("ewif_curves"))
+def theory_figure(
+    name: str,
+    title: str,
+    caption: str,
+    data: Callable[[], Any],
+    draw: Callable[[Any, Any], None],
+    size: tuple[float, float] = (6.4, 4.0),
+) -> Artefact:
+    """An artefact that draws what `analysis` computes at once."""
+    stem = name.replace("-", "_")
+
+    def build(run: Run) -> None:
+        with style.figure(*size) as fig:
+            draw(fig.subplots(), data())
+            style.save(fig, run.path(stem))
+
+    return Artefact(name, title, (), (f"{stem}.png", f"{stem}.pdf"), build, caption)
+
+
+def greedy_rows(task: str) -> list[dict[str, str]]:
+    """The published greedy measurements of one task, a row a drafter."""
+    return [row for row in read_rows("leviathan2023.csv") if row["task"] == task and float(row["temperature"]) == 0]
+
+
+def curves_of_published_drafters() -> list[figure_data.Curve]:
+    """EWIF against draft length for the English-German drafters of Leviathan et al."""
+    drafters = [(f"T5 {row['drafter']}", float(row["alpha"]), float(row["c"])) for row in greedy_rows("ENDE")]
+    return figure_data.ewif_curves(drafters)
+
+
+def allocation_of_table1() -> figure_data.Allocation:
+    """How many tokens of the base and of the small drafter, around the paper's 5 + 3 for CNN/DailyMail."""
+    alphas = {row["drafter"]: float(row["alpha"]) for row in greedy_rows("CNNDM")}
+    base, small = (PARAMETERS_IN_MILLIONS[name] / PARAMETERS_IN_MILLIONS["xxl"] for name in ("base", "small"))
+    return figure_data.allocation(("base", "small"), (alphas["base"], alphas["small"]), (base, small), published=(5, 3))
+
+
+def build_claims(run: Run) -> None:
+    """The ledger of claims, every check run anew."""
+    rows = run_ledger()
+    run.write("claims.json", [row.to_json() for row in rows])
+    run.write("claims.md", as_markdown(rows) + "\n")
 
 
 MAX_GRAM = {"by": "max-gram", "tokens": 6}
@@ -145,11 +194,9 @@ def real_cascades() -> dict[str, Cascade]:
 
 def build_real_runs(run: Run) -> None:
     """Rows of real runs: calibration and measurement in bfloat16 on different prompts, and a float32 check."""
-    import torch
-
     from realrun.cached_model import CachedModel
     from realrun.measure import measure
-    from realrun.models import load_ensemble
+    from realrun.models import DTYPES, load_ensemble
     from realrun.prompts import read_prompts, shipped_prompts
     from realrun.record import provenance
     from realrun.timing import call_seconds
@@ -159,7 +206,7 @@ def build_real_runs(run: Run) -> None:
     checked = measured if run.full else measured[:6]
     tokens = 128 if run.full else 40
     cascades = real_cascades()
-    fast = load_ensemble(cascades["full cascade"], torch.bfloat16)
+    fast = load_ensemble(cascades["full cascade"], DTYPES["bfloat16"])
     neural = {name: model for name, model in fast.models.items() if isinstance(model, CachedModel)}
     rows = {
         "provenance": provenance() | {"seed": run.seed, "dtype": "bfloat16", "max_new_tokens": tokens},
@@ -168,12 +215,28 @@ def build_real_runs(run: Run) -> None:
         "measurement": list(measure(cascades, fast, measured, tokens, "measuring speedup")),
     }
     del fast, neural
-    exact = load_ensemble(cascades["full cascade"], torch.float32)
+    exact = load_ensemble(cascades["full cascade"], DTYPES["float32"])
     rows["float32"] = list(measure(cascades, exact, checked, min(tokens, 64), "checking float32 output"))
+    rows["divergence"] = _divergences(rows["measurement"], measured, exact)
     for name in ("calibration", "measurement", "float32"):
         for row in rows[name]:
             del row["text"]
     run.write("real_runs.json", rows)
+
+
+def _divergences(rows: Sequence[dict[str, Any]], prompts: Sequence[Any], exact: Any) -> list[dict[str, object]]:
+    """How every bfloat16 output compares with the autoregressive one, judged by the float32 target."""
+    from realrun.divergence import compare
+    from realrun.prompts import encode
+
+    ids = {prompt.id: encode(prompt, exact.tokenizer) for prompt in prompts}
+    plain = {row["id"]: row["tokens"] for row in rows if row["method"] == "autoregressive"}
+    target = exact.models["target"]
+    return [
+        {"method": row["method"], "id": row["id"]}
+        | dataclasses.asdict(compare(target, ids[row["id"]], row["tokens"], plain[row["id"]]))
+        for row in tqdm(rows, desc="judging bfloat16 output", unit="run", delay=2)
+    ]
 
 
 def build_real_table(run: Run) -> None:
@@ -192,7 +255,16 @@ def build_real_table(run: Run) -> None:
     generator = np.random.default_rng(run.seed)
     table = [_real_row(method, draft, data, families, generator) for method, draft in METHODS.items()]
     run.write("real_table.json", {"calibration": families, "rows": table})
-    header = ["method", "tokens a cycle", "EWIF i.i.d.", "EWIF t(q)", "speedup", "95 % interval", "= bf16", "= float32"]
+    header = [
+        "method",
+        "tokens a cycle",
+        "EWIF i.i.d.",
+        "EWIF t(q)",
+        "speedup",
+        "95 % interval",
+        "bf16 same/tie/off",
+        "float32 same",
+    ]
     cells = [
         [
             row["method"],
@@ -201,7 +273,7 @@ def build_real_table(run: Run) -> None:
             f"{row['predicted']:.2f}",
             f"{row['speedup']:.2f}",
             "{:.2f} to {:.2f}".format(*row["speedup_ci95"]),
-            "{} of {}".format(*row["equal_bfloat16"]),
+            "{identical}/{near-tie}/{divergent}".format(**row["bfloat16"]),
             "{} of {}".format(*row["equal_float32"]),
         ]
         for row in table
@@ -226,7 +298,10 @@ def _real_row(
         **predictions,
         "speedup": float(np.median(ratios)),
         "speedup_ci95": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
-        "equal_bfloat16": _equal(method, data["measurement"]),
+        "bfloat16": {
+            kind: sum(row["kind"] == kind for row in data["divergence"] if row["method"] == method)
+            for kind in ("identical", "near-tie", "divergent")
+        },
         "equal_float32": _equal(method, data["float32"]),
     }
 
@@ -251,9 +326,10 @@ REAL_CAPTION = (
     "theory says so too; Max-Gram is all but free. Predictions are calibrated on other prompts than those measured: "
     "i.i.d. takes one acceptance a pair and one cost a model; t(q) takes acceptance by position and type, and call "
     "times by number of tokens. Speedup is the median over prompts of autoregressive over cascade seconds, prefill "
-    "included. The last columns count outputs equal to the autoregressive ones, token for token: in float32 they must "
-    "all be; in bfloat16 a call on several tokens rounds differently from a call on one, so that a near-tie may fall "
-    "either way."
+    "included. The last columns hold outputs against the autoregressive ones, token for token. In float32 all must be "
+    "the same. In bfloat16 a call on several tokens rounds differently from a call on one: an output is the same, or "
+    "differs first at a tie (tokens whose float32 logits are within 4 units in the last place of bfloat16), or is off, "
+    "which none should be."
 )
 
 ARTEFACTS: tuple[Artefact, ...] = (
@@ -266,13 +342,66 @@ ARTEFACTS: tuple[Artefact, ...] = (
         "EWIF under Bernoulli acceptance: as reported, by the closed form, by the exact recursion and by token-level "
         "simulation.",
     ),
-    Artefact(
+    theory_figure(
+        "schematic",
+        "The two cascades",
+        "Vertical: each drafter's work is itself drafted by a smaller one. Horizontal: larger drafters draft the early "
+        "tokens of a draft, smaller ones the later.",
+        figure_data.schematic,
+        theory_schematic.draw,
+        (7.6, 3.8),
+    ),
+    theory_figure(
         "ewif-curves",
         "EWIF against draft length",
+        "Exact EWIF of speculative decoding with the English-German drafters of Leviathan et al. (arXiv 2211.17192).",
+        curves_of_published_drafters,
+        theory_ewif_curves.draw,
+    ),
+    theory_figure(
+        "allocation",
+        "How to share a draft between two drafters",
+        "Horizontal cascades of Table 1's CNN/DailyMail drafters; contours are shares of the best EWIF.",
+        allocation_of_table1,
+        theory_allocation.draw,
+    ),
+    theory_figure(
+        "vertical-region",
+        "Where a vertical step pays",
+        "Best EWIF with the second drafter below the first, over the best without it.",
+        lambda: vertical_region(0.8, 0.1),
+        theory_regions.draw_vertical,
+    ),
+    theory_figure(
+        "horizontal-region",
+        "Where a horizontal step pays",
+        "Best EWIF with the second drafter's tokens after the first's, over the best of either alone.",
+        lambda: horizontal_region(0.8, 0.1),
+        theory_regions.draw_horizontal,
+    ),
+    theory_figure(
+        "iid-error",
+        "How wrong the i.i.d. assumption is",
+        "Relative error of the i.i.d. prediction when acceptance varies, by how prompts are weighted.",
+        figure_data.iid_error,
+        theory_iid_error.draw,
+        (6.8, 4.2),
+    ),
+    theory_figure(
+        "published",
+        "Published predictions against published measurements",
+        "Theorem 3.8 at the published acceptances and costs of Leviathan et al.; the band is +-20 %.",
+        figure_data.published_predictions,
+        theory_published.draw,
+        (5.2, 4.6),
+    ),
+    Artefact(
+        "claims",
+        "The claims, held to the proof",
         (),
-        ("ewif_curves.png", "ewif_curves.pdf"),
-        build_ewif_curves,
-        "Exact EWIF of speculative decoding with the T5 drafters of Leviathan et al. (arXiv 2211.17192).",
+        ("claims.json", "claims.md"),
+        build_claims,
+        "Each row was checked by this run: proved (SymPy), tested, or refuted with the smallest counterexample found.",
     ),
     Artefact("real-runs", "Rows of real runs", (), ("real_runs.json",), build_real_runs),
     Artefact(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from figures.theory_palette import BLUE, GREY, ORANGE, VERMILION
+from figures.palette import BLUE, GREY, ORANGE, VERMILION
 
 
 def draw(ax, data: Sequence[Mapping]) -> None:
@@ -33,10 +33,10 @@ def draw(ax, data: Sequence[Mapping]) -> None:
         [row["predicted"] for row in data],
         "o",
         color=VERMILION,
-        label="EWIF, acceptance by position and type, measured t(q)",
+        label="EWIF, by position and type, t(q)",
     )
     ax.axhline(1, color=GREY, lw=0.9, ls="--")
     ax.set_xticks(x, [row["method"].replace(" ", "\n", 1) for row in data])
     ax.set_ylabel("times autoregressive decoding")
-    ax.set_ylim(0, 1.45 * max(float(speedup.max()), *(row["predicted"] for row in data)))
-    ax.legend(loc="upper left", fontsize="small")
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small", columnspacing=1.2)

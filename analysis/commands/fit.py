@@ -1,0 +1,58 @@
+"""``python -m analysis fit``: acceptance models from counts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from analysis.fit import Fit, MeanLength, fit_all, fit_mean_length, read_observations
+from analysis.model import Subparsers, parse_json, read_text
+
+EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
+and type), "sequences" (offered and accepted tokens of every cycle in order), "survival" (a list), or "mean_length" with
+"draft_length" and "bonus_counted". The module analysis.fit.observations describes every field."""
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("fit", help="acceptance models with standard errors from counts", epilog=EPILOG)
+    parser.add_argument("counts", metavar="COUNTS.json", help="what was seen of one reviewer-drafter pair")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit every model the counts can tell something about; the smallest AIC first."""
+    observed = read_observations(parse_json(read_text(arguments.counts), arguments.counts))
+    fits = [_of_mean_length(observed)] if isinstance(observed, MeanLength) else fit_all(observed)
+    if arguments.json:
+        print(
+            json.dumps(
+                {"best": fits[0].name if fits[0].aic is not None else None, "fits": [fit.to_json() for fit in fits]},
+                allow_nan=False,
+            )
+        )
+        return 0
+    for fit in fits:
+        _show(fit)
+    return 0
+
+
+def _of_mean_length(seen: MeanLength) -> Fit:
+    alpha, error = fit_mean_length(seen)
+    note = f"from {seen.tokens_per_cycle:g} tokens per cycle, correction or bonus token included"
+    return Fit("constant", alpha, error, {"alpha": alpha}, {"alpha": error}, None, 1, None, note)
+
+
+def _show(fit: Fit) -> None:
+    print(f"{fit.name}   AIC {'unknown' if fit.aic is None else f'{fit.aic:.2f}'}")
+    for name, value in fit.parameters.items():
+        error = fit.standard_errors[name]
+        print(f"  {name:<12}{value:.6f}" + ("" if error is None else f"   standard error {error:.6f}"))
+    test = fit.goodness_of_fit
+    if test is not None:
+        degrees = "simulated law" if test.degrees is None else f"{test.degrees} degrees of freedom"
+        print(f"  fit         {test.statistic:.3f}, {degrees}, p = {test.p_value:.4g} ({test.test})")
+    if fit.note:
+        print(f"  {fit.note}")
+    print(f"  acceptance  {json.dumps(fit.acceptance)}")

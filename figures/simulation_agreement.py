@@ -1,0 +1,42 @@
+"""Simulated against exact EWIF over a random family of cascades."""
+
+from __future__ import annotations
+
+import math
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#6E6E6E"
+INTERVAL = 1.959963984540054
+"""Standard errors in half a 95 % interval."""
+
+
+def draw(ax, data) -> None:
+    """Draw one point a cascade, and in an inset how many standard errors each is off.
+
+    Args:
+        ax: Axes to draw on.
+        data: `exact`, `ewif` and `standard_error` by cascade.
+    """
+    exact, ewif = data["exact"], data["ewif"]
+    scores = [(e - x) / s for x, e, s in zip(exact, ewif, data["standard_error"], strict=True) if s > 0]
+    outside = [abs(score) > INTERVAL for score in scores]
+    n = len(scores)
+    low, high = min(exact), max(exact)
+    ax.plot([low, high], [low, high], color=GREY, lw=1, zorder=1)
+    ax.scatter(exact, ewif, s=14, color=BLUE, alpha=0.7, lw=0, zorder=2)
+    ax.set_xlabel("exact EWIF")
+    ax.set_ylabel("simulated EWIF")
+    spread = math.sqrt(n * 0.05 * 0.95)
+    ax.set_title(
+        f"{sum(outside)} of {n} outside their 95 % interval (expected {0.05 * n:.0f} ± {spread:.0f})",
+        fontsize="medium",
+    )
+    inset = ax.inset_axes((0.58, 0.13, 0.38, 0.36))
+    width = 0.5
+    edges = [-4 + width * i for i in range(17)]
+    inset.hist(scores, bins=edges, color=BLUE, alpha=0.45)
+    grid = [-4 + 0.05 * i for i in range(161)]
+    scale = n * width / math.sqrt(2 * math.pi)
+    inset.plot(grid, [scale * math.exp(-z * z / 2) for z in grid], color=VERMILION, lw=1.2)
+    inset.set_yticks([])
+    inset.set_xlabel("error / standard error", fontsize="small")
+    inset.tick_params(labelsize="small")

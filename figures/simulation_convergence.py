@@ -1,0 +1,24 @@
+"""A running estimate closing in on the exact EWIF."""
+
+from __future__ import annotations
+
+BLUE, GREY = "#0072B2", "#6E6E6E"
+
+
+def draw(ax, data) -> None:
+    """Draw the running estimate with its 95 % interval.
+
+    Args:
+        ax: Axes to draw on.
+        data: `cycles`, `ewif` and `half_width` by batch, and the `exact` EWIF.
+    """
+    low = [e - h for e, h in zip(data["ewif"], data["half_width"], strict=True)]
+    high = [e + h for e, h in zip(data["ewif"], data["half_width"], strict=True)]
+    ax.fill_between(data["cycles"], low, high, color=BLUE, alpha=0.22, lw=0, label="95 % interval")
+    ax.plot(data["cycles"], data["ewif"], color=BLUE, lw=1.6, marker="o", ms=3, label="estimate")
+    ax.axhline(data["exact"], color=GREY, ls="--", lw=1.1, label=f"exact, {data['exact']:.5f}")
+    ax.set_xscale("log")
+    ax.set_xlim(data["cycles"][0], data["cycles"][-1])
+    ax.set_xlabel("simulated cycles")
+    ax.set_ylabel("EWIF")
+    ax.legend(loc="upper right", frameon=False)

@@ -1,0 +1,49 @@
+"""Published predictions against published measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from figures.palette import BLUE, GREY, ORANGE, VERMILION
+
+_COLOURS = {"small": BLUE, "base": ORANGE, "large": VERMILION}
+_MARKERS = {"ENDE": "o", "CNNDM": "s"}
+
+
+def draw(ax, data: Sequence) -> None:
+    """Draw one point a configuration and the line of perfect prediction.
+
+    Args:
+        ax: Axes to draw on.
+        data: Items with `task`, `drafter`, `temperature`, `predicted`, `measured` and `error`.
+    """
+    low = 0.9 * min(min(row.predicted, row.measured) for row in data)
+    high = 1.06 * max(max(row.predicted, row.measured) for row in data)
+    ax.plot([low, high], [low, high], color=GREY, lw=1)
+    ax.fill_between([low, high], [0.8 * low, 0.8 * high], [1.2 * low, 1.2 * high], color=GREY, alpha=0.13, lw=0)
+    for row in data:
+        colour = _COLOURS[row.drafter]
+        ax.plot(
+            row.measured,
+            row.predicted,
+            marker=_MARKERS[row.task],
+            ms=7.5,
+            mew=1.7,
+            ls="none",
+            mec=colour,
+            mfc=colour if row.temperature == 0 else "white",
+        )
+    for name, colour in _COLOURS.items():
+        ax.plot([], [], marker="o", ls="none", color=colour, label=f"T5-{name} drafter")
+    for task, marker in _MARKERS.items():
+        ax.plot([], [], marker=marker, ls="none", color=GREY, label=task)
+    ax.plot([], [], marker="D", ls="none", mfc=GREY, mec=GREY, label="temperature 0")
+    ax.plot([], [], marker="D", ls="none", mfc="white", mec=GREY, label="temperature 1")
+    ax.fill_between([], [], [], color=GREY, alpha=0.2, lw=0, label=r"$\pm$ 20 % of measured")
+    mean = sum(abs(row.error) for row in data) / len(data)
+    ax.set_title(f"mean |error| {mean:.1%} over {len(data)} configurations", fontsize="medium", loc="left")
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("measured speedup")
+    ax.set_ylabel("predicted EWIF (Theorem 3.8)")
+    ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize="small")

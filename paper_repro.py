@@ -8,13 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
-import time
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +18,7 @@ from tqdm import tqdm
 from analysis import figure_data
 from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
-from analysis.model import Cascade, InputError, exit_with, parse_json, whole_file, whole_option
+from analysis.model import Cascade, InputError, exit_with, whole_option
 from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
 from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
@@ -38,57 +32,9 @@ from figures import (
     theory_regions,
     theory_schematic,
 )
+from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
 from figures.tables import markdown
 from simulate.reference import run_cycles
-
-
-@dataclass(frozen=True)
-class Run:
-    """Where and how artefacts are built.
-
-    Attributes:
-        out: The results folder.
-        seed: Root seed of everything random.
-        full: Whether to take hours for narrow intervals and all prompts, instead of minutes.
-    """
-
-    out: Path
-    seed: int
-    full: bool
-
-    def path(self, file: str) -> Path:
-        """Path of a file in the results folder."""
-        return self.out / file
-
-    def read(self, file: str) -> Any:
-        """The value in a JSON file of the results folder."""
-        return parse_json(self.path(file).read_text(encoding="utf-8"), file)
-
-    def write(self, file: str, content: object) -> None:
-        """Write text, or any other value as JSON, into the results folder."""
-        with whole_file(self.path(file)) as handle:
-            handle.write(content if isinstance(content, str) else json.dumps(content, indent=1) + "\n")
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """One result: a table, a figure or the data behind them.
-
-    Attributes:
-        name: What ``--only`` calls it.
-        title: Its heading in the report.
-        inputs: Artefacts that must be built before.
-        files: What it writes into the results folder; tables (.md) and pictures (.png) are shown in the report.
-        build: Writes the files.
-        caption: What the reader should know of it.
-    """
-
-    name: str
-    title: str
-    inputs: tuple[str, ...]
-    files: tuple[str, ...]
-    build: Callable[[Run], None]
-    caption: str = ""
 
 
 def build_table1(run: Run) -> None:
@@ -423,93 +369,6 @@ ARTEFACTS: tuple[Artefact, ...] = (
 )
 
 
-class Builder:
-    """Builds artefacts in order, each once, reusing what a former run of the same settings finished."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.failed: dict[str, str] = {}
-        self._fresh: set[str] = set()
-
-    def build(self, artefact: Artefact) -> None:
-        """Build an artefact unless it is finished and its inputs are unchanged; remembers a failure."""
-        missing = [name for name in artefact.inputs if name in self.failed]
-        if missing:
-            self.failed[artefact.name] = f"needs {', '.join(missing)}"
-            return
-        if self._is_finished(artefact) and not self._fresh & set(artefact.inputs):
-            _say(f"{artefact.name}: finished before, reused")
-            return
-        self._mark(artefact).unlink(missing_ok=True)
-        started = time.perf_counter()
-        try:
-            artefact.build(self.run)
-        except Exception as error:
-            if not isinstance(error, InputError):
-                traceback.print_exc()
-            self.failed[artefact.name] = f"{type(error).__name__}: {error}"
-            _say(f"{artefact.name}: FAILED ({self.failed[artefact.name]})")
-            return
-        self._fresh.add(artefact.name)
-        self.run.write(str(self._mark(artefact).relative_to(self.run.out)), self._settings())
-        _say(f"{artefact.name}: built in {time.perf_counter() - started:.1f} s")
-
-    def _is_finished(self, artefact: Artefact) -> bool:
-        mark = self._mark(artefact)
-        if not mark.is_file() or not all(self.run.path(file).is_file() for file in artefact.files):
-            return False
-        return bool(json.loads(mark.read_text(encoding="utf-8")) == self._settings())
-
-    def _mark(self, artefact: Artefact) -> Path:
-        return self.run.path(f".finished/{artefact.name}.json")
-
-    def _settings(self) -> dict[str, object]:
-        return {"seed": self.run.seed, "full": self.run.full, "version": metadata.version("cascade-ewif")}
-
-
-def write_report(run: Run, built: Sequence[Artefact], failed: dict[str, str]) -> None:
-    """Write report.md with every finished table and figure."""
-    profile = "full" if run.full else "quick"
-    parts = ["# Cascade speculative drafting, reproduced", f"Profile {profile}, seed {run.seed}."]
-    for artefact in built:
-        if artefact.name in failed:
-            parts.append(f"## {artefact.title}\n\n**Failed:** {failed[artefact.name]}")
-            continue
-        shown = [_shown(run, file) for file in artefact.files if file.endswith((".md", ".png"))]
-        if shown:
-            parts.append("\n\n".join([f"## {artefact.title}", *shown, artefact.caption]))
-    run.write("report.md", "\n\n".join(parts) + "\n")
-
-
-def _shown(run: Run, file: str) -> str:
-    if file.endswith(".png"):
-        return f"![{file.removesuffix('.png')}]({file})"
-    return run.path(file).read_text(encoding="utf-8").rstrip()
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
-def with_inputs(names: Sequence[str]) -> list[Artefact]:
-    """The named artefacts and all that they need, in the order of the list.
-
-    Raises:
-        InputError: for a name that is none.
-    """
-    known = {artefact.name: artefact for artefact in ARTEFACTS}
-    wanted: set[str] = set()
-    queue = list(names)
-    while queue:
-        name = queue.pop()
-        if name not in known:
-            raise InputError("--only", f"got {name!r}, expected names of {', '.join(known)}")
-        if name not in wanted:
-            wanted.add(name)
-            queue += known[name].inputs
-    return [artefact for artefact in ARTEFACTS if artefact.name in wanted]
-
-
 def main() -> int:
     """Run the command line; the exit status is 1 where an artefact failed."""
     parser = argparse.ArgumentParser(prog="paper_repro.py", description="Regenerate tables and figures.")
@@ -525,7 +384,7 @@ def main() -> int:
             print(f"{artefact.name:14s} {artefact.title}{needs}")
         return 0
     run = Run(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
-    artefacts = with_inputs(arguments.only or [artefact.name for artefact in ARTEFACTS])
+    artefacts = with_inputs(ARTEFACTS, arguments.only or [artefact.name for artefact in ARTEFACTS])
     try:
         run.path(".finished").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -533,7 +392,7 @@ def main() -> int:
     builder = Builder(run)
     for artefact in tqdm(artefacts, desc="artefacts", unit="artefact", delay=2):
         builder.build(artefact)
-    write_report(run, artefacts, builder.failed)
+    write_report(run, "Cascade speculative drafting, reproduced", artefacts, builder.failed)
     for artefact in artefacts:
         for file in artefact.files:
             if file.endswith(".md") and artefact.name not in builder.failed:

@@ -41,10 +41,6 @@ def test_files_belong_to_one_artefact_each():
 def test_naming_an_artefact_brings_its_inputs():
     names = [artefact.name for artefact in with_inputs(ARTEFACTS, ["real-figure"])]
     assert names == ["real-runs", "real-table", "real-figure"]
-        "real-runs",
-        "real-table",
-        "real-figure",
-    ]
 
 
 def test_list_names_every_artefact(run):

@@ -1,4 +1,4 @@
-"""``python -m simulate run``: estimate the EWIF of one cascade with the token-level reference."""
+"""``python -m simulate run``: estimate the EWIF of one cascade with any of the three engines."""
 
 from __future__ import annotations
 
@@ -6,20 +6,29 @@ import argparse
 import json
 import time
 
-from analysis.model import Subparsers, read_cascade, whole_option
+from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
+from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
+from simulate.estimate import Estimate, estimate
 from simulate.reference import run_cycles
+from simulate.sampler import Sampler
+from simulate.stats import CycleTotals
 
-MAX_CYCLES = 10**12
-MAX_SEED = 2**63 - 1
+ENGINES = ("reference", "kernel", "torch")
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("run", help="draw cycles of one cascade token by token and estimate its EWIF")
+    parser = commands.add_parser("run", help="draw cycles of one cascade and estimate its EWIF")
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
     parser.add_argument("--cycles", default="100000", help="number of cycles, at least 2 (default 100000)")
-    parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument(
+        "--engine",
+        default="reference",
+        help="reference (default: token by token, slow and obviously right), kernel (compiled) or torch",
+    )
+    parser.add_argument("--device", default="cpu", help="of torch: cpu (default) or cuda")
+    add_seed(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -29,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     cycles = whole_option("--cycles", arguments.cycles, 2, MAX_CYCLES)
     seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
     started = time.perf_counter()
-    totals = run_cycles(cascade, cycles, seed)
+    totals = _drawn(cascade, cycles, seed, arguments.engine, arguments.device)
     seconds = time.perf_counter() - started
     low, high = totals.ci95
     if arguments.json:
@@ -48,3 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"cost per cycle    {totals.cost_per_cycle:.6f}   one-token target calls")
     print(f"cycles            {totals.cycles} in {seconds:.2f} s")
     return 0
+
+
+def _drawn(cascade: Cascade, cycles: int, seed: int, engine: str, device: str) -> CycleTotals | Estimate:
+    if engine == "reference":
+        return run_cycles(cascade, cycles, seed)
+    if engine == "kernel":
+        sampler = Sampler(cascade)
+        return estimate(sampler.draw((seed, "run"), cycles), sampler)
+    if engine == "torch":
+        from simulate.lanes import TorchSampler  # importing torch takes a second
+
+        lanes = TorchSampler(cascade, device)
+        return estimate(lanes.draw((seed, "run"), cycles), lanes.sampler)
+    raise InputError("--engine", f"got {engine!r}, expected one of {', '.join(ENGINES)}")

@@ -1,0 +1,107 @@
+"""Acceptance that drifts along the text: a hidden easy or hard state at every text position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model import Acceptance, Cascade, acceptances
+from analysis.model.fields import count, inside, mapping, number, only_keys
+from simulate.processes.base import MARKOV, MeanOfLaw, Pair, Plan, hazards_of, runs
+from simulate.processes.independent import with_acceptances
+from simulate.program import HazardTables
+
+STRETCH = 1000
+"""Cycles of a stretch of text that counts as one observation; far beyond any correlation between its ends."""
+
+
+@dataclass(frozen=True)
+class Markov(MeanOfLaw):
+    """A two-state Markov chain along the text; in state 1 other acceptances hold than in state 0.
+
+    The state belongs to the text position: every review of a token there, at whatever level and in whatever cycle,
+    sees the same state. With autocorrelation 0 positions are independent, a flat cascade sees the mean acceptance
+    and nothing else, and what remains is the dependence between levels.
+
+    Attributes:
+        share: Stationary probability of state 1, in [0, 1].
+        autocorrelation: Correlation of the states of neighbouring positions, in [0, 1).
+        other: Acceptances in state 1; state 0, and pairs left out, keep the specification's.
+        cycles: Cycles of a stretch of text that counts as one observation.
+    """
+
+    share: float
+    autocorrelation: float
+    other: Mapping[Pair, Acceptance]
+    cycles: int = STRETCH
+
+    def to_json(self) -> dict[str, object]:
+        """The process as it stands in a task."""
+        table: dict[str, dict[str, object]] = {}
+        for (reviewer, drafter), acceptance in self.other.items():
+            table.setdefault(reviewer, {})[drafter] = acceptance.to_json()
+        content = {"share": self.share, "autocorrelation": self.autocorrelation, "acceptance": table}
+        return {"markov": content | ({"cycles": self.cycles} if self.cycles != STRETCH else {})}
+
+    def plan(self, cascade: Cascade) -> Plan:
+        """One stretch of text a block; the text goes on from block to block."""
+        return Plan(
+            cascade,
+            HazardTables([[cascade], [with_acceptances(cascade, self.other)]]),
+            kind=MARKOV,
+            share=self.share,
+            autocorrelation=self.autocorrelation,
+            cycles=self.cycles,
+            fresh=False,
+        )
+
+    @property
+    def transition(self) -> NDArray[np.float64]:
+        """P(next state | state), rows by state."""
+        enter = self.share * (1 - self.autocorrelation)
+        stay = self.share + self.autocorrelation * (1 - self.share)
+        return np.array([[1 - enter, enter], [1 - stay, stay]])
+
+    def sample(
+        self, cascade: Cascade, pair: Pair, k: int, drafts: int, generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Accepted tokens, 0..k, of drafts at text positions of stationary state."""
+        hazards = self._hazards(cascade, pair, k)
+        state = (generator.random(drafts) < self.share).astype(int)
+        accepted = np.empty((drafts, k), dtype=bool)
+        for position in range(k):
+            accepted[:, position] = generator.random(drafts) < hazards[state, position]
+            state = (generator.random(drafts) < self.transition[state, 1]).astype(int)
+        return runs(accepted)
+
+    def law(self, cascade: Cascade, pair: Pair, k: int) -> NDArray[np.float64]:
+        """P(j tokens of a draft of k are accepted), by the forward algorithm from the stationary state."""
+        hazards = self._hazards(cascade, pair, k)
+        alive = np.array([1 - self.share, self.share])
+        pmf = np.empty(k + 1)
+        for position in range(k):
+            pmf[position] = alive @ (1 - hazards[:, position])
+            alive = (alive * hazards[:, position]) @ self.transition
+        pmf[k] = alive.sum()
+        return pmf
+
+    def _hazards(self, cascade: Cascade, pair: Pair, k: int) -> NDArray[np.float64]:
+        return np.stack([hazards_of(c.pair(*pair), k) for c in (cascade, with_acceptances(cascade, self.other))])
+
+
+def read_markov(value: object) -> Markov:
+    """Read ``{"share": s, "autocorrelation": r, "acceptance": {reviewer: {drafter: ...}}}``, optionally `cycles`."""
+    fields = mapping(value, "")
+    keys = ("share", "autocorrelation", "acceptance")
+    only_keys(fields, (*keys, "cycles"), required=keys)
+    with inside("acceptance"):
+        table = acceptances({r: mapping(row, r) for r, row in mapping(fields["acceptance"], "").items()})
+    return Markov(
+        number(fields["share"], "share", 0, 1),
+        number(fields["autocorrelation"], "autocorrelation", 0, 0.999),
+        {(reviewer, drafter): entry for reviewer, row in table.items() for drafter, entry in row.items()},
+        count(fields.get("cycles", STRETCH), "cycles", 10**6),
+    )

@@ -1,0 +1,286 @@
+"""The results file under every accident: torn and corrupt rows, two writers, full disks, kills at any moment."""
+
+import errno
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from sweeps import FLAT, IS_ROOT, SWEEP, collected, command, facts, run, summary_of, write_tasks
+
+from analysis.model import InputError
+from simulate import store as store_module
+from simulate.collect import collect
+from simulate.rows import HEADER, Row
+from simulate.schedule import Stop
+from simulate.store import open_store, read_rows
+from simulate.task import Task
+from simulate.workers import InThisProcess
+
+TIGHT = ("--target-error", "0.002", "--workers", "2")
+
+
+def row(batch=0, task=FLAT):
+    made = Task.from_json(task)
+    return Row(made, 0, batch, made.sampler().draw((0, made.id, batch), 1000))
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A results file of three rows."""
+    target = tmp_path / "runs.csv"
+    with open_store(str(target)) as store:
+        for batch in range(3):
+            store.append([row(batch)])
+    return target
+
+
+def test_every_torn_end_of_the_last_row_is_cut_off_and_reported(path, capsys):
+    whole = path.read_bytes()
+    start = whole.rstrip(b"\n").rfind(b"\n") + 1
+    for cut in [*range(start + 1, len(whole), 37), len(whole) - 1]:
+        path.write_bytes(whole[:cut])
+        with open_store(str(path)) as store:
+            assert len(store.rows) == 2
+        assert f"cut off a torn last row of {cut - start} bytes" in capsys.readouterr().err
+        assert path.read_bytes() == whole[:start]
+
+
+def test_a_torn_header_is_written_anew(path, capsys):
+    path.write_bytes(HEADER.encode()[:20])
+    with open_store(str(path)) as store:
+        store.append([row()])
+    assert "torn" in capsys.readouterr().err
+    assert [r.batch for r in read_rows(str(path))] == [0]
+
+
+def test_reading_leaves_a_torn_row_in_place_and_out_of_the_summary(path, capsys):
+    path.write_bytes(path.read_bytes()[:-10])
+    before = path.read_bytes()
+    assert len(read_rows(str(path))) == 2
+    assert "left out a torn last row" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [2, 3, 4])
+def test_any_changed_byte_of_a_row_is_refused_by_line_number(path, line):
+    lines = path.read_bytes().split(b"\n")
+    good = lines[line - 1]
+    for at in range(0, len(good), 23):
+        lines[line - 1] = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+        if b"\n" in lines[line - 1]:
+            continue
+        path.write_bytes(b"\n".join(lines))
+        with pytest.raises(InputError, match=f"line {line}"):
+            read_rows(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: ["a,b,c", *lines[1:]], "line 1: got 'a,b,c' for a header"),
+        (lambda lines: [lines[0], "other-schema-9,1,2", *lines[1:]], "line 2: got 'other-schema-9' for a schema"),
+        (lambda lines: [*lines, lines[1]], "line 5: the same batch as in line 2"),
+        (lambda lines: [lines[0], "", *lines[1:]], "line 2"),
+        (lambda lines: [lines[0], *lines[2:]], None),
+    ],
+    ids=["foreign header", "foreign row", "doubled row", "empty row", "missing row"],
+)
+def test_files_that_are_not_ours_are_refused_by_line_number(path, change, message):
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    if message is None:  # whole by itself, but not the beginning of any sweep
+        with open_store(str(path)) as store, pytest.raises(InputError, match="batch 0 of task"):
+            collect([Task.from_json(FLAT)], store, 0, Stop(max_cycles=10**6), InThisProcess(), 1)
+        return
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=message), open_store(str(path)):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_row_whose_task_is_not_the_one_it_names_is_refused(path):
+    forged = row()
+    forged.task.__dict__["id"] = "0" * 64
+    path.write_text(HEADER + forged.to_line())
+    with pytest.raises(InputError, match=r"line 2\.task_id: got 000000000000\.\.\., the row's task has"):
+        read_rows(str(path))
+
+
+def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path):
+    tasks, out = write_tasks(tmp_path, [FLAT]), tmp_path / "runs.csv"
+    with open_store(str(out)) as store:
+        done = collected(tasks, out, "--max-cycles", "1000")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "another process is writing to this file" in done.stderr
+        store.append([row()])
+    assert len(read_rows(str(out))) == 1
+
+
+@pytest.mark.parametrize("written", [0, 1, 500])
+def test_a_full_disk_is_a_clear_error_and_leaves_earlier_rows_intact(path, monkeypatch, written):
+    before = path.read_bytes()
+    really_write = os.write
+
+    def write_some(descriptor, content):
+        if written and not write_some.done:
+            write_some.done = True
+            return really_write(descriptor, content[:written])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_some.done = False
+    with open_store(str(path)) as store:
+        monkeypatch.setattr(store_module.os, "write", write_some)
+        with pytest.raises(InputError, match="No space left on device; the 3 earlier rows are intact"):
+            store.append([row(3)])
+        monkeypatch.undo()
+    assert path.read_bytes() == before
+
+
+def test_a_sweep_that_hits_a_size_limit_can_go_on_when_there_is_room(tmp_path):
+    """The kernel's own limit on file sizes stands in for a full disk: writes really fail half way."""
+    tasks, out, free = write_tasks(tmp_path), tmp_path / "runs.csv", tmp_path / "free.csv"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    options = ("--target-error", "0.005", "--workers", "1")
+    assert collected(tasks, free, *options).returncode == 0
+    done = collected(tasks, out, *options, preexec_fn=limit)
+    assert done.returncode == 2
+    assert "cannot be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(read_rows(str(out))) > 2
+    assert collected(tasks, out, *options).returncode == 0
+    assert facts(out) == facts(free)
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/sys"])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs the folders of Linux that nobody can write to")
+def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path, folder):
+    done = collected(write_tasks(tmp_path, [FLAT]), f"{folder}/runs.csv")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {folder}/runs.csv: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(IS_ROOT, reason="root may write anywhere")
+def test_a_read_only_folder_is_a_clear_error(tmp_path):
+    tasks = write_tasks(tmp_path, [FLAT])
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    done = collected(tasks, closed / "runs.csv")
+    assert done.returncode == 2
+    assert "cannot be written: Permission denied" in done.stderr
+
+
+def test_a_missing_folder_is_a_clear_error(tmp_path):
+    done = collected(write_tasks(tmp_path, [FLAT]), tmp_path / "no" / "runs.csv")
+    assert done.returncode == 2
+    assert "the folder" in done.stderr
+
+
+# Kills.
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    tasks, out = write_tasks(folder), folder / "runs.csv"
+    started = time.monotonic()
+    assert collected(tasks, out, *TIGHT).returncode == 0
+    return tasks, out, time.monotonic() - started
+
+
+def check_kills(uninterrupted, out, kills, seed):
+    """Start the sweep again and again, each time killing it at a random moment; begin anew whenever it gets through."""
+    tasks, straight, seconds = uninterrupted
+    generator, landed = random.Random(seed), 0
+    while landed < kills:
+        process = subprocess.Popen(
+            command("collect", tasks, "--out", out, *TIGHT),
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parent.parent,
+        )
+        try:
+            process.wait(generator.uniform(0.2, seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            landed += 1
+        else:
+            assert facts(out) == facts(straight)
+            out.unlink()
+    done = collected(tasks, out, *TIGHT)
+    assert done.returncode == 0, done.stderr
+    assert facts(out) == facts(straight)  # no row lost, none doubled
+    assert summary_of(out) == summary_of(straight)
+
+
+def test_a_sweep_killed_at_a_few_random_moments_ends_as_if_nothing_had_happened(uninterrupted, tmp_path):
+    check_kills(uninterrupted, tmp_path / "runs.csv", 4, seed=1)
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_at_a_hundred_random_moments_ends_as_if_nothing_had_happened(uninterrupted, tmp_path):
+    check_kills(uninterrupted, tmp_path / "runs.csv", 100, seed=2)
+
+
+def test_workers_do_not_outlive_a_killed_sweep(tmp_path):
+    endless = write_tasks(tmp_path, SWEEP)
+    process = subprocess.Popen(
+        command("collect", endless, "--out", tmp_path / "runs.csv", "--target-error", "0.000001", "--workers", "2"),
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parent.parent,
+    )
+    children: list[int] = []
+    waited = time.monotonic()
+    while len(children) < 3 and time.monotonic() - waited < 60:  # two workers and their resource tracker
+        time.sleep(0.05)
+        children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        others = Path(f"/proc/{process.pid}/task").iterdir()
+        for task in others:
+            children += [int(pid) for pid in (task / "children").read_text().split() if int(pid) not in children]
+    process.kill()
+    process.wait()
+    waited = time.monotonic()
+    while any(_alive(pid) for pid in children) and time.monotonic() - waited < 60:
+        time.sleep(0.05)
+    assert len(children) >= 3
+    assert not any(_alive(pid) for pid in children)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_ctrl_c_leaves_whole_rows_and_says_so(tmp_path):
+    out = tmp_path / "runs.csv"
+    process = subprocess.Popen(
+        command("collect", write_tasks(tmp_path), "--out", out, "--target-error", "0.000001", "--workers", "1"),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    while not out.exists() or out.stat().st_size < 3 * len(HEADER):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert read_rows(str(out))
+
+
+def test_the_file_can_be_read_on_any_machine(tmp_path, path):
+    """A copy, without the tasks it came from, is all that a summary needs."""
+    shutil.copy(path, tmp_path / "copy.csv")
+    assert '"cycles": 3000' in run("summarise", tmp_path / "copy.csv", "--json").stdout

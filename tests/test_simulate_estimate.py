@@ -1,0 +1,147 @@
+"""Intervals for EWIF: their coverage, over hundreds of repetitions, against the exact value."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.exact import ewif
+from analysis.model import Cascade
+from simulate.bench import flat, three_levels
+from simulate.estimate import bootstrap_interval, compare, estimate
+from simulate.processes import read_process
+from simulate.sampler import Sampler
+from simulate.stats import NORMAL_95
+
+REPETITIONS = 1000
+FALSE_ALARM = 1e-6
+
+
+def within_binomial_error(covered: int, repetitions: int, nominal: float = 0.95) -> bool:
+    """Whether a count of covering intervals is one that nominal coverage gives, but for a chance of 10^-6."""
+    return stats.binomtest(covered, repetitions, nominal).pvalue > FALSE_ALARM
+
+
+def shares(sampler, key, repetitions, blocks):
+    """Tokens and costs of that many repetitions, rows."""
+    sample = sampler.sample(key, repetitions * blocks)
+    return sample.tokens.reshape(repetitions, blocks), sample.costs.reshape(repetitions, blocks)
+
+
+def delta_intervals(tokens, costs):
+    """Ratio of means and half width of its interval for each row, by NumPy."""
+    n = tokens.shape[1]
+    ratio = tokens.sum(axis=1) / costs.sum(axis=1)
+    residual = tokens - ratio[:, None] * costs
+    return ratio, NORMAL_95 * np.sqrt((residual**2).sum(axis=1) / (n * (n - 1))) / costs.mean(axis=1)
+
+
+@pytest.mark.parametrize("cascade", [flat(), three_levels()], ids=["flat", "three levels"])
+def test_delta_intervals_cover_the_exact_ewif_as_often_as_they_say(cascade):
+    sampler, exact, covered = Sampler(cascade), ewif(cascade), 0
+    for repetition in range(REPETITIONS):
+        low, high = estimate(sampler.draw((1, repetition), 500), sampler).ci95
+        covered += low <= exact <= high
+    assert within_binomial_error(covered, REPETITIONS)
+
+
+def test_bootstrap_intervals_cover_the_exact_ewif_as_often_as_they_say():
+    sampler, generator, covered = Sampler(three_levels()), np.random.default_rng(2), 0
+    exact = ewif(three_levels())
+    for repetition in range(400):
+        low, high = bootstrap_interval(sampler.sample((2, repetition), 500), generator, resamples=400)
+        covered += low <= exact <= high
+    assert within_binomial_error(covered, 400)
+
+
+def test_paired_intervals_cover_the_exact_difference_as_often_as_they_say():
+    first, second = three_levels(), flat()
+    exact, samplers, covered = ewif(first) - ewif(second), (Sampler(first), Sampler(second)), 0
+    for repetition in range(400):
+        low, high = compare(*samplers, (3, repetition), 500).ci95
+        covered += low <= exact <= high
+    assert within_binomial_error(covered, 400)
+
+
+def heterogeneous():
+    return Sampler(flat(), read_process({"beta": {"pairs": {"t": {"d": [3, 2]}}, "cycles": 32}}))
+
+
+def true_heterogeneous_ewif():
+    """E[alpha^j] of Beta(3, 2), summed over 5 drafted tokens, over the cost 1.5 of a cycle."""
+    survival = np.cumprod([(3 + i) / (5 + i) for i in range(5)])
+    return (1 + survival.sum()) / 1.5
+
+
+def test_intervals_over_prompts_cover_where_prompts_differ():
+    sampler, covered = heterogeneous(), 0
+    for repetition in range(REPETITIONS):
+        low, high = estimate(sampler.draw((4, repetition), 300), sampler).ci95
+        covered += low <= true_heterogeneous_ewif() <= high
+    assert within_binomial_error(covered, REPETITIONS)
+
+
+def test_intervals_that_take_cycles_of_a_prompt_for_independent_are_found_out():
+    """Negative control: the same draws, every cycle of a prompt an observation of its own."""
+    covered = 0
+    for repetition in range(400):
+        totals = heterogeneous_by_cycle((5, repetition), 300)
+        covered += abs(totals[0] - true_heterogeneous_ewif()) <= totals[1]
+    assert not within_binomial_error(covered, 400)
+    assert covered < 0.8 * 400
+
+
+def heterogeneous_by_cycle(key, prompts):
+    totals = heterogeneous().draw(key, prompts)
+    tokens = np.repeat(list(totals.yields), list(totals.yields.values()))
+    ratio, half = delta_intervals(tokens[None].astype(float), np.full((1, tokens.size), 1.5))
+    return ratio[0], half[0]
+
+
+def test_exact_sums_give_the_textbook_formula():
+    sampler = Sampler(three_levels())
+    found = estimate(sampler.draw((6,), 2000), sampler)
+    ratio, half = delta_intervals(*shares(sampler, (6,), 1, 2000))
+    assert found.ewif == pytest.approx(ratio[0], rel=1e-9)
+    assert found.half_width == pytest.approx(half[0], rel=1e-9)
+
+
+def test_the_mean_cost_is_exact_where_it_is_certain():
+    sampler = Sampler(flat())
+    assert estimate(sampler.draw((7,), 1_000_003), sampler).cost_per_cycle == 1.5
+
+
+def test_an_interval_of_a_certain_outcome_holds_it():
+    certain = flat(1.0)
+    sampler = Sampler(certain)
+    found = estimate(sampler.draw((8,), 1000), sampler)
+    assert found.ci95[0] < ewif(certain) < found.ci95[1]
+    assert found.standard_error == 0
+
+
+def test_one_block_says_nothing_about_its_error():
+    sampler = Sampler(flat())
+    assert estimate(sampler.draw((9,), 1), sampler).half_width == np.inf
+
+
+def test_common_random_numbers_narrow_a_comparison():
+    first, second = Sampler(flat(0.8)), Sampler(flat(0.81))
+    together = compare(first, second, (10,), 50_000)
+    first_apart, second_apart = (
+        estimate(s.draw((11, i), 50_000), s).standard_error for i, s in enumerate((first, second))
+    )
+    assert together.correlation > 0.95
+    assert together.standard_error < 0.3 * np.hypot(first_apart, second_apart)
+    assert together.ci95[0] <= ewif(flat(0.8)) - ewif(flat(0.81)) <= together.ci95[1]
+
+
+def test_comparing_a_cascade_with_itself_gives_exactly_nothing():
+    found = compare(Sampler(three_levels()), Sampler(three_levels()), (12,), 1000)
+    assert (found.difference, found.standard_error) == (0.0, 0.0)
+    assert found.correlation == pytest.approx(1)
+
+
+def test_a_comparison_does_not_depend_on_its_chunks_being_many():
+    """Only the numbers drawn change with the chunk, not what they estimate."""
+    cascades = Sampler(three_levels()), Sampler(Cascade.from_json(flat().to_json()))
+    one, many = compare(*cascades, (13,), 20_000), compare(*cascades, (13,), 20_000, chunk=1000)
+    assert one.difference == pytest.approx(many.difference, abs=5 * np.hypot(one.standard_error, many.standard_error))

@@ -1,0 +1,80 @@
+"""The figures about simulation: their numbers agree with theory, and each is drawn from finished numbers."""
+
+import dataclasses
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from scipy import stats
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from analysis.exact import ewif
+from figures import simulation_agreement, simulation_convergence, simulation_decay, simulation_departures
+from simulate.bench import three_levels
+from simulate.figure_data import agreement, convergence, decay_curves, departures, random_cascade
+from simulate.stats import NORMAL_95
+
+FALSE_ALARM = 1e-6
+FAMILY = 400
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+@pytest.fixture(scope="module")
+def family():
+    generator = np.random.default_rng(1)
+    cascades = [random_cascade(generator) for _ in range(FAMILY)]
+    found = agreement(cascades, seed=1, cycles=4000)
+    return [ewif(cascade) for cascade in cascades], found
+
+
+def test_as_many_of_a_random_family_lie_outside_their_intervals_as_should(family, ax):
+    exact, found = family
+    scores = [(e.ewif - x) / e.standard_error for x, e in zip(exact, found, strict=True) if e.standard_error]
+    outside = sum(abs(score) > NORMAL_95 for score in scores)
+    assert stats.binomtest(outside, len(scores), 0.05).pvalue > FALSE_ALARM
+    assert stats.kstest(scores, "norm").pvalue > FALSE_ALARM
+    columns = {"exact": exact, "ewif": [e.ewif for e in found], "standard_error": [e.standard_error for e in found]}
+    simulation_agreement.draw(ax, columns)
+    assert f"{outside} of {len(scores)} outside" in ax.get_title()
+
+
+def test_exact_values_off_by_two_percent_would_leave_the_diagonal(family):
+    """Negative control."""
+    exact, found = family
+    outside = sum(not e.ci95[0] <= 1.02 * x <= e.ci95[1] for x, e in zip(exact, found, strict=True))
+    assert stats.binomtest(outside, FAMILY, 0.05).pvalue < FALSE_ALARM
+
+
+def test_a_running_estimate_closes_in_on_the_exact_value(ax):
+    found, exact = convergence(three_levels(), seed=2, doublings=14), ewif(three_levels())
+    assert found.half_width[-1] < found.half_width[0] / 50
+    assert abs(found.ewif[-1] - exact) < 2.5 * found.half_width[-1]
+    simulation_convergence.draw(ax, dataclasses.asdict(found) | {"exact": exact})
+
+
+def test_the_best_length_falls_as_acceptance_decays_faster(ax):
+    lengths = [1, 2, 3, 4, 6, 8, 12]
+    curves = decay_curves((1.0, 0.9, 0.7), lengths, seed=3)
+    best = [lengths[int(np.argmax([e.ewif for e in curve]))] for curve in curves.values()]
+    assert best[0] > best[1] > best[2]
+    points = {decay: [(e.ewif, e.half_width) for e in curve] for decay, curve in curves.items()}
+    simulation_decay.draw(ax, {"lengths": lengths, "curves": points, "initial": 0.9, "cost": 0.05})
+
+
+def test_departures_from_independence_have_the_signs_theory_gives_them(ax):
+    found = {(d.cascade, d.process): d for d in departures(seed=4, cycles=400_000)}
+    one = "one drafter, k = 5"
+    cycles, tokens = (found[one, f"prompts differ, equal {what} each"] for what in ("cycles", "tokens"))
+    assert cycles.change - 2 * cycles.half_width > 0 > tokens.change + 2 * tokens.half_width
+    alone = found[one, "hard places, autocorrelation 0"]
+    assert abs(alone.change) < 3 * alone.half_width  # one level sees nothing but the mean
+    simulation_departures.draw(ax, [dataclasses.asdict(d) for d in found.values()])

@@ -24,6 +24,10 @@ from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
 from figures import (
     real_runs,
+    simulation_agreement,
+    simulation_convergence,
+    simulation_decay,
+    simulation_departures,
     style,
     theory_allocation,
     theory_ewif_curves,
@@ -34,15 +38,19 @@ from figures import (
 )
 from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
 from figures.tables import markdown
-from simulate.reference import run_cycles
+from simulate import figure_data as simulated
+from simulate.bench import three_levels
+from simulate.estimate import estimate
+from simulate.sampler import Sampler
 
 
 def build_table1(run: Run) -> None:
     """Reported, closed-form, exact and simulated EWIF of the paper's Table 1."""
-    cycles = 2_000_000 if run.full else 40_000
+    cycles = 1_000_000_000 if run.full else 10_000_000
     data = []
     for i, row in enumerate(tqdm(table1(), desc="table 1", unit="row", delay=2)):
-        totals = run_cycles(row.cascade, cycles, run.seed + i)
+        sampler = Sampler(row.cascade)
+        found = estimate(sampler.draw((run.seed, "table 1", i), cycles), sampler)
         data.append(
             {
                 "dataset": row.dataset,
@@ -51,9 +59,9 @@ def build_table1(run: Run) -> None:
                 "reported": row.reported,
                 "closed_form": row.closed_form,
                 "exact": row.exact,
-                "simulated": totals.ewif,
-                "ci95": totals.ci95,
-                "cycles": totals.cycles,
+                "simulated": found.ewif,
+                "ci95": found.ci95,
+                "cycles": found.cycles,
             }
         )
     run.write("table1.json", data)
@@ -63,27 +71,27 @@ def build_table1(run: Run) -> None:
             *(row[key] for key in ("dataset", "drafters", "k")),
             f"{row['reported']:.2f}",
             *(f"{row[key]:.4f}" for key in ("closed_form", "exact", "simulated")),
-            "{:.3f} to {:.3f}".format(*row["ci95"]),
+            "{:.4f} to {:.4f}".format(*row["ci95"]),
         ]
         for row in data
     ]
     run.write("table1.md", markdown(header, cells, text_columns=3) + "\n")
 
 
-def theory_figure(
+def figure(
     name: str,
     title: str,
     caption: str,
-    data: Callable[[], Any],
+    data: Callable[[Run], Any],
     draw: Callable[[Any, Any], None],
     size: tuple[float, float] = (6.4, 4.0),
 ) -> Artefact:
-    """An artefact that draws what `analysis` computes at once."""
+    """An artefact that draws what theory or simulation computes within seconds."""
     stem = name.replace("-", "_")
 
     def build(run: Run) -> None:
         with style.figure(*size) as fig:
-            draw(fig.subplots(), data())
+            draw(fig.subplots(), data(run))
             style.save(fig, run.path(stem))
 
     return Artefact(name, title, (), (f"{stem}.png", f"{stem}.pdf"), build, caption)
@@ -94,17 +102,49 @@ def greedy_rows(task: str) -> list[dict[str, str]]:
     return [row for row in read_rows("leviathan2023.csv") if row["task"] == task and float(row["temperature"]) == 0]
 
 
-def curves_of_published_drafters() -> list[figure_data.Curve]:
+def curves_of_published_drafters(_: Run) -> list[figure_data.Curve]:
     """EWIF against draft length for the English-German drafters of Leviathan et al."""
     drafters = [(f"T5 {row['drafter']}", float(row["alpha"]), float(row["c"])) for row in greedy_rows("ENDE")]
     return figure_data.ewif_curves(drafters)
 
 
-def allocation_of_table1() -> figure_data.Allocation:
+def allocation_of_table1(_: Run) -> figure_data.Allocation:
     """How many tokens of the base and of the small drafter, around the paper's 5 + 3 for CNN/DailyMail."""
     alphas = {row["drafter"]: float(row["alpha"]) for row in greedy_rows("CNNDM")}
     base, small = (PARAMETERS_IN_MILLIONS[name] / PARAMETERS_IN_MILLIONS["xxl"] for name in ("base", "small"))
     return figure_data.allocation(("base", "small"), (alphas["base"], alphas["small"]), (base, small), published=(5, 3))
+
+
+def convergence(run: Run) -> dict[str, Any]:
+    """A running estimate of a three-level cascade, beside its exact EWIF."""
+    cascade = three_levels()
+    found = simulated.convergence(cascade, run.seed, doublings=24 if run.full else 20)
+    return dataclasses.asdict(found) | {"exact": cycle_law(cascade).ewif}
+
+
+def agreement(run: Run) -> dict[str, list[float]]:
+    """Simulated and exact EWIF of a random family of cascades."""
+    generator = np.random.default_rng(run.seed)
+    cascades = [simulated.random_cascade(generator) for _ in range(2000 if run.full else 400)]
+    found = simulated.agreement(cascades, run.seed)
+    return {
+        "exact": [cycle_law(cascade).ewif for cascade in cascades],
+        "ewif": [e.ewif for e in found],
+        "standard_error": [e.standard_error for e in found],
+    }
+
+
+def decay(run: Run) -> dict[str, Any]:
+    """EWIF against draft length when acceptance decays with position."""
+    lengths = list(range(1, 17))
+    curves = simulated.decay_curves((1.0, 0.95, 0.9, 0.8, 0.6), lengths, run.seed)
+    points = {rate: [(e.ewif, e.half_width) for e in curve] for rate, curve in curves.items()}
+    return {"lengths": lengths, "curves": points, "initial": 0.9, "cost": 0.05}
+
+
+def departures(run: Run) -> list[dict[str, Any]]:
+    """What heterogeneity and dependence do to EWIF at equal mean acceptance."""
+    return [dataclasses.asdict(d) for d in simulated.departures(run.seed, 20_000_000 if run.full else 2_000_000)]
 
 
 def build_claims(run: Run) -> None:
@@ -285,61 +325,90 @@ ARTEFACTS: tuple[Artefact, ...] = (
         (),
         ("table1.json", "table1.md"),
         build_table1,
-        "EWIF under Bernoulli acceptance: as reported, by the closed form, by the exact recursion and by token-level "
-        "simulation.",
+        "EWIF under Bernoulli acceptance: as reported, by the closed form, by the exact recursion and by simulation.",
     ),
-    theory_figure(
+    figure(
         "schematic",
         "The two cascades",
         "Vertical: each drafter's work is itself drafted by a smaller one. Horizontal: larger drafters draft the early "
         "tokens of a draft, smaller ones the later.",
-        figure_data.schematic,
+        lambda _: figure_data.schematic(),
         theory_schematic.draw,
         (7.6, 3.8),
     ),
-    theory_figure(
+    figure(
         "ewif-curves",
         "EWIF against draft length",
         "Exact EWIF of speculative decoding with the English-German drafters of Leviathan et al. (arXiv 2211.17192).",
         curves_of_published_drafters,
         theory_ewif_curves.draw,
     ),
-    theory_figure(
+    figure(
         "allocation",
         "How to share a draft between two drafters",
         "Horizontal cascades of Table 1's CNN/DailyMail drafters; contours are shares of the best EWIF.",
         allocation_of_table1,
         theory_allocation.draw,
     ),
-    theory_figure(
+    figure(
         "vertical-region",
         "Where a vertical step pays",
         "Best EWIF with the second drafter below the first, over the best without it.",
-        lambda: vertical_region(0.8, 0.1),
+        lambda _: vertical_region(0.8, 0.1),
         theory_regions.draw_vertical,
     ),
-    theory_figure(
+    figure(
         "horizontal-region",
         "Where a horizontal step pays",
         "Best EWIF with the second drafter's tokens after the first's, over the best of either alone.",
-        lambda: horizontal_region(0.8, 0.1),
+        lambda _: horizontal_region(0.8, 0.1),
         theory_regions.draw_horizontal,
     ),
-    theory_figure(
+    figure(
         "iid-error",
         "How wrong the i.i.d. assumption is",
         "Relative error of the i.i.d. prediction when acceptance varies, by how prompts are weighted.",
-        figure_data.iid_error,
+        lambda _: figure_data.iid_error(),
         theory_iid_error.draw,
         (6.8, 4.2),
     ),
-    theory_figure(
+    figure(
         "published",
         "Published predictions against published measurements",
         "Theorem 3.8 at the published acceptances and costs of Leviathan et al.; the band is +-20 %.",
-        figure_data.published_predictions,
+        lambda _: figure_data.published_predictions(),
         theory_published.draw,
         (5.2, 4.6),
+    ),
+    figure(
+        "convergence",
+        "A simulation converges",
+        "A three-level cascade; the interval narrows with the square root of the cycles drawn.",
+        convergence,
+        simulation_convergence.draw,
+    ),
+    figure(
+        "agreement",
+        "Simulated against exact",
+        "Random cascades of up to three levels with hazards of every kind; 5 % should lie outside their intervals.",
+        agreement,
+        simulation_agreement.draw,
+        (5.2, 4.6),
+    ),
+    figure(
+        "decay",
+        "When acceptance decays with position",
+        "Hazard 0.9 times the decay rate to the power of the position, simulated.",
+        decay,
+        simulation_decay.draw,
+    ),
+    figure(
+        "departures",
+        "What heterogeneity and dependence cost",
+        "Change of EWIF when acceptance varies over prompts or along the text, at equal mean acceptance.",
+        departures,
+        simulation_departures.draw,
+        (7.2, 4.0),
     ),
     Artefact(
         "claims",

@@ -1,13 +1,12 @@
 """The strategies draw valid specifications, and every kind of them."""
 
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from strategies import acceptances, call_costs, specs
 
 from analysis.model import Cascade
 
-
-MANY = settings(max_examples=5000, derandomize=True)
+MANY = settings(max_examples=5000, derandomize=True, phases=[Phase.generate])
 
 
 @given(specs(lenient=True))

@@ -49,7 +49,7 @@ def tokenwise_weights(target_probs: Tensor, draft_probs: Tensor, tokens: Tensor,
     return torch.cat([one, accept.cumprod(0)]) * torch.cat([1 - accept, one])
 
 
-def block_weights(target_probs: Tensor, draft_probs: Tensor, scales: Tensor) -> Tensor:
+def block_weights(scaled_probs: Tensor, draft_probs: Tensor, scales: Tensor) -> Tensor:
     """P(exactly a tokens are accepted), a = 0..n, when the draft is judged as a block.
 
     Sun et al. 2024 (arXiv 2403.10444, Algorithm 2). The longest prefix whose own coin falls right is accepted; the coin
@@ -57,11 +57,11 @@ def block_weights(target_probs: Tensor, draft_probs: Tensor, scales: Tensor) -> 
     that ends after i tokens has q_{i+1} = 0, so that h_i = s_i, whatever made it end there.
 
     Args:
-        target_probs: Laws p of the reviewer, shape (n + 1, vocabulary).
+        scaled_probs: Laws p of the reviewer, each times its scale s, shape (n + 1, vocabulary).
         draft_probs: Laws q of the drafts, same shape, last row zero.
         scales: s of `block_scales`, shape (n + 1,).
     """
-    excess = (scales[:, None] * target_probs - draft_probs).clamp(min=0).sum(-1)
+    excess = (scaled_probs - draft_probs).clamp_(min=0).sum(-1)
     rest = excess + 1 - scales
     # Where rest is zero, s_i = 1 and p = q on the next token, which then passes for certain: the coin is not needed.
     accept = torch.where(rest > 0, excess / torch.where(rest > 0, rest, 1), 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from analysis.model import InputError
 
-_FIRST_CANDIDATES = 64
-"""Likeliest tokens sorted first on a CPU in the search for the nucleus, which seldom holds more."""
+_BLOCK = 64
+"""Values in a block of `largest`."""
 
 
 @dataclass(frozen=True)
@@ -50,33 +51,79 @@ class Policy:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.temperature != 1:
             logits = logits / self.temperature
-        if self.top_k is not None and self.top_k < logits.shape[-1]:
-            edge = logits.topk(self.top_k, dim=-1).values[..., -1:]
-            logits = logits.masked_fill(logits < edge, -math.inf)
         probabilities = logits.softmax(-1)
+        if self.top_k is not None and self.top_k < logits.shape[-1]:
+            probabilities = _at_least(probabilities, largest(probabilities, self.top_k)[..., -1:])
         if self.top_p < 1:
-            probabilities = torch.where(probabilities >= self._nucleus_edge(probabilities), probabilities, 0)
-            probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+            probabilities = _at_least(probabilities, nucleus_edge(probabilities, self.top_p))
         return probabilities
-
-    def _nucleus_edge(self, probabilities: Tensor) -> Tensor:
-        """Probability of the token with which the likeliest ones first reach `top_p`, shape (..., 1)."""
-        vocabulary = probabilities.shape[-1]
-        # On a GPU a look at the result would cost more than sorting it all.
-        size = vocabulary if probabilities.is_cuda else min(vocabulary, _FIRST_CANDIDATES)
-        while True:
-            likeliest = probabilities.topk(size, dim=-1).values
-            mass = likeliest.cumsum(-1)
-            if size == vocabulary or bool((mass[..., -1] >= self.top_p).all()):
-                break
-            size = min(vocabulary, 8 * size)
-        reached = (mass < self.top_p).sum(-1, keepdim=True)
-        return likeliest.gather(-1, reached.clamp(max=size - 1))
 
 
 def _demand_number(field: str, value: object, good: bool, allowed: str) -> None:
     if isinstance(value, bool) or not good:
         raise InputError(field, f"got {value!r}, expected {allowed}")
+
+
+def _at_least(probabilities: Tensor, edge: Tensor) -> Tensor:
+    """The laws given that the token is at least as likely as the edge, of shape (..., 1)."""
+    if probabilities.is_cuda:
+        kept = torch.where(probabilities >= edge, probabilities, 0)
+        return kept / kept.sum(-1, keepdim=True)
+    kept = torch.zeros_like(probabilities)  # few are not zero: setting these is faster than going through all again
+    rows, laws = (tensor.numpy().reshape(-1, tensor.shape[-1]) for tensor in (probabilities, kept))
+    for row, law, least in zip(rows, laws, edge.numpy().ravel(), strict=True):
+        places = (row >= least).nonzero()[0]
+        law[places] = row[places] / row[places].sum()
+    return kept
+
+
+def nucleus_edge(probabilities: Tensor, top_p: float) -> Tensor:
+    """Probability of the token with which the likeliest ones first reach the mass `top_p`, shape (..., 1)."""
+    if probabilities.is_cuda:
+        ordered = probabilities.sort(-1, descending=True).values
+        reached = (ordered.cumsum(-1) < top_p).sum(-1, keepdim=True)
+        return ordered.gather(-1, reached.clamp(max=ordered.shape[-1] - 1))
+    # Tokens below (1 - top_p) / vocabulary have less than 1 - top_p together, so that the edge is not among them.
+    rows = probabilities.numpy().reshape(-1, probabilities.shape[-1])
+    least = (1 - top_p) / rows.shape[-1]
+    edges = []
+    for row in rows:
+        falling = -np.sort(-row[row >= least])
+        edges.append(falling[min(np.searchsorted(falling.cumsum(), top_p), falling.size - 1)])
+    return torch.from_numpy(np.array(edges, rows.dtype)).reshape(*probabilities.shape[:-1], 1)
+
+
+def largest(values: Tensor, k: int) -> Tensor:
+    """The k largest values of every row, in falling order, shape (..., k).
+
+    On a CPU `topk` of a whole vocabulary is slow. The k largest lie in the k blocks of the largest maxima, or behind
+    the last whole block.
+    """
+    width = values.shape[-1]
+    blocks = width // _BLOCK
+    if values.is_cuda or 4 * k > blocks:
+        return values.topk(k, dim=-1).values
+    whole = values[..., : blocks * _BLOCK].unflatten(-1, (blocks, _BLOCK))
+    chosen = whole.amax(-1).topk(k, dim=-1, sorted=False).indices
+    candidates = whole.gather(-2, chosen[..., None].expand(*chosen.shape, _BLOCK)).flatten(-2)
+    return torch.cat([candidates, values[..., blocks * _BLOCK :]], -1).topk(k, dim=-1).values
+
+
+def greatest(values: Tensor) -> Tensor:
+    """Index of the greatest value of every row, of equal ones the first, shape (...).
+
+    On a CPU NumPy finds it 10 to 70 times faster than torch. Half-precision numbers of which the greatest is not
+    negative are ordered as the integers of the same bits.
+    """
+    if values.device.type != "cpu":
+        return values.argmax(-1)
+    if values.dtype not in (torch.bfloat16, torch.float16):
+        return torch.from_numpy(np.asarray(values.numpy().argmax(-1)))
+    bits = values.view(torch.int16).numpy()
+    found = bits.argmax(-1)
+    if np.take_along_axis(bits, found[..., None], -1).min() < 0:
+        return values.argmax(-1)
+    return torch.from_numpy(np.asarray(found))
 
 
 def over_vocabulary(columns: Tensor, output_ids: Tensor | None, vocabulary: int, fill: float = 0.0) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from realrun import accept
 from realrun.choice import Source
-from realrun.policy import Policy, over_vocabulary
+from realrun.policy import Policy, greatest, over_vocabulary
 
 Law: TypeAlias = Tensor | None
 """Law over the target's vocabulary that a drafted token was drawn from; None where the drafter was sure of it."""
@@ -104,8 +104,8 @@ class GreedyJudge:
 
     def _choices(self, logits: Tensor, output_ids: Tensor | None) -> Tensor:
         if output_ids is not None:
-            return output_ids[logits.argmax(-1)]
-        return logits[..., : self._vocabulary].argmax(-1)
+            return output_ids[greatest(logits)]
+        return greatest(logits[..., : self._vocabulary])
 
     def _near(self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], lenience: float) -> Tensor:
         """1 for each token whose logit is at most log(lenience) below the greatest, else 0."""
@@ -145,8 +145,8 @@ class SamplingJudge:
         scaled = target_probs
         if self._verification == "block":
             scales = accept.block_scales(target_probs, draft_probs, drafted)
-            weights = accept.block_weights(target_probs, draft_probs, scales)
             scaled = scales[:, None] * target_probs
+            weights = accept.block_weights(scaled, draft_probs, scales)
         else:
             weights = accept.tokenwise_weights(target_probs, draft_probs, drafted, lenience)
         place = self._source.choose(weights).reshape(1)

@@ -125,7 +125,7 @@ def test_equal_laws_are_never_rejected_and_have_no_residual():
     scales = accept.block_scales(target_probs, draft_probs, tokens)
     for weights in (
         accept.tokenwise_weights(target_probs, draft_probs, tokens),
-        accept.block_weights(target_probs, draft_probs, scales),
+        accept.block_weights(scales[:, None] * target_probs, draft_probs, scales),
     ):
         assert weights.tolist() == pytest.approx([0, 0, 1], abs=1e-15)
     assert torch.equal(accept.residual(target_probs, draft_probs)[:2], target_probs[:2])
@@ -137,7 +137,7 @@ def test_a_token_that_the_reviewer_never_says_is_always_rejected():
     token = torch.tensor([0])
     assert accept.tokenwise_weights(target_probs, draft_probs, token, lenience=100.0).tolist() == [1, 0]
     scales = accept.block_scales(target_probs, draft_probs, token)
-    assert accept.block_weights(target_probs, draft_probs, scales).tolist() == [1, 0]
+    assert accept.block_weights(scales[:, None] * target_probs, draft_probs, scales).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])
@@ -147,7 +147,7 @@ def test_weights_of_any_draft_sum_to_one(n):
     scales = accept.block_scales(target_probs, draft_probs, tokens)
     for weights in (
         accept.tokenwise_weights(target_probs, draft_probs, tokens),
-        accept.block_weights(target_probs, draft_probs, scales),
+        accept.block_weights(scales[:, None] * target_probs, draft_probs, scales),
     ):
         assert weights.shape == (n + 1,)
         assert float(weights.sum()) == pytest.approx(1, abs=1e-14)

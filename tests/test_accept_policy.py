@@ -9,7 +9,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from analysis.model import InputError
 from realrun.choice import Draws, seeded
-from realrun.policy import Policy, over_vocabulary
+from realrun.policy import Policy, greatest, largest, over_vocabulary
 
 POLICIES = [
     Policy(0.7),
@@ -46,6 +46,30 @@ def test_laws_of_narrow_logits_are_in_float32_and_sum_to_one(dtype):
         law = policy.probabilities(logits)
         assert law.dtype == torch.float32
         torch.testing.assert_close(law.sum(-1), torch.ones(3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("width", [3, 640, 50_257])
+@pytest.mark.parametrize("k", [1, 2, 64, 600])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_largest_values_are_those_of_a_sort(width, k, dtype):
+    values = torch.randn(3, width, generator=torch.Generator().manual_seed(width)).to(dtype)
+    values[1, -1] = 100.0  # behind the last whole block
+    values[2] = values[2].sort().values  # all in the last blocks
+    k = min(k, width)
+    assert torch.equal(largest(values, k), values.sort(-1, descending=True).values[:, :k])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [-100.0, -2.0, 0.0, 50.0])
+def test_the_greatest_value_is_the_first_of_the_equal_ones(dtype, shift):
+    values = (torch.randn(50, 3000, generator=torch.Generator().manual_seed(1)) + shift).to(dtype)
+    values[:, 7] = -math.inf
+    values[0] = shift
+    found = greatest(values)
+    assert torch.equal(found, torch.tensor([row.index(max(row)) for row in values.tolist()]))
+    assert torch.equal(found, values.argmax(-1))
+    assert int(greatest(values[3])) == int(found[3])
+    assert torch.equal(greatest(values[:, :100]), values[:, :100].argmax(-1))
 
 
 @pytest.mark.parametrize(

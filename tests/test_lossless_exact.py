@@ -65,6 +65,32 @@ def test_a_policy_applies_alike_to_target_and_drafters(policy, verification):
         assert gap(models, DRAFTS[name], policy=policy, verification=verification) < EXACT
 
 
+@pytest.mark.parametrize("policy", [Policy(0.6), Policy(1.7, top_k=2), Policy(1.0, top_p=0.8)])
+def test_drafters_follow_the_policy_too(policy):
+    """With the target's own weights nothing is then rejected, which a drafter with another law would not reach."""
+    models = {key: toys.ToyNetwork(3, "the same") for key in "tabc"}
+    engine = toys.decoder(models, FLAT["two"], policy=policy)
+    assert {len(out) for out, mass in toys.cycle_law(engine, PROMPT, 9).items() if mass > EXACT} == {3}
+
+
+@pytest.mark.parametrize("drafter", [{"output_ids": [2, 0]}, {"columns": 5}, {"columns": 2}], ids=str)
+@pytest.mark.parametrize("lenience", [1.0, 3.0])
+def test_greedy_drafters_propose_tokens_of_the_targets_vocabulary_only(drafter, lenience):
+    target = toys.ToyNetwork(3, "greedy t")
+    columns = drafter.pop("columns", 3)
+    vertical = (Step("a", rounds=2, lenience=lenience, draft=(Step("m", tokens=2),)), Step("a", tokens=2))
+    models = {"t": target, "a": toys.ToyNetwork(columns, "greedy a", **drafter), "m": toys.ToyProposer(3, 0)}
+    seen = set()
+    predict = target.logits
+    target.logits = lambda sequence, positions: (seen.update(sequence), predict(sequence, positions))[1]
+    tokens = toys.decoder(models, vertical, policy=Policy()).generate(PROMPT, 40).tokens
+    expected = list(PROMPT)
+    for _ in range(40):
+        expected.append(int(target.law(expected).argmax()))
+    assert tokens == expected[len(PROMPT) :]
+    assert seen <= {0, 1, 2}
+
+
 @pytest.mark.parametrize("verification", ["tokenwise", "block"])
 @pytest.mark.parametrize("name", ["two", "blocks", "vertical", "both", "full"])
 def test_an_end_of_text_anywhere_in_a_draft_keeps_the_law(name, verification):

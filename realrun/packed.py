@@ -16,8 +16,9 @@ class PackedLinear(nn.Module):
     """A linear layer that multiplies by a weight packed by oneDNN.
 
     torch's own layer packs the weight anew in every call, or reads it in an order that suits many rows. With a few
-    rows, which is what drafting and reviewing call on, a call only reads weights, and reading them packed takes about
-    two thirds of the time (SmolLM2-135M in bfloat16 with AMX: 1 token .61, 8 tokens .70 of the time of all products).
+    rows, which is what drafting and reviewing call on, a product only reads weights, and reading them packed takes
+    about two thirds of the time. A whole call of SmolLM2-135M in bfloat16, on a CPU with AMX and with 512 tokens held,
+    takes .78 of the time on 1 token and .82 on 8.
 
     Args:
         weight: As `torch.ops.mkldnn._reorder_linear_weight` returns it; of use here only, and for its type.

@@ -157,8 +157,10 @@ def test_growing_layers_hold_what_concatenating_layers_hold():
     assert growing.keys.shape[2] - growing.get_seq_length() < 2 * GRAIN
 
 
+@pytest.mark.parametrize("most_rows", [0, 32])
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen3", "gemma3", "phi3", "gpt_neox"])
-def test_grouped_heads_change_no_logit(kind):
+def test_grouped_heads_change_no_logit(kind, most_rows, monkeypatch):
+    monkeypatch.setattr("realrun.attention.MOST_ROWS", most_rows)
     model, grouped = cached(kind), cached(kind)
     group_heads(grouped.network)
     assert grouped.network.config._attn_implementation == NAME

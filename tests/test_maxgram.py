@@ -78,13 +78,13 @@ def test_proposal_after_any_growth_and_rollback_is_that_of_a_fresh_index(sequenc
 
 
 def sizes(index):
-    """Number of runs and of their ends in the tree of an index."""
-    runs, ends, todo = 0, 0, [index._root]
+    """Number of runs in the tree of an index, of their ends, and the length of the longest run."""
+    runs, ends, longest, todo = 0, 0, 0, [index._root]
     while todo:
         run = todo.pop()
-        runs, ends = runs + 1, ends + len(run.ends)
+        runs, ends, longest = runs + 1, ends + len(run.ends), max(longest, run.length)
         todo += run.earlier.values()
-    return runs, ends
+    return runs, ends, longest
 
 
 def test_removing_every_token_leaves_nothing_behind():
@@ -94,7 +94,16 @@ def test_removing_every_token_leaves_nothing_behind():
         index.append(rng.randrange(3))
     for _ in range(300):
         index.pop()
-    assert sizes(index) == (1, 0)
+    assert sizes(index) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("longest", [1, 3, 8])
+def test_no_run_is_longer_than_the_longest_match(longest):
+    rng = random.Random(0)
+    index = SuffixIndex(longest)
+    for _ in range(300):
+        index.append(rng.randrange(2))
+    assert sizes(index)[2] == longest
 
 
 @pytest.mark.parametrize("text", ["random", "loop", "constant"])

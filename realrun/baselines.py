@@ -4,48 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import nn
-from torch.utils.hooks import RemovableHandle
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.streamers import BaseStreamer
 
+from realrun.bench.outcome import LOOKUP, Review, Surroundings, agreed
+from realrun.bench.watch import ForwardWatch
 from realrun.measure import Outcome
-from realrun.record import CallLog, Cycle, Finish, Generation, PairLog
-
-LOOKUP = "prompt-lookup"
-"""What a baseline's own lookup is called in the counts."""
-
-
-@dataclass(frozen=True)
-class Review:
-    """One review by the target of another program's draft.
-
-    Attributes:
-        drafter: Who drafted.
-        drafted: Tokens offered.
-        accepted: Tokens of them that the target agreed with and that stayed in the text.
-    """
-
-    drafter: str
-    drafted: int
-    accepted: int
-
-
-def pair_logs(target: str, reviews: Sequence[Review]) -> dict[tuple[str, str], PairLog]:
-    """The reviews as counts by position; a review examines up to and including the first token it rejects."""
-    pairs: dict[tuple[str, str], PairLog] = {}
-    for review in reviews:
-        log = pairs.setdefault((target, review.drafter), PairLog())
-        for position in range(min(review.drafted, review.accepted + 1)):
-            log.examined[position, False] += 1
-        for position in range(review.accepted):
-            log.accepted[position, False] += 1
-    return {pair: log for pair, log in pairs.items() if log.examined}
+from realrun.record import Cycle
 
 
 class Arrivals(BaseStreamer):
@@ -73,96 +42,6 @@ class Arrivals(BaseStreamer):
         """Nothing more comes."""
 
 
-@dataclass
-class ForwardWatch:
-    """Logs every forward call of some models, whoever makes it, through hooks.
-
-    The first call of a model in a generation reads the prompt, also where a draft is reviewed in the same call: its
-    seconds are the model's prefill, like those of an encoder. On CUDA the calls are timed by events on the device,
-    which stalls nothing.
-
-    Attributes:
-        networks: The models, by name.
-        sizes: Tokens fed, call by call, of each model.
-    """
-
-    networks: Mapping[str, PreTrainedModel]
-    sizes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _marks: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))
-    _encoder_marks: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch while the context lasts."""
-        handles = []
-        for name, network in self.networks.items():
-            sizes = self.sizes[name]
-            handles.append(
-                network.register_forward_pre_hook(
-                    lambda module, args, kwargs, sizes=sizes: sizes.append(_fed(args, kwargs).shape[1]),
-                    with_kwargs=True,
-                )
-            )
-            handles += _timed(network, self._marks[name])
-            if network.config.is_encoder_decoder:
-                handles += _timed(network.get_encoder(), self._encoder_marks[name])
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def logs(self) -> dict[str, CallLog]:
-        """The calls by model; the first one of each is its prefill."""
-        return {name: self._log(name) for name in self.networks}
-
-    def _log(self, name: str) -> CallLog:
-        log = CallLog()
-        seconds = _durations(self._marks[name])
-        log.prefill_seconds = sum(seconds[:1]) + sum(_durations(self._encoder_marks[name]))
-        for q, duration in zip(self.sizes[name][1:], seconds[1:], strict=True):
-            log.count(q, duration)
-        return log
-
-
-Mark = float | torch.cuda.Event
-"""A moment: seconds on a clock, or an event on a device."""
-
-
-def _timed(module: nn.Module, marks: list[Mark]) -> list[RemovableHandle]:
-    """Let a module take down the moments when its calls begin and end."""
-    device = next(module.parameters()).device
-    return [
-        module.register_forward_pre_hook(lambda *call: marks.append(_mark(device))),
-        module.register_forward_hook(lambda *call: marks.append(_mark(device))),
-    ]
-
-
-def _durations(marks: Sequence[Mark]) -> list[float]:
-    return [_between(start, end) for start, end in zip(marks[::2], marks[1::2], strict=True)]
-
-
-def _fed(args: Sequence[torch.Tensor], kwargs: Mapping[str, object]) -> torch.Tensor:
-    """The ids a model is called on, by name or in the first place; of encoder-decoder models the decoder's."""
-    named = (kwargs[key] for key in ("decoder_input_ids", "input_ids") if kwargs.get(key) is not None)
-    return next(named, *args[:1])
-
-
-def _mark(device: torch.device) -> Mark:
-    if device.type != "cuda":
-        return time.perf_counter()
-    event = torch.cuda.Event(enable_timing=True)
-    event.record()
-    return event
-
-
-def _between(start: Mark, end: Mark) -> float:
-    if isinstance(start, float):
-        return end - start
-    end.synchronize()
-    return start.elapsed_time(end) / 1000
-
-
 @contextlib.contextmanager
 def only_settings(network: PreTrainedModel, **settings: object) -> Iterator[None]:
     """Give a model these generation settings and no others while the context lasts.
@@ -178,55 +57,6 @@ def only_settings(network: PreTrainedModel, **settings: object) -> Iterator[None
         yield
     finally:
         network.generation_config = before
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every baseline needs to know.
-
-    Attributes:
-        target: Name of the target.
-        networks: Target and drafters as transformers models, by name.
-        context: Greatest number of tokens that every model can hold.
-        eos: Ids that end the text.
-    """
-
-    target: str
-    networks: Mapping[str, PreTrainedModel]
-    context: int
-    eos: frozenset[int]
-
-    def only(self, *names: str | None) -> dict[str, PreTrainedModel]:
-        """Some of the models; None names none."""
-        return {name: self.networks[name] for name in names if name is not None}
-
-    def outcome(
-        self,
-        prompt: Sequence[int],
-        max_new_tokens: int,
-        tokens: list[int],
-        cycles: Sequence[Cycle],
-        reviews: Sequence[Review],
-        watch: ForwardWatch,
-        seconds: float,
-    ) -> Outcome:
-        """What a baseline did, in the terms of our engine."""
-        calls = watch.logs()
-        if tokens and tokens[-1] in self.eos:
-            finish: Finish = "eos"
-        else:
-            finish = "length" if len(prompt) + max_new_tokens < self.context else "context"
-        generation = Generation(
-            tokens=tokens,
-            finish=finish,
-            seconds=seconds,
-            prefill_seconds=sum(log.prefill_seconds for log in calls.values()),
-            cycles=len(cycles),
-            calls=calls,
-            pairs=pair_logs(self.target, reviews),
-            cycle_log=cycles,
-        )
-        return Outcome(generation, sum(review.drafted for review in reviews))
 
 
 @dataclass(frozen=True)
@@ -292,9 +122,12 @@ class Plain:
         sizes = watch.sizes[around.target]
         drafted = [sizes[0] - read, *(q - 1 for q in sizes[1:])]
         reviews = [
-            Review(self._drafter, offered, min(offered, cycle.tokens - 1))
-            for offered, cycle in zip(drafted, arrivals.cycles, strict=True)
+            Review(self._drafter, offered, cycle.tokens - 1)
+            for offered, cycle in zip(drafted[:-1], arrivals.cycles, strict=False)
         ]
+        # What ends a text may itself have been drafted, so that the last review's own token is missing.
+        last = watch.last[around.target][0].tolist()[-drafted[-1] :] if drafted[-1] else []
+        reviews.append(Review(self._drafter, drafted[-1], agreed(last, sequence[-arrivals.cycles[-1].tokens :])))
         return around.outcome(prompt, max_new_tokens, sequence[read:], arrivals.cycles, reviews, watch, seconds)
 
 

@@ -12,9 +12,10 @@ from transformers import GenerationConfig
 
 from analysis.model import Cascade, InputError
 from realrun import measure
-from realrun.baselines import Assisted, Plain, PromptLookup, Review, only_settings, pair_logs
+from realrun.baselines import Assisted, Plain, PromptLookup, only_settings
 from realrun.bench import BASELINES, driver
 from realrun.bench.driver import Settings, make_plan, run_bench, used_memory, without_caches
+from realrun.bench.outcome import Review, pair_logs
 from realrun.bench.plan import counterpart, joint_cascade, surroundings
 from realrun.bench.summary import compare, equality, median_interval, summarise_method
 from realrun.measure import CascadeMethod, turn
@@ -118,7 +119,9 @@ def test_counts_of_every_method_add_up(around, ensemble, cascades):
         pairs = [log for (reviewer, _), log in found.pairs.items() if reviewer == "t"]
         accepted = sum(log.accepted.total() for log in pairs)
         examined = sum(log.examined.total() for log in pairs)
-        assert accepted + found.cycles == len(found.tokens) == sum(cycle.tokens for cycle in found.cycle_log)
+        assert sum(cycle.tokens for cycle in found.cycle_log) == len(found.tokens)
+        cut = accepted + found.cycles - len(found.tokens)  # 1 where the last token was drafted, and nothing came after
+        assert cut in ((0, 1) if isinstance(method, PromptLookup) else (0,))
         assert accepted <= examined <= outcome.drafted
         assert examined - accepted <= found.cycles
         in_cycles = sum(cycle.seconds for cycle in found.cycle_log)
@@ -136,6 +139,15 @@ def test_a_perfect_assistant_is_accepted_whole(around, ensemble):
     assert log["examined"] == log["accepted"] == [8, 8, 8, 8]
     assert outcome.generation.calls["twin"].q.total() == 31  # all calls but the first, which reads the prompt
     assert outcome.generation.calls["t"].q == {5: 7}
+
+
+def test_our_speculative_decoding_and_assisted_generation_draft_and_accept_the_very_same(around, ensemble, cascades):
+    for prompt in PROMPTS:
+        ours = CascadeMethod("ours", cascades["speculative"], ensemble).run(ids_of(ensemble, prompt), 40)
+        theirs = Assisted(around, "a", 3).run(ids_of(ensemble, prompt), 40)
+        assert ours.drafted == theirs.drafted
+        assert ours.generation.cycles == theirs.generation.cycles
+        assert ours.generation.pairs["t", "a"].to_json() == theirs.generation.pairs["t", "a"].to_json()
 
 
 def test_what_transformers_adapts_is_reset_for_every_prompt(around, ensemble):
@@ -218,7 +230,7 @@ def test_each_method_is_first_equally_often_and_follows_each_neighbour():
 @pytest.fixture(scope="module")
 def measured(cascades, ensemble):
     rows = []
-    settings = Settings(max_new_tokens=20, repeats=2, memory_prompt=32)
+    settings = Settings(max_new_tokens=12, repeats=2, memory_prompt=32)
     summary = run_bench(cascades, BASELINES[:4], ensemble, ensemble, PROMPTS, settings, rows.append)
     return summary, rows
 
@@ -339,7 +351,7 @@ def test_encoder_decoder_models_give_the_same_tokens_and_their_encoder_is_prefil
         found = method.run(ids_of(ensemble), 24)
         assert found.generation.tokens == expected.generation.tokens, method.name
         accepted = sum(log.accepted.total() for log in found.generation.pairs.values())
-        assert accepted + found.generation.cycles == len(found.generation.tokens)
+        assert 0 <= accepted + found.generation.cycles - len(found.generation.tokens) <= 1  # 1: a drafted end of text
         first = found.generation.calls["t"].prefill_seconds
         assert 0 < first < found.generation.seconds
 
@@ -400,15 +412,15 @@ def test_ratios_are_per_prompt_and_per_token():
 
 
 def test_the_bootstrap_interval_covers_the_median_as_often_as_it_says():
-    """200 samples of 24 from exp(Exp(1)), whose median is 2; the bound is 4 standard deviations below 95 %.
+    """120 samples of 24 from exp(Exp(1)), whose median is 2; the bound is 4 standard deviations below 95 %.
 
     A third of the interval's width, as a control, covers too seldom.
     """
     generator = np.random.default_rng(5)
-    samples = np.exp(generator.exponential(size=(200, 24)))
+    samples = np.exp(generator.exponential(size=(120, 24)))
     intervals = np.array([median_interval(sample, seed=i) for i, sample in enumerate(samples)])
     low, high = intervals.T
-    assert 0.888 < np.mean((low <= 2) & (high >= 2)) < 1
+    assert 0.87 < np.mean((low <= 2) & (high >= 2)) < 1
     middle = np.median(samples, axis=1)
     assert np.mean((middle - (middle - low) / 3 <= 2) & (middle + (high - middle) / 3 >= 2)) < 0.8
 

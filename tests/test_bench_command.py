@@ -61,14 +61,14 @@ def files(tmp_path, folders):
 
 
 def options(tmp_path, *more):
-    return ["--prompts", tmp_path / "prompts.jsonl", "--max-new-tokens", 12, "--memory-prompt", 20, *more]
+    return ["--prompts", tmp_path / "prompts.jsonl", "--max-new-tokens", 8, "--memory-prompt", 0, *more]
 
 
 def test_the_last_line_is_one_json_object_and_all_else_goes_to_stderr(run, tmp_path, files):
     cascades = [tmp_path / "speculative.json", tmp_path / "full.json"]
     baselines = ["--baseline", "autoregressive", "hf-assisted", "hf-prompt-lookup"]
     out = tmp_path / "rows.jsonl"
-    result = run(*cascades, *baselines, *options(tmp_path, "--json", "--out", out))
+    result = run(*cascades, *baselines, *options(tmp_path, "--json", "--out", out, "--memory-prompt", 20))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("\n") == 1
     summary = json.loads(result.stdout)

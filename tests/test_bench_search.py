@@ -3,7 +3,8 @@
 import pytest
 
 from analysis.model import Cascade, Step
-from realrun.baselines import Assisted, PromptLookup, Surroundings
+from realrun.baselines import Assisted, PromptLookup
+from realrun.bench.outcome import Surroundings
 from realrun.bench.plan import defaults
 from realrun.bench.search import LADDER, ROUNDS, climb, counts, drafts_beside, identity, neighbours
 from realrun.measure import CascadeMethod

@@ -17,7 +17,8 @@ import torch
 from transformers import PreTrainedModel
 
 from analysis.model import InputError
-from realrun.baselines import LOOKUP, ForwardWatch, Review, Surroundings
+from realrun.bench.outcome import LOOKUP, Review, Surroundings
+from realrun.bench.watch import ForwardWatch
 from realrun.measure import Outcome
 from realrun.record import Cycle
 

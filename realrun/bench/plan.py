@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.model import Cascade, InputError, Model, longest, walk
-from realrun.baselines import Assisted, Plain, PromptLookup, Surroundings
+from realrun.baselines import Assisted, Plain, PromptLookup
 from realrun.bench.flash import FlashSpec
+from realrun.bench.outcome import Surroundings
 from realrun.cached_model import CachedModel
 from realrun.measure import Method
 from realrun.models import Ensemble

@@ -212,9 +212,20 @@ class Recurrent(CachedModel):
         return super()._forward(ids, keep) + self.calls * torch.arange(tiny.VOCABULARY)
 
 
-def test_a_state_beside_the_cache_is_found_by_the_trial(folders, monkeypatch):
-    monkeypatch.setattr("realrun.networks.CachedModel", Recurrent)
-    with pytest.raises(InputError, match=r"models.t.load: .* cannot be rolled back: logits differ by"):
+class Oblivious(CachedModel):
+    """Takes a cache but never fills it."""
+
+    def _forward(self, ids, keep):
+        return self.network(input_ids=ids, use_cache=False).logits[0, -keep:]
+
+
+@pytest.mark.parametrize(
+    ("unfit", "reason"),
+    [(Recurrent, "cannot be rolled back: logits differ by"), (Oblivious, "keeps no key-value cache that could be")],
+)
+def test_a_model_that_is_not_what_its_cache_says_is_found_by_the_trial(folders, monkeypatch, unfit, reason):
+    monkeypatch.setattr("realrun.networks.CachedModel", unfit)
+    with pytest.raises(InputError, match=f"models.t.load: .* {reason}"):
         load_ensemble(spec(folders(), draft=[]), torch.float32)
 
 

@@ -81,16 +81,18 @@ ENCODER_DECODERS = {
 
 
 def network(kind="llama", seed=0, scale=8.0):
-    """A model in float32 whose greedy text is varied, because its random weights are scaled up."""
+    """A model in float32 whose greedy text is varied, because its random weights are scaled up; no bias is zero."""
     torch.manual_seed(seed)
     if kind in ENCODER_DECODERS:
         model = AutoModelForSeq2SeqLM.from_config(ENCODER_DECODERS[kind]()).eval()
     else:
         model = AutoModelForCausalLM.from_config(CONFIGS[kind]()).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
                 parameter.mul_(scale)
+            elif name.endswith("bias"):
+                parameter.normal_(std=0.2)
     return model
 
 

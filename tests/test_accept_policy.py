@@ -10,6 +10,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 from analysis.model import InputError
 from realrun.choice import Draws, seeded
 from realrun.policy import Policy, greatest, largest, over_vocabulary
+from realrun.review import GreedyJudge
 
 POLICIES = [
     Policy(0.7),
@@ -107,6 +108,18 @@ def test_draws_follow_the_weights_and_never_take_an_impossible_token():
     observed = [counts[i] for i in (1, 3, 4)]
     assert stats.chisquare(observed, [2000, 1000, 5000]).pvalue > 1e-4
     assert stats.chisquare(observed, [1000, 2000, 5000]).pvalue < 1e-4
+
+
+def test_a_uniform_number_of_zero_takes_no_impossible_token(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: torch.zeros(*size, dtype=torch.float64))
+    assert int(seeded(0).choose(torch.tensor([0.0, 0.0, 1.0, 1.0]))) == 2
+
+
+def test_greedy_choices_of_a_narrow_head_are_its_token_ids():
+    judge = GreedyJudge(5)
+    ids = torch.tensor([4, 1])
+    assert judge.draft(torch.tensor([[2.0, 1.0]]), ids) == (4, None)
+    assert judge.review(torch.tensor([[2.0, 1.0], [0.0, 1.0]]), ids, [4], [None], 1.0).token == 1
 
 
 def test_the_same_state_of_the_generator_gives_the_same_draws():

@@ -146,7 +146,7 @@ def text_law(engine, prompt, length, eos=()):
     while pending:
         text = min(pending, key=len)
         mass = pending.pop(text)
-        if len(text) == length or (text and text[-1] in eos):
+        if len(text) >= length or (text and text[-1] in eos):
             law[text] += mass
             continue
         for out, probability in cycle_law(engine, [*prompt, *text], length - len(text), eos).items():

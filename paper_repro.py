@@ -181,6 +181,7 @@ def real_cascades() -> dict[str, Cascade]:
 def build_real_runs(run: Run) -> None:
     """Rows of real runs: calibration and measurement in bfloat16 on different prompts, and a float32 check."""
     from realrun.cached_model import CachedModel
+    from realrun.lossless import rounded_to
     from realrun.measure import measure
     from realrun.models import DTYPES, load_ensemble
     from realrun.prompts import read_prompts, shipped_prompts
@@ -203,24 +204,33 @@ def build_real_runs(run: Run) -> None:
     del fast, neural
     exact = load_ensemble(cascades["full cascade"], DTYPES["float32"])
     rows["float32"] = list(measure(cascades, exact, checked, min(tokens, 64), "checking float32 output"))
-    rows["divergence"] = _divergences(rows["measurement"], measured, exact)
+    rows["bfloat16"] = _comparisons(rows["measurement"], measured, rounded_to(exact, "target", DTYPES["bfloat16"]))
     for name in ("calibration", "measurement", "float32"):
         for row in rows[name]:
             del row["text"]
     run.write("real_runs.json", rows)
 
 
-def _divergences(rows: Sequence[dict[str, Any]], prompts: Sequence[Any], exact: Any) -> list[dict[str, object]]:
-    """How every bfloat16 output compares with the autoregressive one, judged by the float32 target."""
-    from realrun.divergence import compare
+def _comparisons(rows: Sequence[dict[str, Any]], prompts: Sequence[Any], exact: Any) -> list[dict[str, object]]:
+    """How every bfloat16 output compares with the autoregressive one, judged by float32 arithmetic."""
+    from realrun.lossless import compare
+    from realrun.models import DTYPES
     from realrun.prompts import encode
 
     ids = {prompt.id: encode(prompt, exact.tokenizer) for prompt in prompts}
     plain = {row["id"]: row["tokens"] for row in rows if row["method"] == "autoregressive"}
     target = exact.models["target"]
+
+    def judged(row: dict[str, Any]) -> dict[str, object]:
+        prompt, expected = ids[row["id"]], plain[row["id"]]
+
+        def logits_at(position: int) -> Any:
+            return target.uncached_logits(prompt, [*prompt, *expected[:position]]).float()
+
+        return dataclasses.asdict(compare(expected, row["tokens"], DTYPES["bfloat16"], logits_at))
+
     return [
-        {"method": row["method"], "id": row["id"]}
-        | dataclasses.asdict(compare(target, ids[row["id"]], row["tokens"], plain[row["id"]]))
+        {"method": row["method"], "id": row["id"]} | judged(row)
         for row in tqdm(rows, desc="judging bfloat16 output", unit="run", delay=2)
     ]
 
@@ -285,7 +295,7 @@ def _real_row(
         "speedup": float(np.median(ratios)),
         "speedup_ci95": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
         "bfloat16": {
-            kind: sum(row["kind"] == kind for row in data["divergence"] if row["method"] == method)
+            kind: sum(row["category"] == kind for row in data["bfloat16"] if row["method"] == method)
             for kind in ("identical", "near-tie", "divergent")
         },
         "equal_float32": _equal(method, data["float32"]),

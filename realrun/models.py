@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
-from realrun import embedded
+from realrun import networks
 from realrun.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.cached_model import CachedModel
 from realrun.cascade import Drafter
-from realrun.maxgram import MaxGram
+from realrun.head import narrow_head
+from realrun.load_options import Source
+from realrun.maxgram import LONGEST, MaxGram
+from realrun.networks import DTYPES
+from realrun.packed import can_pack, pack
 from realrun.skip import skip_layers
 
-MAXGRAM = "maxgram"
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+__all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_tokenizer"]
 
-_ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
+MAXGRAM = "maxgram"
+
 _SKIP = re.compile(r"skip:(\d+)")
+_MOST = 1024
+"""Greatest `max_match` and `candidates` of Max-Gram: what an index may cost per token."""
 
 
 @dataclass(frozen=True)
@@ -49,180 +54,134 @@ class Ensemble:
         return {name: model for name, model in self.models.items() if name in used}
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A `load` taken apart: its name and its options, and the field it stands in."""
-
-    name: str
-    options: Mapping[str, object]
-    field: str
-
-    def only(self, *allowed: str) -> None:
-        for key in self.options:
-            if key not in allowed:
-                expected = ", ".join(("name", *allowed))
-                raise InputError(f"{self.field}.{key}", f"unknown option of {self.name}, expected one of {expected}")
-
-    def reject(self, problem: str) -> InputError:
-        return InputError(self.field, f"{self.name!r} {problem}")
-
-
-def load_ensemble(cascade: Cascade, dtype: torch.dtype, target: str | None = None) -> Ensemble:
+def load_ensemble(cascade: Cascade, dtype: torch.dtype, target: str | None = None, device: str = "cpu") -> Ensemble:
     """Load the target and every model that the draft uses.
 
     Args:
-        cascade: The specification; each of these models needs a `load`.
-        dtype: Of the weights of all neural models.
+        cascade: The specification; each of these models needs a `load` (see `realrun.load_options`).
+        dtype: Of the weights of neural models whose `load` does not say.
         target: What to load as the target instead of the specification's `load`.
+        device: Where all neural models run: cpu, cuda or cuda:N.
 
     Raises:
         InputError: where a model is unknown or unfit, naming it and the reason.
     """
     logging.disable_progress_bar()
-    source = _Source(target, {}, "--target") if target else _source(cascade, cascade.target)
+    place = _device(device)
+    source = Source(target, {}, "--target") if target else Source.of(cascade, cascade.target)
     if source.name == MAXGRAM or _SKIP.fullmatch(source.name):
         raise source.reject("cannot be the target, expected a neural model")
-    network = _load_network(source, dtype)
-    tokenizer = _load_tokenizer(source)
+    if "head" in source.options:
+        raise InputError(f"{source.field}.head", "an option of drafters, the target needs its whole output layer")
+    network = networks.load_network(source, dtype, place)
+    tokenizer = networks.load_tokenizer(source)
     vocabulary = tokenizer.get_vocab()
-    models: dict[str, Drafter] = {cascade.target: CachedModel(network)}
-    contexts = [_context(network)]
-    for path, _, step in walk(cascade.draft, cascade.target):
-        drafter = _source(cascade, step.by)
-        if drafter.name == MAXGRAM and not step.is_leaf:
-            raise InputError(f"{path}.by", f"{step.by!r} is Max-Gram, which cannot review an inner draft")
-        if step.by in models:
-            continue
+    models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
+    packable = [network] if source.flag("packed", True) else []
+    for by, drafter in _drafters(cascade):
         if drafter.name == MAXGRAM:
-            models[step.by] = _max_gram(drafter, vocabulary)
+            models[by] = _max_gram(drafter, vocabulary)
             continue
         if _SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
+            packs = bool(packable) and packable[0] is network
         else:
-            smaller = _load_network(drafter, dtype)
-            if _load_tokenizer(drafter).get_vocab() != vocabulary:
-                raise drafter.reject("has a vocabulary different from the target's, expected the same tokenizer")
-        models[step.by] = CachedModel(smaller)
-        contexts.append(_context(smaller))
-    return Ensemble(models, tokenizer, min(contexts), _eos(network, tokenizer))
+            smaller = networks.load_network(drafter, dtype, place)
+            _demand_vocabulary(drafter, networks.load_tokenizer(drafter).get_vocab(), vocabulary)
+            packs = drafter.flag("packed", True)
+        models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
+        packable += [smaller] if packs else []
+    pack([network for network in packable if can_pack(network)])
+    cached = [model for model in models.values() if isinstance(model, CachedModel)]
+    context = min(networks.context_of(model.network) for model in cached)
+    return Ensemble(models, tokenizer, context, networks.eos_of(network, tokenizer))
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a target named as in `load`."""
-    return _load_tokenizer(_Source(target, {}, "--target"))
+    return networks.load_tokenizer(Source(target, {}, "--target"))
 
 
-def _source(cascade: Cascade, model: str) -> _Source:
-    field = f"models.{model}.load"
-    load = cascade.models[model].load
-    if load is None:
-        raise InputError(field, "missing, a real run needs it")
-    if isinstance(load, str):
-        return _Source(load, {}, field)
-    name = load.get("name")
-    if not isinstance(name, str) or not name:
-        raise InputError(f"{field}.name", "missing, expected what to load: a known name, a folder or a hub id")
-    return _Source(name, {key: value for key, value in load.items() if key != "name"}, field)
-
-
-def _load_network(source: _Source, dtype: torch.dtype) -> PreTrainedModel:
-    """Load a decoder-only model that can be rolled back; safetensors only, and never its own code."""
-    source.only("revision")
-    place, options = _place(source)
+def _device(name: str) -> torch.device:
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-        _demand_rollback(source, config)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, config=config, dtype=dtype, trust_remote_code=False, use_safetensors=True, **options
-        )
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise source.reject(f"cannot be loaded: {_first_line(error)}{_advice(source)}") from None
-    if getattr(model, "_is_stateful", False):
-        raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
-    return model.eval()
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise InputError("device", f"got {name!r}, expected cpu, cuda or cuda:N")
+    except RuntimeError:
+        raise InputError("device", f"got {name!r}, expected cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError("device", f"got {name!r}, but torch sees {torch.cuda.device_count()} CUDA devices")
+    return device
 
 
-def _load_tokenizer(source: _Source) -> PreTrainedTokenizerBase:
-    place, options = _place(source)
-    try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
-        raise source.reject(f"has no tokenizer that can be loaded: {_first_line(error)}") from None
+def _drafters(cascade: Cascade) -> Iterator[tuple[str, Source]]:
+    """Every model that the draft uses and that is not the target, once."""
+    seen = {cascade.target}
+    for path, _, step in walk(cascade.draft, cascade.target):
+        source = Source.of(cascade, step.by)
+        if source.name == MAXGRAM and not step.is_leaf:
+            raise InputError(f"{path}.by", f"{step.by!r} is Max-Gram, which cannot review an inner draft")
+        if step.by not in seen:
+            seen.add(step.by)
+            yield step.by, source
 
 
-def _place(source: _Source) -> tuple[str | Path, dict[str, object]]:
-    """Where `from_pretrained` finds the model."""
-    if source.name == embedded.NAME:
-        return embedded.embedded_model(), {}
-    folder = Path(source.name).expanduser()
-    if folder.is_dir():
-        return folder, {}
-    return source.name, dict(source.options)
+def _demand_vocabulary(source: Source, found: Mapping[str, int], expected: Mapping[str, int]) -> None:
+    if found == expected:
+        return
+    odd = next(piece for piece in (*expected, *found) if found.get(piece) != expected.get(piece))
+    raise source.reject(
+        f"has a vocabulary different from the target's, expected the same tokenizer ({len(found)} pieces against "
+        f"{len(expected)}; {odd!r} is {found.get(odd, 'none')} here and {expected.get(odd, 'none')} there)"
+    )
 
 
-def _advice(source: _Source) -> str:
-    if Path(source.name).expanduser().is_dir():
-        return ""
-    return f" (expected {embedded.NAME}, {MAXGRAM}, skip:N, a folder with a model, or a hub id within reach or cached)"
+def _max_gram(source: Source, vocabulary: Mapping[str, int]) -> MaxGram:
+    source.only("match", "min_match", "max_match", "candidates", "bigram", "variant")
+    variant = source.choice("variant", ("ours", "authors"), "ours")
+    match = source.choice("match", ("recent", "leftmost"), "leftmost" if variant == "authors" else "recent")
+    if variant == "authors" and match != "leftmost":
+        raise InputError(f"{source.field}.match", f"got {match!r}, expected leftmost with the authors' variant")
+    least = source.whole("min_match", 1, _MOST, 1)
+    return MaxGram(
+        _bigram(source, tokenizer_fingerprint(vocabulary)),
+        match,
+        min_match=least,
+        max_match=source.whole("max_match", least, _MOST, max(least, LONGEST)),
+        candidates=source.whole("candidates", 1, _MOST, 1),
+        variant=variant,
+    )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _demand_rollback(source: _Source, config) -> None:
-    if config.is_encoder_decoder:
-        raise source.reject("is an encoder-decoder model, expected a decoder-only one")
-    other = set(getattr(config, "layer_types", None) or ()) - _ATTENTION
-    if other:
-        raise source.reject(f"has layers that cannot be rolled back ({', '.join(sorted(other))})")
-
-
-def _context(network: PreTrainedModel) -> int:
-    return int(getattr(network.config, "max_position_embeddings", None) or sys.maxsize)
-
-
-def _eos(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    listed = network.generation_config.eos_token_id if network.generation_config else None
-    ids = listed if isinstance(listed, list) else [listed]
-    return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
-
-
-def _max_gram(source: _Source, vocabulary: Mapping[str, int]) -> MaxGram:
-    source.only("match", "bigram")
-    match = source.options.get("match", "recent")
-    if match not in ("recent", "leftmost"):
-        raise InputError(f"{source.field}.match", f"got {match!r}, expected recent or leftmost")
-    fingerprint = tokenizer_fingerprint(vocabulary)
+def _bigram(source: Source, fingerprint: str) -> Bigram | None:
     if "bigram" not in source.options:
-        return MaxGram(shipped_bigram(fingerprint), match)
+        return shipped_bigram(fingerprint)
     file = source.options["bigram"]
     if file is None:
-        return MaxGram(None, match)
+        return None
     if not isinstance(file, str):
         raise InputError(f"{source.field}.bigram", f"got {file!r}, expected a file name or null")
     table = Bigram.load(Path(file))
     if table.tokenizer != fingerprint:
         raise InputError(f"{source.field}.bigram", f"{file!r} was learnt with another tokenizer than the target's")
-    return MaxGram(table, match)
+    return table
 
 
-def _skipping(source: _Source, target: PreTrainedModel) -> PreTrainedModel:
-    source.only("layers")
+def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
+    source.only("layers", "head")
     match = _SKIP.fullmatch(source.name)
     assert match
-    kept = int(match[1])
-    total = target.config.num_hidden_layers
+    if target.config.is_encoder_decoder:
+        raise source.reject("needs a decoder-only target")
+    kept, total = int(match[1]), target.config.num_hidden_layers
     if not 1 <= kept < total:
         raise source.reject(f"keeps {kept} layers, expected a whole number in 1..{total - 1}")
-    layers = source.options.get("layers")
-    if layers is None:
-        return skip_layers(target, kept)
-    good = isinstance(layers, list) and all(type(i) is int and 0 <= i < total for i in layers)
-    if not good or len(set(layers)) != kept:
-        raise InputError(
-            f"{source.field}.layers", f"got {layers!r}, expected {kept} different layers in 0..{total - 1}"
-        )
-    return skip_layers(target, kept, layers)
+    return skip_layers(target, kept, source.distinct("layers", kept, total - 1))
+
+
+def _narrowed(source: Source, network: PreTrainedModel) -> torch.Tensor | None:
+    """Token ids of the output columns, where the source wants fewer of them."""
+    if "head" not in source.options:
+        return None
+    columns = network.get_output_embeddings().out_features
+    return narrow_head(network, source.whole("head", 1, columns, columns))

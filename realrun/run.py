@@ -3,13 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from analysis.model import Cascade, InputError
-from realrun.cascade import CascadeDecoder, Generation
+from realrun.cascade import CascadeDecoder
+from realrun.choice import Source, seeded
 from realrun.models import Ensemble
+from realrun.policy import Policy
 from realrun.prompts import Prompt, encode
-from realrun.record import provenance
+from realrun.record import Generation, provenance
+from realrun.review import Verification
+from realrun.stream import TextStream
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How texts are generated, whatever the cascade.
+
+    Attributes:
+        max_new_tokens: Greatest number of tokens a prompt, >= 1.
+        policy: How tokens are chosen.
+        seed: Root of the random choices, >= 0; not read by a greedy policy.
+        stops: Strings that end a text.
+        verification: How drafts are judged.
+    """
+
+    max_new_tokens: int
+    policy: Policy = field(default_factory=Policy)
+    seed: int = 0
+    stops: tuple[str, ...] = ()
+    verification: Verification = "tokenwise"
+
+    def source(self, index: int) -> Source | None:
+        """The random choices for the prompt at an index: the same whichever prompts were run before it."""
+        if self.policy.is_greedy:
+            return None
+        digest = hashlib.sha256(f"{self.seed} {index}".encode()).digest()
+        return seeded(int.from_bytes(digest[:7], "big"))
+
+    def to_json(self) -> dict[str, object]:
+        """All but the defaults, as a row tells them."""
+        result: dict[str, object] = {}
+        if not self.policy.is_greedy:
+            result["temperature"] = self.policy.temperature
+            result |= {"top_k": self.policy.top_k} if self.policy.top_k is not None else {}
+            result |= {"top_p": self.policy.top_p} if self.policy.top_p < 1 else {}
+            result |= {"seed": self.seed}
+        result |= {"stop": list(self.stops)} if self.stops else {}
+        return result | ({"verification": self.verification} if self.verification != "tokenwise" else {})
 
 
 def encode_all(prompts: Sequence[Prompt], ensemble: Ensemble) -> list[list[int]]:
@@ -28,7 +71,12 @@ def encode_all(prompts: Sequence[Prompt], ensemble: Ensemble) -> list[list[int]]
 
 
 def generate_rows(
-    cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, dtype: str
+    cascade: Cascade,
+    ensemble: Ensemble,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    dtype: str,
+    trace: bool = False,
 ) -> Iterator[dict[str, object]]:
     """Generate for each prompt in turn and yield its row.
 
@@ -36,15 +84,25 @@ def generate_rows(
         cascade: The cascade to run; an empty draft is autoregressive decoding.
         ensemble: Its models.
         prompts: What to continue.
-        max_new_tokens: Greatest number of tokens a prompt, >= 1.
+        settings: How.
         dtype: Name of the weights' type, for the row.
+        trace: Whether the row tells where every token came from.
     """
-    decoder = CascadeDecoder(cascade, ensemble.models, ensemble.context)
-    task = hashlib.sha256(f"{cascade.canonical()} {max_new_tokens} {dtype}".encode()).hexdigest()[:16]
-    for prompt, ids in zip(prompts, encode_all(prompts, ensemble), strict=True):
-        generation = decoder.generate(ids, max_new_tokens, ensemble.eos)
+    decoder = CascadeDecoder(cascade, ensemble.models, ensemble.context, settings.policy, settings.verification)
+    how = settings.to_json()
+    named = f"{cascade.canonical()} {settings.max_new_tokens} {dtype}" + (f" {json.dumps(how)}" if how else "")
+    task = hashlib.sha256(named.encode()).hexdigest()[:16]
+    for index, (prompt, ids) in enumerate(zip(prompts, encode_all(prompts, ensemble), strict=True)):
+        stream = TextStream(ensemble.tokenizer, settings.stops) if settings.stops else None
+        generation = decoder.generate(
+            ids, settings.max_new_tokens, ensemble.eos, source=settings.source(index), watch=stream
+        )
         row = result_row(prompt, ids, generation, ensemble)
-        yield row | {"task": task, "dtype": dtype, **provenance()}
+        if stream:
+            row["text"] = stream.finish(generation.tokens)
+        if trace:
+            row["trace"] = generation.trace()
+        yield row | how | {"task": task, "dtype": dtype, **provenance()}
 
 
 def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:
@@ -55,13 +113,5 @@ def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensem
         "prompt_tokens": len(ids),
         "tokens": generation.tokens,
         "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
-        "finish": generation.finish,
-        "seconds": round(generation.seconds, 6),
-        "prefill_seconds": round(generation.prefill_seconds, 6),
-        "cycles": generation.cycles,
-        "calls": {name: log.to_json() for name, log in generation.calls.items()},
-        "acceptance": [
-            {"reviewer": reviewer, "drafter": drafter, **log.to_json()}
-            for (reviewer, drafter), log in generation.pairs.items()
-        ],
+        **generation.to_json(),
     }

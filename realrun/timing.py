@@ -32,7 +32,7 @@ def call_seconds(
             for q in sizes:
                 model.rollback(context)
                 started = time.perf_counter()
-                model.predict(text[: context + q], q)
+                model.logits(text[: context + q], q)
                 if repeat:
                     seconds[name][q].append(time.perf_counter() - started)
     return {name: {q: median(values) for q, values in by_size.items()} for name, by_size in seconds.items()}

@@ -1,16 +1,19 @@
 """Cascade decoding on tiny models of many architectures: what comes out is the target's own greedy text."""
 
 import copy
-import random
+import itertools
 
 import pytest
 import tiny
 import torch
 
-from analysis.model import Cascade, Model, Step
+from analysis.model import Cascade, InputError, Model, Step
 from realrun.cached_model import CachedModel
 from realrun.cascade import CascadeDecoder
+from realrun.choice import seeded
 from realrun.maxgram import MaxGram
+from realrun.policy import Policy
+from realrun.record import CallLog
 
 PROMPT = [3, 7, 4, 9, 3, 7, 4]
 CONTEXT = 128
@@ -30,8 +33,8 @@ CASCADES = {
 }
 
 
-def cascade(draft):
-    return Cascade("t", {name: Model(load="x") for name in ("t", "a", "b", "mag")}, draft=draft)
+def cascade(draft, lenience=1.0):
+    return Cascade("t", {name: Model(load="x") for name in ("t", "a", "b", "mag")}, draft=draft, lenience=lenience)
 
 
 def noisy(network, amount, seed):
@@ -50,9 +53,13 @@ def networks(request):
     return {"t": target, "a": noisy(target, 0.02, 1), "b": noisy(target, 0.1, 2)}
 
 
-def run(networks, draft, max_new_tokens=60, eos=(), prompt=PROMPT):
-    models = {name: CachedModel(network) for name, network in networks.items()} | {"mag": MaxGram()}
-    return CascadeDecoder(cascade(draft), models, CONTEXT).generate(prompt, max_new_tokens, eos)
+def decoder(networks, draft, context=CONTEXT, lenience=1.0, mag=None, **options):
+    models = {name: CachedModel(network) for name, network in networks.items()} | {"mag": mag or MaxGram()}
+    return CascadeDecoder(cascade(draft, lenience), models, context, **options)
+
+
+def run(networks, draft, max_new_tokens=60, eos=(), prompt=PROMPT, **options):
+    return decoder(networks, draft, **options).generate(prompt, max_new_tokens, eos)
 
 
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
@@ -92,6 +99,14 @@ def test_the_text_ends_with_the_first_end_of_sequence_token(llamas, draft):
         generation = run(llamas, draft, eos={eos})
         assert generation.tokens == full[: full.index(eos) + 1]
         assert generation.finish == "eos"
+        assert len(generation.origins) == len(generation.tokens)
+
+
+@pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
+def test_the_first_of_several_end_of_sequence_tokens_ends_the_text(llamas, draft):
+    full = run(llamas, ()).tokens
+    for pair in itertools.combinations(sorted(set(full))[:3], 2):
+        assert run(llamas, draft, eos=pair).tokens == full[: min(map(full.index, pair)) + 1]
 
 
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
@@ -106,33 +121,47 @@ def test_the_target_under_a_second_name_accepts_everything(llamas):
     assert pair["examined"] == pair["accepted"] == [10, 10, 10, 10]
 
 
-class AlwaysWrong(MaxGram):
-    """Proposes a token that the text never holds."""
+class Stubborn:
+    """Proposes the same token for ever, or abstains for ever."""
 
-    def _continuation(self, sequence):
-        return 0
+    def __init__(self, token):
+        self.log = CallLog()
+        self._token = token
+
+    def prefill(self, prompt):
+        pass
+
+    def rollback(self, length):
+        pass
+
+    def propose_next(self, sequence):
+        return self._token
 
 
-def test_a_drafter_that_is_always_wrong_loses_nothing(llamas):
-    models = {"t": CachedModel(llamas["t"]), "mag": AlwaysWrong()}
-    generation = CascadeDecoder(cascade((MAG,)), models, CONTEXT).generate(PROMPT, 30)
-    assert generation.tokens == run(llamas, (), 30).tokens
-    assert 0 not in generation.tokens
+def test_a_drafter_that_is_always_wrong_costs_but_loses_nothing(llamas):
+    full = run(llamas, (), 30).tokens
+    absent = next(token for token in range(tiny.VOCABULARY) if token not in full)
+    generation = run(llamas, (MAG,), 30, mag=Stubborn(absent))
+    assert generation.tokens == full
     assert generation.cycles == 30
-
-
-class Silent(MaxGram):
-    """Abstains for ever."""
-
-    def _continuation(self, sequence):
-        return None
+    assert {origin.kind for origin in generation.origins[:-1]} == {"correction"}
 
 
 @pytest.mark.parametrize("draft", [CASCADES["max-gram"], CASCADES["until"], CASCADES["full"]])
 def test_a_drafter_that_abstains_for_ever_stops_nothing(llamas, draft):
-    models = {name: CachedModel(network) for name, network in llamas.items()} | {"mag": Silent()}
-    generation = CascadeDecoder(cascade(draft), models, CONTEXT).generate(PROMPT, 30)
+    generation = run(llamas, draft, 30, mag=Stubborn(None))
     assert generation.tokens == run(llamas, (), 30).tokens
+    assert not any(drafter == "mag" for _, drafter in generation.pairs)
+
+
+def test_an_end_of_text_inside_an_accepted_draft_ends_it_there(llamas):
+    full = run(llamas, (), 10).tokens
+    eos = full[2]
+    generation = run(llamas | {"a": llamas["t"]}, (Step("a", tokens=8),), 30, eos={eos})
+    assert generation.tokens == full[: full.index(eos) + 1]
+    assert generation.cycles == 1
+    assert {origin.kind for origin in generation.origins} == {"draft"}
+    assert generation.calls["a"].q.total() == len(generation.tokens)  # nothing is drafted after the end
 
 
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
@@ -144,29 +173,113 @@ def test_counts_add_up(llamas, draft):
         assert all(a <= e for a, e in zip(pair["accepted"], pair["examined"], strict=True))
         accepted += sum(pair["accepted"]) if reviewer == "t" else 0
     assert len(generation.tokens) == accepted + generation.cycles
-    assert generation.calls["t"].q.total() == generation.cycles
+    assert generation.calls["t"].q.total() == generation.cycles == len(generation.cycle_log)
+    assert sum(cycle.tokens for cycle in generation.cycle_log) == len(generation.tokens)
     assert generation.prefill_seconds <= generation.seconds
     fed = sum(q * n for q, n in generation.calls["t"].q.items())
     examined = sum(e for (r, _), log in generation.pairs.items() if r == "t" for e in log.to_json()["examined"])
     assert fed >= examined + generation.cycles
 
 
-@pytest.mark.parametrize("kind", tiny.CONFIGS)
-def test_cache_after_any_growth_and_rollback_predicts_like_a_fresh_model(kind):
-    network = tiny.network(kind)
-    model = CachedModel(network)
-    rng = random.Random(0)
-    sequence = [rng.randrange(tiny.VOCABULARY) for _ in range(5)]
-    model.prefill(sequence)
-    for _ in range(60):
-        if rng.random() < 0.5 and len(sequence) > 4:
-            del sequence[rng.randrange(max(3, len(sequence) - 6), len(sequence)) :]
-            model.rollback(len(sequence))
-        sequence += [rng.randrange(tiny.VOCABULARY) for _ in range(rng.randrange(1, 4))]
-        sequence = sequence[:100]
-        positions = rng.randrange(1, min(4, len(sequence)))
-        found = model.predict(sequence, positions)
-        with torch.inference_mode():
-            fresh = network(torch.tensor([sequence])).logits[0, -positions:].argmax(-1).tolist()
-        assert found == fresh
-        assert model.length == len(sequence)
+@pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
+def test_the_trace_tells_who_made_and_who_accepted_every_token(llamas, draft):
+    generation = run(llamas, draft)
+    reviewers = {name: set() for name in ("t", "a", "b", "mag")}
+    for reviewer, drafter in generation.pairs:
+        reviewers[drafter].add(reviewer)
+    made_by_target = 0
+    for origin in generation.origins:
+        assert (origin.by == "t") == (origin.reviewers == ())
+        made_by_target += origin.by == "t"
+        chain = [origin.by, *origin.reviewers]
+        assert chain[-1] == "t"
+        assert all(above in reviewers[below] for below, above in itertools.pairwise(chain))
+    assert made_by_target == generation.cycles
+    accepted = [sum(log.accepted.values()) for (reviewer, _), log in generation.pairs.items() if reviewer == "t"]
+    assert sum(accepted) == len(generation.tokens) - made_by_target
+    rows = generation.trace()
+    assert [row["token"] for row in rows] == generation.tokens
+
+
+def test_two_thousand_tokens_are_those_of_the_target(llamas):
+    generation = run(llamas, (MAG,), 2000, context=2100)
+    assert generation.tokens == run(llamas, (), 2000, context=2100).tokens
+    assert len(generation.tokens) == 2000
+
+
+def test_a_watch_sees_all_tokens_of_every_cycle_and_ends_the_text(llamas):
+    engine = decoder(llamas, CASCADES["speculative"])
+    full = engine.generate(PROMPT, 30)
+    seen = []
+    watched = engine.generate(PROMPT, 30, watch=lambda tokens: seen.append(len(tokens)))
+    assert watched.tokens == full.tokens
+    assert seen == list(itertools.accumulate(cycle.tokens for cycle in full.cycle_log))
+    cut = engine.generate(PROMPT, 30, watch=lambda tokens: 5 if len(tokens) >= 5 else None)
+    assert (cut.tokens, cut.finish) == (full.tokens[:5], "stop")
+    assert len(cut.origins) == 5
+
+
+SAMPLE = Policy(0.9, top_k=20, top_p=0.95)
+
+
+@pytest.mark.parametrize("verification", ["tokenwise", "block"])
+@pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
+def test_the_same_seed_samples_the_same_text(llamas, draft, verification):
+    engine = decoder(llamas, draft, policy=SAMPLE, verification=verification)
+    texts = [engine.generate(PROMPT, 30, source=seeded(seed)).tokens for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+    assert all(len(text) == 30 for text in texts)
+
+
+@pytest.mark.parametrize("verification", ["tokenwise", "block"])
+def test_sampling_with_the_targets_own_weights_accepts_nearly_everything(llamas, verification):
+    """One call on many tokens and many calls on one round differently, by 1e-6 in a law, so 1 of 10,000 may fail."""
+    engine = decoder(llamas | {"a": llamas["t"]}, (Step("a", tokens=4),), policy=Policy(1.0), verification=verification)
+    pair = engine.generate(PROMPT, 100, source=seeded(0)).pairs["t", "a"].to_json()
+    assert sum(pair["accepted"]) == sum(pair["examined"]) >= 78
+
+
+def test_sampling_needs_a_source(llamas):
+    with pytest.raises(InputError, match="source: missing"):
+        decoder(llamas, (), policy=SAMPLE).generate(PROMPT, 5)
+
+
+def test_top_k_of_one_samples_the_greedy_text(llamas):
+    engine = decoder(llamas, CASCADES["full"], policy=Policy(1.0, top_k=1))
+    assert engine.generate(PROMPT, 60, source=seeded(0)).tokens == run(llamas, ()).tokens
+
+
+@pytest.mark.parametrize("lenience", [2.0, 1e9])
+def test_greedy_lenience_inside_keeps_the_targets_text(llamas, lenience):
+    inner = (Step("a", rounds=2, lenience=lenience, draft=(Step("b", rounds=1, draft=(MAG,)), MAG)),)
+    strict = (Step("a", rounds=2, draft=(Step("b", rounds=1, draft=(MAG,)), MAG)),)
+    lenient = run(llamas, inner)
+    assert lenient.tokens == run(llamas, ()).tokens
+    share = [
+        sum(sum(log.accepted.values()) for pair, log in g.pairs.items() if pair[0] == "a")
+        / sum(sum(log.examined.values()) for pair, log in g.pairs.items() if pair[0] == "a")
+        for g in (lenient, run(llamas, strict))
+    ]
+    assert share[0] > share[1]
+
+
+def test_a_boundlessly_lenient_target_takes_what_it_is_given_and_reports_it(llamas):
+    draft = (Step("b", tokens=3),)
+    lossless = run(llamas, draft)
+    assert lossless.bias is None
+    generation = run(llamas, draft, lenience=1e30)
+    assert generation.tokens != lossless.tokens
+    pair = generation.pairs["t", "b"].to_json()
+    assert pair["accepted"] == pair["examined"]
+    own = run(llamas, ())
+    foreign = 0
+    for end in range(len(generation.tokens)):
+        choice = run(llamas, (), 1, prompt=[*PROMPT, *generation.tokens[:end]]).tokens[0]
+        foreign += generation.tokens[end] != choice
+    assert own.tokens != generation.tokens
+    assert generation.bias.to_json() == {"tokens": 60, "total_variation": foreign, "kl": None}
+
+
+def test_an_unknown_verification_is_refused(llamas):
+    with pytest.raises(InputError, match="verification: got 'tree', expected one of tokenwise, block"):
+        decoder(llamas, (), verification="tree")

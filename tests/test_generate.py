@@ -14,8 +14,13 @@ from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForCondition
 
 from analysis.model import Cascade, InputError
 from realrun import embedded
-from realrun.models import load_ensemble
+from realrun.commands import generate as command
+from realrun.commands.generate import DTYPE_NAMES
+from realrun.models import DTYPES, load_ensemble
+from realrun.policy import Policy
 from realrun.prompts import read_prompts, shipped_prompts
+from realrun.review import VERIFICATIONS
+from realrun.run import Settings
 from realrun.skip import default_layers, skip_layers
 
 NAMES = ("t", "a", "mag")
@@ -60,6 +65,7 @@ def spec(target, drafter, draft, mag="maxgram"):
 
 MAG = {"by": "mag", "tokens": 3}
 VERTICAL = [{"by": "a", "rounds": 2, "draft": [MAG]}, MAG]
+LENIENT = [{"by": "a", "rounds": 2, "lenience": 2, "draft": [MAG]}]
 
 
 def write(path, value):
@@ -93,6 +99,73 @@ def test_rows_hold_what_they_promise_and_equal_autoregressive_decoding(run, tmp_
     assert rows(plain)[0]["calls"].keys() == {"t"}
 
 
+def generated(run, tmp_path, folder, smaller, prompts, *options):
+    cascade = write(tmp_path / "c.json", spec(folder, smaller, VERTICAL))
+    out = tmp_path / "out.jsonl"
+    result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", "24", *map(str, options), "--out", out)
+    assert result.returncode == 0, result.stderr
+    return rows(out)
+
+
+SAMPLED = ("--temperature", 1.2, "--top-k", 20, "--top-p", 0.9)
+
+
+@pytest.mark.parametrize("verification", ["tokenwise", "block"])
+def test_samples_follow_their_seed_and_rows_tell_how_they_were_made(
+    run, tmp_path, folder, smaller, prompts, verification
+):
+    options = (*SAMPLED, "--verification", verification)
+    runs = [generated(run, tmp_path, folder, smaller, prompts, *options, "--seed", seed) for seed in (3, 3, 4)]
+    tokens = [[row["tokens"] for row in sampled] for sampled in runs]
+    assert tokens[0] == tokens[1] != tokens[2]
+    first = runs[0][0]
+    assert {key: first[key] for key in ("temperature", "top_k", "top_p", "seed")} == {
+        "temperature": 1.2,
+        "top_k": 20,
+        "top_p": 0.9,
+        "seed": 3,
+    }
+    assert first.get("verification", "tokenwise") == verification
+    greedy = generated(run, tmp_path, folder, smaller, prompts)
+    assert first["task"] != greedy[0]["task"]
+    assert not {"temperature", "top_k", "top_p", "seed", "stop", "verification", "trace"} & set(greedy[0])
+
+
+def test_the_seed_of_a_prompt_does_not_depend_on_the_prompts_before_it(run, tmp_path, folder, smaller, prompts):
+    both = generated(run, tmp_path, folder, smaller, prompts, *SAMPLED, "--seed", 1)
+    short = generated(run, tmp_path, folder, smaller, prompts, *SAMPLED, "--seed", 1, "--max-new-tokens", 5)
+    assert [row["tokens"][:5] for row in both] != [both[0]["tokens"][:5]] * 2
+    assert len(short[1]["tokens"]) == 5
+    settings = Settings(5, Policy(1.0), seed=1)
+    weights = torch.ones(1000)
+    assert int(settings.source(1).choose(weights)) == int(settings.source(1).choose(weights))
+    assert int(settings.source(0).choose(weights)) != int(settings.source(1).choose(weights))
+
+
+def test_a_stop_string_ends_the_text_before_it(run, tmp_path, folder, smaller, prompts):
+    full = generated(run, tmp_path, folder, smaller, prompts)[0]
+    stop = full["text"][6:8]
+    row = generated(run, tmp_path, folder, smaller, prompts, "--stop", stop, "--stop", "never said")[0]
+    assert row["text"] == full["text"][: full["text"].index(stop)]
+    assert row["finish"] == "stop"
+    decode = tiny.tokenizer().decode
+    ends = [n for n in range(25) if stop in decode(full["tokens"][:n], skip_special_tokens=True)]
+    assert row["tokens"] == full["tokens"][: ends[0]]
+    assert row["stop"] == [stop, "never said"]
+
+
+def test_the_trace_is_in_the_rows_where_asked_for(run, tmp_path, folder, smaller, prompts):
+    row = generated(run, tmp_path, folder, smaller, prompts, "--trace")[0]
+    assert [entry["token"] for entry in row["trace"]] == row["tokens"]
+    assert {entry["kind"] for entry in row["trace"]} <= {"draft", "correction", "bonus"}
+    assert {entry["by"] for entry in row["trace"]} <= set(NAMES)
+
+
+def test_names_of_types_and_verifications_are_those_of_the_engine():
+    assert set(DTYPE_NAMES) == set(DTYPES)
+    assert command.VERIFICATIONS == VERIFICATIONS
+
+
 def test_another_target_can_be_named(run, tmp_path, folder, smaller, prompts):
     models = spec("no-such-model", smaller, [{"by": "a", "tokens": 2}])
     cascade = write(tmp_path / "c.json", models)
@@ -121,8 +194,18 @@ BAD = [
     ({"mag": {"match": "recent"}}, "models.mag.load.name: missing"),
     ({"draft": [{"by": "mag", "rounds": 1, "draft": [{"by": "a", "tokens": 1}]}]}, "Max-Gram, which cannot review"),
     ({"option": ("--max-new-tokens", "0")}, "--max-new-tokens: got '0', expected a whole number in 1.."),
-    ({"option": ("--dtype", "float8")}, "--dtype: got 'float8', expected one of float32, bfloat16"),
+    ({"option": ("--dtype", "float8")}, "--dtype: got 'float8', expected one of float32, bfloat16, float16"),
+    ({"option": ("--device", "abacus")}, "device: got 'abacus', expected cpu, cuda or cuda:N"),
     ({"option": ("--method", "beam")}, "--method: got 'beam', expected one of cascade, autoregressive"),
+    ({"option": ("--temperature", "-1")}, "--temperature: got '-1', expected a finite number >= 0"),
+    ({"option": ("--temperature", "nan")}, "--temperature: got 'nan', expected a finite number >= 0"),
+    ({"option": ("--temperature", "1")}, "--seed: missing, expected a whole number in 0.."),
+    ({"option": ("--seed", "-2")}, "--seed: got '-2', expected a whole number in 0.."),
+    ({"option": ("--top-k", "0")}, "--top-k: got '0', expected a whole number in 1.."),
+    ({"option": ("--top-p", "1.5")}, "--top-p: got '1.5', expected a number in (0, 1]"),
+    ({"option": ("--stop", "")}, "--stop: got '', expected a text that is not empty"),
+    ({"option": ("--verification", "tree")}, "--verification: got 'tree', expected one of tokenwise, block"),
+    ({"draft": LENIENT, "option": ("--verification", "block")}, "draft[0].lenience: got 2, expected 1 with"),
     ({"option": ("--out", "/nowhere/out.jsonl")}, "/nowhere/out.jsonl: the folder /nowhere does not exist"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 
 from tqdm import tqdm
 
@@ -11,19 +12,33 @@ from analysis.model import InputError, Subparsers, read_cascade, whole_file, who
 from realrun.prompts import read_prompts, shipped_prompts
 
 METHODS = ("cascade", "autoregressive")
-DTYPE_NAMES = ("float32", "bfloat16")
+DTYPE_NAMES = ("float32", "bfloat16", "float16")
+VERIFICATIONS = ("tokenwise", "block")
 MAX_NEW_TOKENS = 10**6
+MAX_SEED = 2**63 - 1
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("generate", help="continue prompts greedily with a cascade of real models")
+    parser = commands.add_parser("generate", help="continue prompts with a cascade of real models")
     parser.add_argument("cascade", metavar="CASCADE.json", help="a cascade specification with `load` on its models")
     parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
     parser.add_argument("--max-new-tokens", default="128", metavar="N", help="tokens a prompt at most (default 128)")
     parser.add_argument("--method", default=METHODS[0], help="cascade (default), or autoregressive: the target alone")
-    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help="float32 (default, exact) or bfloat16 (fast)")
+    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help="float32 (default, exact), bfloat16 (fast) or float16")
+    parser.add_argument("--device", default="cpu", help="where the models run: cpu (default), cuda or cuda:N")
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
+    parser.add_argument(
+        "--temperature", default="0", metavar="T", help="sample at this temperature (default 0: greedy)"
+    )
+    parser.add_argument("--top-k", metavar="K", help="sample from the K likeliest tokens")
+    parser.add_argument("--top-p", default="1", metavar="P", help="sample from the likeliest tokens of mass P")
+    parser.add_argument("--seed", metavar="S", help="seed of the samples (needed with a temperature)")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable")
+    parser.add_argument(
+        "--verification", default=VERIFICATIONS[0], help="judge sampled drafts tokenwise (default) or as a block"
+    )
+    parser.add_argument("--trace", action="store_true", help="tell in each row where every token came from")
     parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="where the rows go, one a prompt")
     parser.set_defaults(run=run)
 
@@ -34,15 +49,28 @@ def run(arguments: argparse.Namespace) -> int:
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     _demand("--method", arguments.method, METHODS)
     _demand("--dtype", arguments.dtype, DTYPE_NAMES)
+    _demand("--verification", arguments.verification, VERIFICATIONS)
+    temperature = _number("--temperature", arguments.temperature, "a finite number >= 0", lambda t: 0 <= t < math.inf)
+    top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
+    top_p = _number("--top-p", arguments.top_p, "a number in (0, 1]", lambda p: 0 < p <= 1)
+    seed = 0 if arguments.seed is None else whole_option("--seed", arguments.seed, 0, MAX_SEED)
+    if temperature > 0 and arguments.seed is None:
+        raise InputError("--seed", f"missing, expected a whole number in 0..{MAX_SEED} to sample with")
+    if "" in arguments.stop:
+        raise InputError("--stop", "got '', expected a text that is not empty")
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
     with whole_file(arguments.out) as file:
         from realrun.models import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-        from realrun.run import generate_rows
+        from realrun.policy import Policy
+        from realrun.run import Settings, generate_rows
 
-        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.target)
-        rows = generate_rows(cascade, ensemble, prompts, limit, arguments.dtype)
+        settings = Settings(
+            limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification
+        )
+        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.target, arguments.device)
+        rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace)
         tokens, seconds = 0, 0.0
         for row in tqdm(rows, total=len(prompts), unit="prompt", desc=arguments.method, delay=2):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -52,6 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _demand(option: str, value: str, allowed: tuple[str, ...]) -> None:
+def _demand(option, value, allowed):
     if value not in allowed:
         raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")
+
+
+def _number(option, text, allowed, good):
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not good(value):
+        raise InputError(option, f"got {text!r}, expected {allowed}")
+    return value

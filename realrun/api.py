@@ -1,0 +1,210 @@
+"""The engine in two calls: ``load`` a cascade of models, ``generate`` text with it.
+
+::
+
+    from realrun import load, generate
+
+    models = load("smollm2-135m", drafters={"mag": "maxgram"}, draft=[{"by": "mag", "tokens": 6}])
+    answer = generate(models, "Why is the sky blue?", max_new_tokens=64, on_text=print)
+    for token, origin in zip(answer.tokens, answer.generation.origins):
+        print(token, origin.by, origin.kind, origin.reviewers)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from analysis.model import Cascade, InputError, read_cascade, walk
+from realrun.cascade import CascadeDecoder
+from realrun.choice import Draws, seeded
+from realrun.models import DTYPES, Ensemble, load_ensemble
+from realrun.policy import Policy
+from realrun.prompts import Prompt, encode
+from realrun.record import Finish, Generation
+from realrun.review import Verification
+from realrun.stream import TextStream
+
+Message = Mapping[str, str]
+"""One turn of a chat: its `role` and its `content`."""
+
+
+@dataclass(frozen=True)
+class LoadedCascade:
+    """A cascade whose models are in memory.
+
+    Attributes:
+        cascade: The specification.
+        ensemble: Its models, with the target's tokenizer, end-of-sequence ids and the context they share.
+    """
+
+    cascade: Cascade
+    ensemble: Ensemble
+
+    def with_draft(self, draft: Sequence[Mapping[str, object]]) -> LoadedCascade:
+        """The same models with another draft over them; ``[]`` for the target alone.
+
+        Raises:
+            InputError: where the draft uses a model that is not loaded.
+        """
+        cascade = Cascade.from_json(self.cascade.to_json() | {"draft": list(draft)})
+        for path, _, step in walk(cascade.draft, cascade.target):
+            if step.by not in self.ensemble.models:
+                loaded = ", ".join(self.ensemble.models)
+                raise InputError(f"{path}.by", f"got {step.by!r}, expected one of the loaded models {loaded}")
+        return LoadedCascade(cascade, self.ensemble)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Text that continues a prompt.
+
+    Attributes:
+        text: Without special tokens and without the stop string.
+        tokens: Generated ids, up to the end-of-sequence id or the token that completed a stop string.
+        finish: Why it ended.
+        generation: Time, calls, acceptance and, under `origins`, where every token came from.
+    """
+
+    text: str
+    tokens: list[int]
+    finish: Finish
+    generation: Generation
+
+
+def load(
+    target: str | Path | Cascade | Mapping[str, object],
+    *,
+    drafters: Mapping[str, object] | None = None,
+    draft: Sequence[Mapping[str, object]] | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+) -> LoadedCascade:
+    """Load the models of a cascade.
+
+    Args:
+        target: A cascade (the value, its JSON, or the name of a ``.json`` file), or how to obtain the target alone: a
+            known name, a folder, a hub id.
+        drafters: With a target alone: how to obtain each drafter, by the name that `draft` uses.
+        draft: With a target alone: the steps of a cycle, as in a specification; left out, the target decodes alone.
+        dtype: Of all weights: float32, whose greedy text is the target's token for token, bfloat16 or float16.
+        device: Where the models run: cpu, cuda or cuda:N.
+
+    Raises:
+        InputError: naming what is wrong with the specification or a model.
+    """
+    if dtype not in DTYPES:
+        raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
+    cascade = _cascade(target, drafters, draft)
+    return LoadedCascade(cascade, load_ensemble(cascade, DTYPES[dtype], device=device))
+
+
+def generate(
+    models: LoadedCascade,
+    prompt: str | Sequence[int] | Sequence[Message],
+    max_new_tokens: int = 128,
+    *,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    seed: int | torch.Generator | None = None,
+    eos: Sequence[int] | None = None,
+    stop: str | Sequence[str] = (),
+    verification: Verification = "tokenwise",
+    on_text: Callable[[str], None] | None = None,
+) -> Completion:
+    """Continue a prompt with text of exactly the target's law (for a lossless cascade), greedily by default.
+
+    Args:
+        models: A loaded cascade.
+        prompt: What the user says (put into the chat template where the tokenizer has one), the turns of a chat, or
+            token ids taken as they are.
+        max_new_tokens: Greatest number of tokens, >= 1; the text also ends where the context is full.
+        temperature: 0 for greedy choice, else what divides the logits of target and drafters.
+        top_k: Keep the k likeliest tokens only.
+        top_p: Keep the likeliest tokens that together have this mass.
+        seed: Needed for sampling: a whole number >= 0, or a generator on the CPU, which moves on.
+        eos: Ids that end the text instead of the target's own; empty for none.
+        stop: Strings that end the text; it ends before them.
+        verification: "tokenwise" or "block" (arXiv 2403.10444).
+        on_text: Called with each piece of text as soon as it is certain.
+
+    Raises:
+        InputError: naming the argument, its value and what is allowed.
+    """
+    ensemble = models.ensemble
+    if type(max_new_tokens) is not int or max_new_tokens < 1:
+        raise InputError("max_new_tokens", f"got {max_new_tokens!r}, expected a whole number >= 1")
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if not all(isinstance(text, str) and text for text in stops):
+        raise InputError("stop", f"got {stop!r}, expected texts that are not empty")
+    policy = Policy(temperature, top_k, top_p)
+    decoder = CascadeDecoder(models.cascade, ensemble.only(models.cascade), ensemble.context, policy, verification)
+    ids = _ids(prompt, ensemble)
+    stream = TextStream(ensemble.tokenizer, stops, on_text)
+    generation = decoder.generate(
+        ids,
+        max_new_tokens,
+        ensemble.eos if eos is None else eos,
+        source=None if policy.is_greedy else _source(seed),
+        watch=stream if stops or on_text else None,
+    )
+    return Completion(stream.finish(generation.tokens), generation.tokens, generation.finish, generation)
+
+
+def _cascade(
+    target: str | Path | Cascade | Mapping[str, object],
+    drafters: Mapping[str, object] | None,
+    draft: Sequence[Mapping[str, object]] | None,
+) -> Cascade:
+    whole = not isinstance(target, str) or target.endswith(".json")
+    if whole and (drafters is not None or draft is not None):
+        raise InputError("draft", "given beside a whole cascade, expected it inside the cascade only")
+    if isinstance(target, Cascade):
+        return target
+    if isinstance(target, Mapping):
+        return Cascade.from_json(target)
+    if whole:
+        return read_cascade(str(target))
+    models: dict[str, object] = {"target": {"load": target}}
+    for name, how in (drafters or {}).items():
+        if name == "target":
+            raise InputError("drafters.target", "is the name of the target, expected another name")
+        models[name] = {"load": how}
+    return Cascade.from_json({"target": "target", "models": models, "draft": list(draft or ())})
+
+
+def _ids(prompt: str | Sequence[int] | Sequence[Message], ensemble: Ensemble) -> list[int]:
+    if isinstance(prompt, str):
+        ids = encode(Prompt("prompt", prompt), ensemble.tokenizer)
+    elif prompt and isinstance(prompt[0], Mapping):
+        if not ensemble.tokenizer.chat_template:
+            raise InputError("prompt", "is a chat, but the target's tokenizer has no chat template")
+        chat = [dict(message) for message in prompt]  # type: ignore[arg-type]
+        ids = list(
+            ensemble.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
+        )
+    else:
+        ids = list(prompt)  # type: ignore[arg-type]
+    if not ids or not all(type(i) is int and 0 <= i < len(ensemble.tokenizer) for i in ids):
+        raise InputError("prompt", f"got {_short(prompt)}, expected a text, a chat, or ids of the target's tokens")
+    if len(ids) >= ensemble.context:
+        raise InputError("prompt", f"has {len(ids)} tokens, expected fewer than the context of {ensemble.context}")
+    return ids
+
+
+def _source(seed: int | torch.Generator | None) -> Draws:
+    if isinstance(seed, torch.Generator):
+        return Draws(seed)
+    if type(seed) is not int or not 0 <= seed < 2**63:
+        raise InputError("seed", f"got {seed!r}, expected a whole number in 0..2**63 - 1 or a generator to sample with")
+    return seeded(seed)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 60 else text[:57] + "..."

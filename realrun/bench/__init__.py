@@ -1,0 +1,5 @@
+"""Measuring cascades against other ways to decode: ``python -m realrun bench``."""
+
+AUTOREGRESSIVE = "autoregressive"
+BASELINES = (AUTOREGRESSIVE, "hf-autoregressive", "hf-assisted", "hf-prompt-lookup", "flashspec")
+"""What cascades are held against: our engine without a draft, transformers' three greedy ways, and FlashSpec."""

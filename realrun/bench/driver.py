@@ -1,0 +1,233 @@
+"""The benchmark: settings, memory, timing in turns, and what the rows say."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+
+from tqdm import tqdm
+
+from analysis.model import Cascade, InputError
+from realrun.bench import AUTOREGRESSIVE
+from realrun.bench.flash import demand_decoders
+from realrun.bench.memory import cache_bytes, peak_bytes
+from realrun.bench.plan import counterpart, defaults, surroundings
+from realrun.bench.search import LADDER, Trial, climb, identity
+from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
+from realrun.cached_model import CachedModel
+from realrun.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
+from realrun.models import Ensemble
+from realrun.networks import cached
+from realrun.prompts import Prompt
+from realrun.record import provenance
+from realrun.run import encode_all
+
+MEMORY_TOKENS = 32
+"""Tokens generated where memory is measured."""
+
+SAME, BEST = "same settings", "best settings"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        max_new_tokens: Greatest number of tokens a prompt, >= 1.
+        repeats: Runs of each prompt by each method, >= 1.
+        tuning: How many prompts, the first ones, the search for each side's best settings takes; these are not
+            measured. 0: no search.
+        memory_prompt: Tokens of the prompt for which peak memory is measured; 0: not measured.
+        seed: Of the bootstrap.
+    """
+
+    max_new_tokens: int
+    repeats: int = 1
+    tuning: int = 0
+    memory_prompt: int = 512
+    seed: int = 0
+
+
+@dataclass
+class Plan:
+    """Methods to measure, each once, and which to compare.
+
+    Attributes:
+        methods: By what they do.
+        comparisons: Over names of these methods.
+        trials: What the search tried, by side.
+    """
+
+    methods: dict[tuple[str, str], Method] = field(default_factory=dict)
+    comparisons: list[Comparison] = field(default_factory=list)
+    trials: dict[str, list[Trial]] = field(default_factory=dict)
+
+    def add(self, method: Method) -> str:
+        """Measure this method, unless one that does the same is there; the name it goes by."""
+        return self.methods.setdefault(identity(method), method).name
+
+    def compare(self, what: str, method: Method, against: Method) -> None:
+        """Measure both and compare them, unless they are the same."""
+        names = self.add(method), self.add(against)
+        if names[0] != names[1] and (what, *names) not in self.comparisons:
+            self.comparisons.append((what, *names))
+
+
+def run_bench(
+    cascades: Mapping[str, Cascade],
+    baselines: Sequence[str],
+    ensemble: Ensemble,
+    others: Ensemble,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    keep: Callable[[Row], None],
+) -> dict[str, object]:
+    """Measure everything and sum it up.
+
+    Args:
+        cascades: By name; all with the same target and over models of the ensemble.
+        baselines: Names known to `realrun.bench.plan`.
+        ensemble: The loaded models, for our engine.
+        others: The same models for the other programs; may be the same ones.
+        prompts: More than the settings take for tuning.
+        settings: How to measure.
+        keep: Given every measured row as soon as it is there.
+
+    Raises:
+        InputError: where a baseline has nothing in common with any cascade, or a text would not fit.
+    """
+    plan = make_plan(cascades, baselines, ensemble, others, prompts, settings)
+    methods = list(plan.methods.values())
+    memory = {method.name: used_memory(method, ensemble, prompts, settings.memory_prompt) for method in _bar(methods)}
+    measured = prompts[settings.tuning :]
+    rows: list[Row] = []
+    for row in interleave(methods, ensemble, measured, settings.max_new_tokens, "bench", settings.repeats):
+        keep(row)
+        rows.append(row)
+    target = next(iter(cascades.values())).target
+    equal = equality(rows, _reference(methods))
+    return {
+        "prompts": len(measured),
+        "repeats": settings.repeats,
+        "max_new_tokens": settings.max_new_tokens,
+        "warm_up_tokens": WARM_UP_TOKENS,
+        "order": "every prompt by all methods in turn, another one first each time",
+        "tuning_prompts": settings.tuning,
+        "seed": settings.seed,
+        "methods": {
+            method.name: {
+                "settings": method.settings,
+                **summarise_method([row for row in rows if row["method"] == method.name], target),
+                "equal_tokens": equal[method.name],
+                "memory": memory[method.name],
+            }
+            for method in methods
+        },
+        "comparisons": [compare(comparison, rows, settings.seed) for comparison in plan.comparisons],
+        "trials": plan.trials,
+        "provenance": provenance() | {"cores": os.cpu_count()},
+    }
+
+
+def make_plan(
+    cascades: Mapping[str, Cascade],
+    baselines: Sequence[str],
+    ensemble: Ensemble,
+    others: Ensemble,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+) -> Plan:
+    """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
+    around = surroundings(next(iter(cascades.values())), others)
+    if "flashspec" in baselines:
+        demand_decoders(around)
+        _demand_room(encode_all(prompts, ensemble), settings.max_new_tokens, ensemble.context)
+    plan = Plan()
+    ours = {name: CascadeMethod(name, cascade, ensemble) for name, cascade in cascades.items()}
+    alone = CascadeMethod(AUTOREGRESSIVE, next(iter(cascades.values())).with_draft(()), ensemble)
+    theirs: dict[str, list[Method]] = {}
+    for method in ours.values():
+        plan.add(method)
+    for baseline in baselines:
+        for name, cascade in cascades.items():
+            other = alone if baseline == AUTOREGRESSIVE else counterpart(baseline, cascade, around)
+            if other is not None:
+                plan.compare(SAME, ours[name], other)
+                theirs.setdefault(baseline, []).append(other)
+        if baseline not in theirs:
+            raise InputError("--baseline", f"got {baseline}, but no cascade has a drafter that it could use")
+    if settings.tuning:
+        run = functools.partial(_tuning_rows, ensemble, prompts[: settings.tuning], settings.max_new_tokens)
+        best, plan.trials["ours"] = climb(_distinct(ours.values()), run)
+        plan.add(best)
+        for baseline, starts in theirs.items():
+            other, plan.trials[baseline] = climb(_distinct([*starts, *defaults(baseline, around)]), run)
+            plan.compare(BEST, best, other)
+    return plan
+
+
+def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], length: int) -> dict[str, object] | None:
+    """Peak memory of one generation above models and whatever else is there before it, and what caches take of it."""
+    length = min(length, ensemble.context - MEMORY_TOKENS - LADDER[-1] - 1)
+    if length < 1:
+        return None
+    tokens = (token for ids in cycle(encode_all(prompts, ensemble)) for token in ids)
+    prompt = list(islice(tokens, length))
+    method.run(prompt, MEMORY_TOKENS)  # libraries set themselves up
+    method.run(prompt[:1], 1)  # caches of the run before are let go,
+    emptied = without_caches(method)  # ours too, which otherwise keep their buffers for the next prompt
+    networks = list(method.networks.values())
+    peak = peak_bytes(lambda: emptied.run(prompt, MEMORY_TOKENS), networks[0].device)
+    if peak is None:
+        return None
+    caches = cache_bytes(networks, length + MEMORY_TOKENS)
+    return {
+        "prompt_tokens": length,
+        "new_tokens": MEMORY_TOKENS,
+        "peak_bytes": peak,
+        "cache_bytes": caches,
+        "above_cache_bytes": peak - caches,
+    }
+
+
+def _reference(methods: Sequence[Method]) -> str:
+    """Whose tokens the others' are compared with: the target's alone where measured, else the first cascade's."""
+    alone = (m.name for m in methods if isinstance(m, CascadeMethod) and not m.cascade.draft)
+    return next(alone, methods[0].name)
+
+
+def without_caches(method: Method) -> Method:
+    """The same method, our engine's models with caches that hold nothing yet."""
+    if not isinstance(method, CascadeMethod):
+        return method
+    models = {
+        name: cached(model.network, model.output_ids) if isinstance(model, CachedModel) else model
+        for name, model in method.ensemble.models.items()
+    }
+    return replace(method, ensemble=replace(method.ensemble, models=models))
+
+
+def _tuning_rows(
+    ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, methods: Sequence[Method]
+) -> list[Row]:
+    return list(interleave(methods, ensemble, prompts, max_new_tokens, "tuning"))
+
+
+def _distinct(methods: Iterable[Method]) -> list[Method]:
+    return list({identity(method): method for method in methods}.values())
+
+
+def _demand_room(encoded: Sequence[Sequence[int]], max_new_tokens: int, context: int) -> None:
+    allowed = context - max(map(len, encoded)) - LADDER[-1] - 1
+    if max_new_tokens > allowed:
+        raise InputError(
+            "--max-new-tokens",
+            f"got {max_new_tokens}, expected at most {allowed} beside flashspec, which drafts beyond the text's end",
+        )
+
+
+def _bar(methods: Sequence[Method]) -> Iterable[Method]:
+    return tqdm(methods, desc="memory", unit="method", delay=2)

@@ -1,0 +1,39 @@
+"""The models as transformers itself would run them: what its own decoding, and FlashSpec, are fairly timed on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.model import Cascade
+from realrun.attention import NAME as GROUPED
+from realrun.cached_model import CachedModel
+from realrun.models import MAXGRAM, Ensemble
+
+STANDARD_ATTENTION = "sdpa"
+"""transformers' own default where a model has it, for which ours stands in."""
+
+
+def plain_cascade(cascade: Cascade) -> Cascade:
+    """The same models without what our engine alone can use: packed weights, and output layers cut short."""
+    models = {
+        name: replace(model, load=_plain(model.load)) if model.load is not None else model
+        for name, model in cascade.models.items()
+    }
+    return replace(cascade, models=models)
+
+
+def _plain(load: object) -> object:
+    name, options = (load, {}) if isinstance(load, str) else (load["name"], dict(load))
+    if name == MAXGRAM:
+        return load
+    options.pop("head", None)
+    if not name.startswith("skip:"):  # which has the layers of the target as they are
+        options["packed"] = False
+    return options | {"name": name}
+
+
+def restore_attention(ensemble: Ensemble) -> None:
+    """Let all models attend by transformers' own kernel instead of ours."""
+    for model in ensemble.models.values():
+        if isinstance(model, CachedModel) and model.network.config._attn_implementation == GROUPED:
+            model.network.set_attn_implementation(STANDARD_ATTENTION)

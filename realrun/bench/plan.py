@@ -1,0 +1,96 @@
+"""What is measured beside a cascade: each baseline with the same drafter and draft length, where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analysis.model import Cascade, InputError, Model, longest, walk
+from realrun.baselines import Assisted, Plain, PromptLookup
+from realrun.bench.flash import FlashSpec
+from realrun.bench.outcome import Surroundings
+from realrun.cached_model import CachedModel
+from realrun.measure import Method
+from realrun.models import Ensemble
+
+
+def joint_cascade(cascades: Mapping[str, Cascade], load: str | None = None) -> Cascade:
+    """One cascade with the models of all and every step of all drafts, to load them together.
+
+    Args:
+        cascades: By name.
+        load: What to load as the target instead of what the specifications say.
+
+    Raises:
+        InputError: where two specifications mean different models by one name, or have different targets.
+    """
+    first, *others = cascades
+    target = cascades[first].target
+    models = dict(cascades[first].models)
+    for name in others:
+        cascade = cascades[name]
+        if cascade.target != target:
+            raise InputError(f"{name}, target", f"got {cascade.target!r}, expected {target!r} as in {first}")
+        for key, model in cascade.models.items():
+            known = models.setdefault(key, model)
+            if known.load != model.load:
+                raise InputError(
+                    f"{name}, models.{key}.load", f"got {model.load!r}, expected {known.load!r} as in another cascade"
+                )
+    if load is not None:
+        models[target] = Model(load=load)
+    steps = tuple(dict.fromkeys(step for cascade in cascades.values() for step in cascade.draft))
+    return Cascade(target, models, draft=steps)
+
+
+def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:
+    """What baselines need to know of the loaded models.
+
+    Raises:
+        InputError: where a model's output layer is cut short, which they would misread.
+    """
+    cached = {name: model for name, model in ensemble.models.items() if isinstance(model, CachedModel)}
+    for name, model in cached.items():
+        if model.output_ids is not None:
+            raise InputError("--baseline-models", f"got shared, expected plain, since {name!r} has a `head` cut short")
+    networks = {name: model.network for name, model in cached.items()}
+    return Surroundings(cascade.target, networks, ensemble.context, ensemble.eos)
+
+
+def counterpart(baseline: str, cascade: Cascade, around: Surroundings) -> Method | None:
+    """A baseline with the cascade's drafter and draft length.
+
+    transformers and FlashSpec know one drafting model, which nobody helps: it is the first neural model whose tokens
+    the target reviews, with as many tokens as its step can hand up. Prompt lookup stands for Max-Gram and copies as
+    many tokens as Max-Gram's longest step drafts.
+
+    Returns:
+        The method, or None where the cascade has no such drafter.
+    """
+    drafting = next((step for step in cascade.draft if step.by in around.networks), None)
+    copying = [longest((s,)) for _, _, s in walk(cascade.draft, cascade.target) if s.by not in around.networks]
+    lookup = max(copying, default=0)
+    match baseline:
+        case "hf-autoregressive":
+            return Plain(around)
+        case "hf-assisted" if drafting:
+            return Assisted(around, drafting.by, longest((drafting,)))
+        case "hf-prompt-lookup" if lookup:
+            return PromptLookup(around, lookup)
+        case "flashspec" if drafting:
+            return FlashSpec(around, lookup, drafting.by, longest((drafting,)))
+        case "flashspec" if lookup:
+            return FlashSpec(around, lookup)
+    return None
+
+
+def defaults(baseline: str, around: Surroundings) -> list[Method]:
+    """Where the search for a baseline's best settings begins beside the counterparts: what its authors ship."""
+    drafters = [name for name in around.networks if name != around.target]
+    match baseline:
+        case "hf-assisted":
+            return [Assisted(around, drafter, tokens=20, threshold=0.4) for drafter in drafters]
+        case "hf-prompt-lookup":
+            return [PromptLookup(around, tokens=10)]
+        case "flashspec":
+            return [FlashSpec(around, 6, drafter, 2) for drafter in drafters] or [FlashSpec(around, 6)]
+    return []

@@ -1,0 +1,146 @@
+"""``python -m realrun bench``: cascades beside autoregressive decoding, transformers' own ways, and FlashSpec."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from realrun.bench import AUTOREGRESSIVE, BASELINES
+from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.prompts import read_prompts, shipped_prompts
+
+BASELINE_MODELS = ("plain", "shared")
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("bench", help="time cascades beside other ways to decode greedily")
+    parser.add_argument(
+        "cascades", nargs="+", metavar="CASCADE.json", help="specifications with `load` on their models, one target"
+    )
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[AUTOREGRESSIVE],
+        metavar="NAME",
+        help=f"what to hold the cascades against, of {', '.join(BASELINES)} (default {AUTOREGRESSIVE})",
+    )
+    parser.add_argument(
+        "--baseline-models",
+        default=BASELINE_MODELS[0],
+        metavar="KIND",
+        help="what the other programs run: plain, the models as transformers loads them, a second copy in memory "
+        "(default), or shared, our engine's copies with packed weights and its attention",
+    )
+    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
+    parser.add_argument("--max-new-tokens", default="128", metavar="N", help="tokens a prompt at most (default 128)")
+    parser.add_argument("--repeats", default="1", metavar="N", help="runs of each prompt by each method (default 1)")
+    parser.add_argument(
+        "--tune",
+        default="0",
+        metavar="N",
+        help="search each side's best settings on the first N prompts, which are then not measured (default 0: don't)",
+    )
+    parser.add_argument(
+        "--memory-prompt",
+        default="512",
+        metavar="N",
+        help="tokens of the prompt on which peak memory is measured (default 512; 0: don't)",
+    )
+    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specifications'")
+    parser.add_argument("--seed", default="0", help="of the bootstrap, a whole number >= 0 (default 0)")
+    parser.add_argument("--out", metavar="ROWS.jsonl", help="where the rows go, one a run")
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print tables, and with `--json` the whole summary."""
+    cascades = named_cascades(arguments.cascades)
+    baselines = list(dict.fromkeys(arguments.baseline))
+    for baseline in baselines:
+        _demand("--baseline", baseline, BASELINES)
+    _demand("--baseline-models", arguments.baseline_models, BASELINE_MODELS)
+    _demand("--dtype", arguments.dtype, DTYPE_NAMES)
+    max_new_tokens = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
+    repeats = whole_option("--repeats", arguments.repeats, 1, 1000)
+    memory_prompt = whole_option("--memory-prompt", arguments.memory_prompt, 0, MAX_NEW_TOKENS)
+    seed = whole_option("--seed", arguments.seed, 0, 2**31)
+    prompts = read_prompts(arguments.prompts or shipped_prompts())
+    tuning = whole_option("--tune", arguments.tune, 0, len(prompts) - 1)
+
+    from transformers.utils import logging
+
+    from realrun.bench.driver import Settings, run_bench  # after all else is known to be right: torch takes seconds
+    from realrun.bench.flash import demand_flashspec
+    from realrun.bench.plain import plain_cascade, restore_attention
+    from realrun.bench.plan import joint_cascade
+    from realrun.bench.table import render
+    from realrun.models import DTYPES, load_ensemble
+    from realrun.record import provenance
+
+    if "flashspec" in baselines:
+        demand_flashspec()
+    logging.set_verbosity_error()  # transformers warns about how its own assistant is called
+    settings = Settings(max_new_tokens, repeats, tuning, memory_prompt, seed)
+    with _rows_file(arguments.out) as file:
+        joint = joint_cascade(cascades, arguments.target)
+        dtype = DTYPES[arguments.dtype]
+        ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
+        if arguments.baseline_models == "plain" and baselines != [AUTOREGRESSIVE]:
+            others = load_ensemble(plain_cascade(joint), dtype, device=arguments.device)
+            restore_attention(others)
+
+        conditions = {
+            "max_new_tokens": max_new_tokens,
+            "dtype": arguments.dtype,
+            "device": arguments.device,
+            "baseline_models": arguments.baseline_models,
+        }
+
+        def keep(row):
+            if file is not None:
+                task = json.dumps([joint.to_json()["models"], row["method"], row["settings"], conditions])
+                row = row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+        summary = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep) | conditions
+    print(render(summary), file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(summary, ensure_ascii=False, allow_nan=False))
+    return 0
+
+
+def named_cascades(files: Sequence[str]) -> dict[str, Cascade]:
+    """The specifications by the name of their file, or by its whole path where the name alone is taken."""
+    stems = [Path(file).stem for file in files]
+    result: dict[str, Cascade] = {}
+    for file, stem in zip(files, stems, strict=True):
+        name = file if stems.count(stem) > 1 or stem in BASELINES else stem
+        if name in result:
+            raise InputError("CASCADE.json", f"got {file} twice, expected different files")
+        result[name] = read_cascade(file)
+    return result
+
+
+@contextlib.contextmanager
+def _rows_file(path: str | None) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+    else:
+        with whole_file(path) as file:
+            yield file
+
+
+def _demand(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")

@@ -1,0 +1,87 @@
+"""``python -m realrun lossless``: hold cascades' greedy texts against the target's own, token for token."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+
+from analysis.model import InputError, Subparsers, whole_file, whole_option
+from realrun.commands.bench import named_cascades
+from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.prompts import read_prompts, shipped_prompts
+
+DEFAULT_TARGET = "smollm2-135m"
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("lossless", help="check that greedy cascades give the target's own text")
+    parser.add_argument(
+        "cascades",
+        nargs="*",
+        metavar="CASCADE.json",
+        help="specifications with `load` on their models, one target (default: eight over layers of the target)",
+    )
+    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
+    parser.add_argument("--max-new-tokens", default="64", metavar="N", help="tokens a prompt at most (default 64)")
+    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    parser.add_argument("--target", metavar="LOAD", help=f"the target (default: the specifications', {DEFAULT_TARGET})")
+    parser.add_argument("--out", required=True, metavar="ROWS.jsonl", help="where the rows go, one a text")
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, write a row a text; status 1 where a text is divergent."""
+    named = named_cascades(arguments.cascades)
+    limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
+    if arguments.dtype not in DTYPE_NAMES:
+        raise InputError("--dtype", f"got {arguments.dtype!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    for name, cascade in named.items():
+        if cascade.lenience > 1:
+            raise InputError(f"{name}, lenience", f"got {cascade.lenience:g}, expected 1: no other target is lossless")
+    prompts = read_prompts(arguments.prompts or shipped_prompts())
+    with whole_file(arguments.out) as file:
+        from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
+        from realrun.lossless import comparisons, rounded_to, shipped_cascades
+        from realrun.models import DTYPES, load_ensemble
+        from realrun.record import provenance
+
+        cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
+        joint = joint_cascade(cascades, arguments.target)
+        dtype = DTYPES[arguments.dtype]
+        ensemble = load_ensemble(joint, dtype, device=arguments.device)
+
+        def exact():
+            alone = load_ensemble(joint.with_draft(()), DTYPES["float32"], device=arguments.device)
+            return rounded_to(alone, joint.target, dtype)
+
+        counts: Counter[str] = Counter()
+        tokens, margins = 0, []
+        for prompt, name, comparison in comparisons(cascades, ensemble, prompts, limit, dtype, exact):
+            row = {"id": prompt.id, "cascade": name, **asdict(comparison), "dtype": arguments.dtype, **provenance()}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            counts[comparison.category] += 1
+            tokens += comparison.tokens
+            margins += [comparison.margin] if comparison.margin is not None else []
+    summary = {
+        "prompts": len(prompts),
+        "cascades": {name: cascade.to_json()["draft"] for name, cascade in cascades.items()},
+        "dtype": arguments.dtype,
+        "texts": counts.total(),
+        "tokens": tokens,
+        "identical": counts["identical"],
+        "near_tie": counts["near-tie"],
+        "divergent": counts["divergent"],
+        "greatest_margin": max(margins, default=None),
+    }
+    words = ", ".join(f"{summary[key]} {key.replace('_', '-')}" for key in ("identical", "near_tie", "divergent"))
+    said = f"{len(prompts)} prompts by {len(cascades)} cascades, {tokens} tokens: {words}"
+    print(said, file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(summary, ensure_ascii=False))
+    return 1 if counts["divergent"] else 0

@@ -1,0 +1,129 @@
+"""Temperature, top-k and top-p, and the drawing of tokens from the laws they give."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from analysis.model import InputError
+from realrun.choice import Draws, seeded
+from realrun.policy import Policy, greatest, largest, over_vocabulary
+from realrun.review import GreedyJudge
+
+POLICIES = [
+    Policy(0.7),
+    Policy(1.0, top_k=5),
+    Policy(1.3, top_p=0.9),
+    Policy(0.8, top_k=40, top_p=0.6),
+    Policy(1.0, top_p=0.999),
+    Policy(1.0, top_k=1),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("spread", [0.1, 3.0])
+def test_laws_are_those_of_transformers(policy, spread):
+    logits = spread * torch.randn(4, 1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = TemperatureLogitsWarper(policy.temperature)(None, logits)
+    if policy.top_k is not None:
+        expected = TopKLogitsWarper(policy.top_k)(None, expected)
+    if policy.top_p < 1:
+        expected = TopPLogitsWarper(policy.top_p)(None, expected)
+    torch.testing.assert_close(policy.probabilities(logits), expected.softmax(-1), atol=1e-14, rtol=0)
+
+
+def test_tokens_as_likely_as_the_last_one_kept_are_kept():
+    logits = torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0]])
+    assert Policy(1.0, top_k=2).probabilities(logits).tolist()[0] == pytest.approx([1 / 3, 0, 1 / 3, 0, 1 / 3])
+    assert Policy(1.0, top_p=0.3).probabilities(logits).tolist()[0] == pytest.approx([1 / 3, 0, 1 / 3, 0, 1 / 3])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_laws_of_narrow_logits_are_in_float32_and_sum_to_one(dtype):
+    logits = torch.randn(3, 50_000, generator=torch.Generator().manual_seed(1)).to(dtype)
+    for policy in POLICIES:
+        law = policy.probabilities(logits)
+        assert law.dtype == torch.float32
+        torch.testing.assert_close(law.sum(-1), torch.ones(3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("width", [3, 640, 50_257])
+@pytest.mark.parametrize("k", [1, 2, 64, 600])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_largest_values_are_those_of_a_sort(width, k, dtype):
+    values = torch.randn(3, width, generator=torch.Generator().manual_seed(width)).to(dtype)
+    values[1, -1] = 100.0  # behind the last whole block
+    values[2] = values[2].sort().values  # all in the last blocks
+    k = min(k, width)
+    assert torch.equal(largest(values, k), values.sort(-1, descending=True).values[:, :k])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [-100.0, -2.0, 0.0, 50.0])
+def test_the_greatest_value_is_the_first_of_the_equal_ones(dtype, shift):
+    values = (torch.randn(50, 3000, generator=torch.Generator().manual_seed(1)) + shift).to(dtype)
+    values[:, 7] = -math.inf
+    values[0] = shift
+    found = greatest(values)
+    assert torch.equal(found, torch.tensor([row.index(max(row)) for row in values.tolist()]))
+    assert torch.equal(found, values.argmax(-1))
+    assert int(greatest(values[3])) == int(found[3])
+    assert torch.equal(greatest(values[:, :100]), values[:, :100].argmax(-1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", math.inf),
+        ("temperature", math.nan),
+        ("temperature", True),
+        ("top_k", 0),
+        ("top_k", 2.5),
+        ("top_p", 0.0),
+        ("top_p", 1.1),
+        ("top_p", math.nan),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(field, value):
+    with pytest.raises(InputError, match=rf"^{field}: got .*, expected "):
+        Policy(**{field: value})
+
+
+def test_columns_are_spread_over_the_targets_vocabulary():
+    law = torch.tensor([[0.25, 0.75]])
+    assert over_vocabulary(law, torch.tensor([3, 1]), 5).tolist() == [[0, 0.75, 0, 0.25, 0]]
+    assert over_vocabulary(law, None, 3, fill=-1).tolist() == [[0.25, 0.75, -1]]
+    assert over_vocabulary(law, None, 1).tolist() == [[0.25]]
+
+
+def test_draws_follow_the_weights_and_never_take_an_impossible_token():
+    """False-alarm rate 1e-4; weights with two neighbours exchanged are the control that must fail."""
+    weights = torch.tensor([0.0, 2.0, 0.0, 1.0, 5.0, 0.0])
+    source = seeded(0)
+    counts = torch.bincount(torch.stack([source.choose(weights) for _ in range(8000)]), minlength=6).tolist()
+    assert [counts[i] for i in (0, 2, 5)] == [0, 0, 0]
+    observed = [counts[i] for i in (1, 3, 4)]
+    assert stats.chisquare(observed, [2000, 1000, 5000]).pvalue > 1e-4
+    assert stats.chisquare(observed, [1000, 2000, 5000]).pvalue < 1e-4
+
+
+def test_a_uniform_number_of_zero_takes_no_impossible_token(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: torch.zeros(*size, dtype=torch.float64))
+    assert int(seeded(0).choose(torch.tensor([0.0, 0.0, 1.0, 1.0]))) == 2
+
+
+def test_greedy_choices_of_a_narrow_head_are_its_token_ids():
+    judge = GreedyJudge(5)
+    ids = torch.tensor([4, 1])
+    assert judge.draft(torch.tensor([[2.0, 1.0]]), ids) == (4, None)
+    assert judge.review(torch.tensor([[2.0, 1.0], [0.0, 1.0]]), ids, [4], [None], 1.0).token == 1
+
+
+def test_the_same_state_of_the_generator_gives_the_same_draws():
+    weights = torch.rand(1000, generator=torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(7)
+    draws = [[int(source.choose(weights)) for _ in range(20)] for source in (seeded(7), Draws(generator), seeded(8))]
+    assert draws[0] == draws[1] != draws[2]

@@ -1,0 +1,225 @@
+"""``python -m realrun bench``: what it prints and writes, and bad input in one line."""
+
+import json
+import runpy
+import sys
+from importlib import metadata
+from typing import NamedTuple
+
+import pytest
+import tiny
+import torch
+
+from realrun.bench import flash
+from realrun.commands.bench import named_cascades
+
+MAG = {"by": "mag", "tokens": 3}
+DRAFTS = {"speculative": [{"by": "a", "tokens": 2}], "full": [{"by": "a", "rounds": 1, "draft": [MAG]}, MAG]}
+
+
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Runs ``python -m realrun bench`` in this process, which saves importing torch anew."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["realrun", "bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_module("realrun", run_name="__main__")
+        return Result(stop.value.code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    return {name: tiny.save(root / name, seed=seed) for seed, name in enumerate("tab")}
+
+
+@pytest.fixture
+def files(tmp_path, folders):
+    """Two specifications and some prompts; a function that writes more."""
+
+    def write(name, draft, **loads):
+        models = {"t": folders["t"], "a": folders["a"], "mag": "maxgram"} | loads
+        spec = {"target": "t", "models": {key: {"load": load} for key, load in models.items()}, "draft": draft}
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(spec))
+        return path
+
+    for name, draft in DRAFTS.items():
+        write(name, draft)
+    lines = [{"id": i, "prompt": text} for i, text in enumerate(["hello world", "abc abc ab", "the dog the"])]
+    (tmp_path / "prompts.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return write
+
+
+def options(tmp_path, *more):
+    return ["--prompts", tmp_path / "prompts.jsonl", "--max-new-tokens", 8, "--memory-prompt", 0, *more]
+
+
+def test_the_last_line_is_one_json_object_and_all_else_goes_to_stderr(run, tmp_path, files):
+    cascades = [tmp_path / "speculative.json", tmp_path / "full.json"]
+    baselines = ["--baseline", "autoregressive", "hf-assisted", "hf-prompt-lookup"]
+    out = tmp_path / "rows.jsonl"
+    result = run(*cascades, *baselines, *options(tmp_path, "--json", "--out", out, "--memory-prompt", 20))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("\n") == 1
+    summary = json.loads(result.stdout)
+    assert list(summary["methods"]) == [
+        *("speculative", "full", "autoregressive", "hf-assisted[a 2]", "hf-assisted[a 4]", "hf-prompt-lookup[3]")
+    ]
+    assert all(method["equal_tokens"]["equal"] == 3 for method in summary["methods"].values())
+    assert summary["baseline_models"] == "plain"
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(rows) == 3 * 6
+    assert {row["method"] for row in rows} == set(summary["methods"])
+    assert len({row["task"] for row in rows}) == len(summary["methods"])
+    assert all(row["schema"] == 1 and row["dtype"] == "float32" and row["torch"] for row in rows)
+    assert "95 % interval" in result.stderr
+
+
+def test_without_json_the_tables_are_the_output(run, tmp_path, files):
+    result = run(tmp_path / "full.json", *options(tmp_path, "--repeats", 2))
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:3] == ["method", "tok/s", "MAL"]
+    assert any(line.startswith("same settings  full") for line in lines)
+    titles = [line.split() for line in lines if line.startswith("method")]
+    assert [title[1] for title in titles] == ["tok/s", "0", "prefill"]
+    assert not any(path.suffix == ".jsonl" and path.name != "prompts.jsonl" for path in tmp_path.iterdir())
+
+
+def test_a_target_alone_has_neither_positions_nor_comparisons(run, tmp_path, files):
+    result = run(files("alone", []), *options(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "Hazard" not in result.stdout
+    assert "ratio" not in result.stdout
+
+
+BAD = [
+    (["--baseline", "vllm"], "--baseline: got 'vllm', expected one of autoregressive, hf-autoregressive, hf-assisted"),
+    (["--baseline-models", "own"], "--baseline-models: got 'own', expected one of plain, shared"),
+    (["--max-new-tokens", "0"], "--max-new-tokens: got '0', expected a whole number in 1.."),
+    (["--repeats", "none"], "--repeats: got 'none', expected a whole number in 1.."),
+    (["--tune", "3"], "--tune: got '3', expected a whole number in 0..2"),
+    (["--memory-prompt", "-1"], "--memory-prompt: got '-1', expected a whole number in 0.."),
+    (["--dtype", "int8"], "--dtype: got 'int8', expected one of float32"),
+    (["--seed", "x"], "--seed: got 'x', expected a whole number in 0.."),
+    (["--prompts", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
+    (["--out", "/nowhere/rows.jsonl"], "/nowhere/rows.jsonl: the folder /nowhere does not exist"),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), BAD, ids=[message[:30] for _, message in BAD])
+def test_bad_options_are_one_line_and_leave_nothing(run, tmp_path, files, more, message):
+    result = run(tmp_path / "full.json", *options(tmp_path, *more))
+    assert result.returncode == 2
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert not result.stdout
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_specifications_that_disagree_are_refused(run, tmp_path, files, folders):
+    other = files("other", DRAFTS["speculative"], a=folders["b"])
+    result = run(tmp_path / "full.json", other, *options(tmp_path))
+    assert result.returncode == 2
+    assert "other, models.a.load: got" in result.stderr.splitlines()[-1]
+
+
+def test_a_baseline_that_fits_no_cascade_is_refused(run, tmp_path, files):
+    alone = files("alone", [MAG])
+    result = run(alone, *options(tmp_path, "--baseline", "hf-assisted"))
+    assert result.returncode == 2
+    assert "--baseline: got hf-assisted, but no cascade has a drafter that it could use" in result.stderr
+
+
+def test_files_of_one_name_are_told_apart_by_their_paths(tmp_path, files):
+    (tmp_path / "sub").mkdir()
+    again = tmp_path / "sub" / "full.json"
+    again.write_text((tmp_path / "full.json").read_text())
+    reserved = files("autoregressive", [])
+    names = list(
+        named_cascades(list(map(str, [tmp_path / "full.json", again, tmp_path / "speculative.json", reserved])))
+    )
+    assert names == [str(tmp_path / "full.json"), str(again), "speculative", str(reserved)]
+
+
+def test_without_flashspec_the_line_says_how_to_get_it(run, monkeypatch, tmp_path, files):
+    def version(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(flash.metadata, "version", version)
+    result = run(tmp_path / "full.json", *options(tmp_path, "--baseline", "flashspec"))
+    assert result.returncode == 2
+    assert "expected version 0.3.1 (pip install 'cascade-ewif[bench]')" in result.stderr.splitlines()[-1]
+    monkeypatch.setattr(flash.metadata, "version", lambda name: "0.2.0")
+    result = run(tmp_path / "full.json", *options(tmp_path, "--baseline", "flashspec"))
+    assert result.returncode == 2
+    assert "version 0.2.0 of it is installed" in result.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def flashspec():
+    return pytest.importorskip("flashspec", reason="the extra `bench` is not installed")
+
+
+def test_flashspec_gives_the_same_tokens_with_every_kind_of_drafter(flashspec, run, tmp_path, files):
+    lookup = files("lookup", [MAG])
+    cascades = [tmp_path / "speculative.json", tmp_path / "full.json", lookup]
+    result = run(*cascades, *options(tmp_path, "--baseline", "flashspec", "--json"))
+    assert result.returncode == 0, result.stderr
+    methods = json.loads(result.stdout)["methods"]
+    assert list(methods)[3:] == ["flashspec[a 2]", "flashspec[lookup 3, else a 4]", "flashspec[lookup 3]"]
+    for method in methods.values():
+        assert method["equal_tokens"]["equal"] == 3
+        assert method["accepted"] <= method["examined"] <= method["drafted"]
+        assert 0 <= method["accepted"] + method["target_reviews"] - method["tokens"] <= 3  # a text's last token, if cut
+
+
+def test_flashspec_would_run_past_the_context_and_is_refused_in_time(flashspec, run, tmp_path, files):
+    more = ["--baseline", "flashspec", "--max-new-tokens", 100]
+    result = run(tmp_path / "speculative.json", *options(tmp_path, *more))
+    assert result.returncode == 2
+    assert "--max-new-tokens: got 100, expected at most 84 beside flashspec" in result.stderr.splitlines()[-1]
+
+
+def test_in_bfloat16_the_other_programs_run_unpacked_weights_unless_shared(run, tmp_path, files):
+    more = ["--baseline", "hf-autoregressive", "--dtype", "bfloat16", "--json"]
+    for kind in ("plain", "shared"):
+        result = run(tmp_path / "full.json", *options(tmp_path, *more, "--baseline-models", kind))
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["baseline_models"] == kind
+
+
+def test_plain_models_have_neither_packed_layers_nor_our_attention_nor_a_short_head(folders):
+    from analysis.model import Cascade
+    from realrun.attention import NAME
+    from realrun.bench.plain import plain_cascade, restore_attention
+    from realrun.models import load_ensemble
+
+    models = {"t": {"load": folders["t"]}, "a": {"load": {"name": "skip:2", "head": 20}}, "m": {"load": "maxgram"}}
+    draft = [{"by": "a", "tokens": 1}, {"by": "m", "tokens": 1}]
+    cascade = Cascade.from_json({"target": "t", "models": models, "draft": draft})
+    ours = load_ensemble(cascade, torch.bfloat16)
+    plain = load_ensemble(plain_cascade(cascade), torch.bfloat16)
+    restore_attention(plain)
+
+    def kinds(ensemble, name):
+        network = ensemble.models[name].network
+        return {type(module).__name__ for module in network.modules()}, network.config._attn_implementation
+
+    assert ours.models["a"].output_ids is not None
+    assert plain.models["a"].output_ids is None
+    assert NAME == kinds(ours, "t")[1] == kinds(ours, "a")[1]
+    for name in "ta":
+        layers, attention = kinds(plain, name)
+        assert "PackedLinear" not in layers
+        assert attention == "sdpa"

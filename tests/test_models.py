@@ -1,0 +1,287 @@
+"""Loading models: options of `load` are validated, unfit models refused by name, fit ones decode rightly."""
+
+import gguf
+import pytest
+import tiny
+import torch
+from transformers import (
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
+    RecurrentGemmaConfig,
+    RecurrentGemmaForCausalLM,
+)
+
+from analysis.model import Cascade, InputError
+from realrun.cached_model import CachedModel, check_cache
+from realrun.cascade import CascadeDecoder
+from realrun.encoder_decoder import CachedEncoderDecoder
+from realrun.models import DTYPES, load_ensemble
+from realrun.packed import PackedLinear, can_pack
+
+PROMPT = [3, 7, 4, 9, 3, 7, 4]
+VERTICAL = [{"by": "a", "rounds": 2, "draft": [{"by": "mag", "tokens": 3}]}, {"by": "a", "tokens": 2}]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Folder of a saved tiny model, by architecture and seed; saved on first use."""
+    root = tmp_path_factory.mktemp("models")
+
+    def folder(kind="llama", seed=0):
+        place = root / f"{kind}-{seed}"
+        return str(place) if place.is_dir() else tiny.save(place, kind, seed)
+
+    return folder
+
+
+def spec(target, drafter="skip:2", mag="maxgram", draft=VERTICAL):
+    models = {"t": {"load": target}, "a": {"load": drafter}, "mag": {"load": mag}}
+    return Cascade.from_json({"target": "t", "models": models, "draft": draft})
+
+
+def decode(ensemble, cascade, tokens=40):
+    return CascadeDecoder(cascade, ensemble.only(cascade), ensemble.context).generate(PROMPT, tokens)
+
+
+@pytest.mark.parametrize("kind", tiny.ENCODER_DECODERS)
+def test_cascades_of_encoder_decoders_give_what_transformers_generates(folders, kind):
+    cascade = spec(folders(kind), folders(kind, 1))
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert isinstance(ensemble.models["t"], CachedEncoderDecoder)
+    options = {"max_new_tokens": 40, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    expected = ensemble.models["t"].network.generate(torch.tensor([PROMPT]), **options)[0, 1:].tolist()
+    assert decode(ensemble, cascade).tokens == expected
+
+
+def test_an_encoder_decoder_target_takes_a_decoder_only_drafter_of_the_same_vocabulary(folders):
+    cascade = spec(folders("t5"), folders("gpt2"))
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens == decode(ensemble, cascade.with_draft(())).tokens
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "gemma2", "t5", "flan-t5"])
+def test_a_narrow_head_says_only_its_tokens_with_the_logits_of_the_whole_head(folders, kind):
+    drafter = folders(kind, 1)
+    wide, narrow = (
+        load_ensemble(spec(folders(kind), load), torch.float32).models["a"]
+        for load in (drafter, {"name": drafter, "head": 11})
+    )
+    assert narrow.output_ids.tolist() == list(range(11))
+    assert wide.output_ids is None
+    for model in (wide, narrow):
+        model.prefill(PROMPT)
+    text = [*PROMPT, 20, 21]
+    torch.testing.assert_close(narrow.logits(text, 3), wide.logits(text, 3)[:, :11])
+
+
+@pytest.mark.parametrize("drafter", ["skip:2", "saved"])
+def test_a_cascade_with_a_narrow_drafter_loses_nothing(folders, drafter):
+    drafter = {"name": folders(seed=1) if drafter == "saved" else drafter, "head": 11}
+    cascade = spec(folders(), drafter)
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert ensemble.models["t"].network.get_output_embeddings().out_features == tiny.VOCABULARY
+    generation = decode(ensemble, cascade)
+    assert generation.tokens == decode(ensemble, cascade.with_draft(())).tokens
+    assert generation.pairs["t", "a"].examined
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_weights_have_the_type_asked_for_and_each_models_own_where_it_says(folders, name):
+    cascade = spec(folders(), {"name": folders(seed=1), "dtype": name})
+    models = load_ensemble(cascade, torch.float32).models
+    assert models["t"].network.dtype == torch.float32
+    assert models["a"].network.dtype == DTYPES[name]
+    models = load_ensemble(spec(folders(), folders(seed=1)), DTYPES[name]).models
+    assert {models[by].network.dtype for by in "ta"} == {DTYPES[name]}
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_decoding_in_half_precision_follows_the_target_up_to_rounding(folders, kind, name):
+    cascade = spec(folders(kind), folders(kind, 1))
+    ensemble = load_ensemble(cascade, DTYPES[name])
+    tokens = decode(ensemble, cascade).tokens
+    for i in range(len(tokens)):
+        logits = ensemble.models["t"].uncached_logits(PROMPT, [*PROMPT, *tokens[:i]]).float()
+        assert logits[tokens[i]] >= logits.max() - 0.05 * logits.abs().max()
+
+
+def linears(model):
+    return {type(layer) for layer in model.network.modules() if "Linear" in type(layer).__name__}
+
+
+def test_half_precision_is_packed_unless_told_otherwise_and_skipped_layers_share_it(folders):
+    models = load_ensemble(spec(folders()), torch.bfloat16).models
+    if not can_pack(tiny.network().bfloat16()):
+        pytest.skip("oneDNN does not compute bfloat16 on this machine")
+    assert linears(models["t"]) == linears(models["a"]) == {PackedLinear}
+    own = {id(layer) for layer in models["t"].network.modules() if isinstance(layer, PackedLinear)}
+    assert all(id(layer) in own for layer in models["a"].network.modules() if isinstance(layer, PackedLinear))
+    models = load_ensemble(spec({"name": folders(), "packed": False}), torch.bfloat16).models
+    assert linears(models["t"]) == linears(models["a"]) == {torch.nn.Linear}
+
+
+def test_a_drafter_with_more_rows_than_the_tokenizer_proposes_none_of_them(folders, tmp_path):
+    drafter = tiny.network(seed=1)
+    drafter.resize_token_embeddings(tiny.VOCABULARY + 7)
+    with torch.no_grad():
+        drafter.lm_head.weight[tiny.VOCABULARY :] = 100 * drafter.lm_head.weight[:7]
+    drafter.save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    cascade = spec(folders(), str(tmp_path))
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens == decode(ensemble, cascade.with_draft(())).tokens
+
+
+def test_loaded_models_pass_the_check_of_their_cache(folders):
+    for kind in ("gemma3", "t5"):
+        model = load_ensemble(spec(folders(kind), draft=[]), torch.float32).models["t"]
+        model.prefill(PROMPT)
+        check_cache(model, PROMPT, [*PROMPT, 5], 1e-4)
+
+
+def write_gguf(path, network):
+    """A tiny Llama in the GGUF format, with the rows of queries and keys in that format's order."""
+    config = network.config
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    parts = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output"}
+    parts |= {"gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"}
+    parts |= {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
+    whole = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+    for name, tensor in network.state_dict().items():
+        owner, _, _ = name.rpartition(".")
+        value = tensor.numpy()
+        for part, heads in (("q_proj", config.num_attention_heads), ("k_proj", config.num_key_value_heads)):
+            if part in owner:
+                rows = value.reshape(heads, 2, -1, value.shape[1])
+                value = rows.swapaxes(1, 2).reshape(value.shape).copy()
+        layer = owner.split(".")
+        writer.add_tensor(f"{whole.get(owner) or f'blk.{layer[2]}.{parts[layer[-1]]}'}.weight", value)
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+
+
+def test_a_gguf_file_gives_the_models_own_logits(folders, tmp_path):
+    network = tiny.network()
+    write_gguf(tmp_path / "model.gguf", network)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    ensemble = load_ensemble(spec({"name": str(tmp_path), "gguf": "model.gguf"}, draft=[]), torch.float32)
+    expected = CachedModel(network).uncached_logits(PROMPT, PROMPT)
+    torch.testing.assert_close(ensemble.models["t"].uncached_logits(PROMPT, PROMPT), expected, rtol=0, atol=1e-3)
+
+
+SMALL = {"vocab_size": tiny.VOCABULARY, "hidden_size": 16, "num_attention_heads": 2}
+UNFIT = {
+    "no cache": (
+        lambda: OpenAIGPTLMHeadModel(OpenAIGPTConfig(vocab_size=tiny.VOCABULARY, n_embd=16, n_layer=1, n_head=2))
+    ),
+    "convolutions": lambda: Lfm2ForCausalLM(
+        Lfm2Config(**SMALL, num_hidden_layers=2, num_key_value_heads=1, layer_types=["conv", "full_attention"])
+    ),
+    "recurrent": lambda: RecurrentGemmaForCausalLM(RecurrentGemmaConfig(**SMALL, num_hidden_layers=3)),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_models_without_a_cache_that_can_be_cut_back_are_refused_by_name(tmp_path, kind):
+    UNFIT[kind]().save_pretrained(tmp_path / kind)
+    tiny.tokenizer().save_pretrained(tmp_path / kind)
+    with pytest.raises(InputError, match=rf"models.t.load: .*{kind}.* (cannot be rolled back|key-value cache)"):
+        load_ensemble(spec(str(tmp_path / kind), draft=[]), torch.float32)
+
+
+class Recurrent(CachedModel):
+    """Carries a state from call to call that a rollback does not undo."""
+
+    calls = 0
+
+    def _forward(self, ids, keep):
+        self.calls += 1
+        return super()._forward(ids, keep) + self.calls * torch.arange(tiny.VOCABULARY)
+
+
+class Oblivious(CachedModel):
+    """Takes a cache but never fills it."""
+
+    def _forward(self, ids, keep):
+        return self.network(input_ids=ids, use_cache=False).logits[0, -keep:]
+
+
+@pytest.mark.parametrize(
+    ("unfit", "reason"),
+    [(Recurrent, "cannot be rolled back: logits differ by"), (Oblivious, "keeps no key-value cache that could be")],
+)
+def test_a_model_that_is_not_what_its_cache_says_is_found_by_the_trial(folders, monkeypatch, unfit, reason):
+    monkeypatch.setattr("realrun.networks.CachedModel", unfit)
+    with pytest.raises(InputError, match=f"models.t.load: .* {reason}"):
+        load_ensemble(spec(folders(), draft=[]), torch.float32)
+
+
+def test_a_drafter_with_another_vocabulary_is_refused_with_a_piece_that_differs(folders, tmp_path):
+    pieces = [*tiny.PIECES[:5], "é", *tiny.PIECES[6:]]
+    other = tiny.save(tmp_path / "other", pieces=pieces)
+    with pytest.raises(InputError, match=r"other' has a vocabulary different .*'d' is none here and 5 there"):
+        load_ensemble(spec(folders(), other), torch.float32)
+
+
+BAD = [
+    ("t", {"dtype": "int8"}, "t.load.dtype: got 'int8', expected float32 or bfloat16 or float16"),
+    ("t", {"revision": "main"}, "t.load.revision: unknown option of"),
+    ("t", {"packed": 1}, "t.load.packed: got 1, expected true or false"),
+    ("t", {"gguf": ""}, "t.load.gguf: got '', expected a text"),
+    ("t", {"gguf": "../x.gguf"}, "t.load.gguf: got '../x.gguf', expected a file inside the folder"),
+    ("t", {"gguf": "none.gguf"}, "t.load: .* cannot be loaded"),
+    ("t", {"trust_remote_code": True}, "t.load.trust_remote_code: unknown option of"),
+    ("t", {"head": 5}, "t.load.head: an option of drafters"),
+    ("a", {"head": 0}, r"a.load.head: got 0, expected a whole number in 1\.\.29"),
+    ("a", {"head": 30}, r"a.load.head: got 30, expected a whole number in 1\.\.29"),
+    ("a", {"name": "skip:1", "head": True}, "a.load.head: got True, expected a whole number"),
+    ("a", {"name": "skip:1", "dtype": "float32"}, "a.load.dtype: unknown option of skip:1"),
+    ("a", {"name": "skip:2", "layers": [0, 0]}, r"a.load.layers: got \[0, 0\], expected 2 different numbers in 0\.\.2"),
+    ("a", {"name": "skip:2", "layers": None}, "a.load.layers: got None, expected 2 different numbers"),
+    ("mag", {"name": "maxgram", "match": "last"}, "mag.load.match: got 'last', expected recent or leftmost"),
+    ("mag", {"name": "maxgram", "min_match": 0}, r"min_match: got 0, expected a whole number in 1\.\.1024"),
+    ("mag", {"name": "maxgram", "min_match": 3, "max_match": 2}, r"max_match: got 2, .* number in 3\.\.1024"),
+    ("mag", {"name": "maxgram", "max_match": 1.5}, "max_match: got 1.5, expected a whole number"),
+    ("mag", {"name": "maxgram", "candidates": "2"}, "candidates: got '2', expected a whole number"),
+    ("mag", {"name": "maxgram", "variant": "paper"}, "variant: got 'paper', expected ours or authors"),
+    ("mag", {"name": "maxgram", "variant": "authors", "match": "recent"}, "match: got 'recent', expected leftmost"),
+    ("mag", {"name": "maxgram", "bigram": 3}, "bigram: got 3, expected a file name or null"),
+]
+
+
+@pytest.mark.parametrize(("model", "options", "message"), BAD, ids=[f"{m} {o}" for m, o, _ in BAD])
+def test_every_option_is_refused_by_field_value_and_range(folders, model, options, message):
+    loads = {"t": folders(), "a": folders(seed=1), "mag": "maxgram"}
+    loads[model] = {"name": loads[model]} | options
+    with pytest.raises(InputError, match=f"models.*{message}"):
+        load_ensemble(spec(loads["t"], loads["a"], loads["mag"]), torch.float32)
+
+
+def test_the_embedded_model_has_no_versions():
+    with pytest.raises(InputError, match=r"revision: unknown option of smollm2-135m"):
+        load_ensemble(spec({"name": "smollm2-135m", "revision": "main"}, draft=[]), torch.float32)
+
+
+@pytest.mark.parametrize("device", ["tpu", "meta", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_refused(folders, device):
+    with pytest.raises(InputError, match=f"device: got '{device}'"):
+        load_ensemble(spec(folders(), draft=[]), torch.float32, device=device)
+
+
+def test_the_options_of_max_gram_reach_it(folders):
+    options = {"match": "leftmost", "min_match": 2, "max_match": 5, "candidates": 3, "variant": "authors"}
+    mag = load_ensemble(spec(folders(), mag={"name": "maxgram", **options}), torch.float32).models["mag"]
+    assert (mag._leftmost, mag._min_match, mag._max_match, mag._candidates, mag._doubled) == (True, 2, 5, 3, True)

@@ -238,7 +238,7 @@ def test_models_that_cannot_roll_back_are_refused_by_name(tmp_path, folder):
         ensemble(folder, tmp_path / "mamba")
 
 
-def test_encoder_decoder_models_are_refused_by_name(tmp_path, folder):
+def test_an_encoder_decoder_drafter_of_a_decoder_only_target_is_refused_by_name(tmp_path, folder):
     config = T5Config(vocab_size=tiny.VOCABULARY, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
     with pytest.raises(InputError, match=r"t5.* is an encoder-decoder model"):

@@ -6,7 +6,6 @@ there is, ``--only NAME...`` builds a part (with what it needs), and naming a fo
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from analysis import figure_data
 from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
-from analysis.model import Cascade, InputError, exit_with, whole_option
+from analysis.model import Cascade, InputError, Parser, exit_with, whole_option
 from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
 from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
@@ -450,7 +449,7 @@ ARTEFACTS: tuple[Artefact, ...] = (
 
 def main() -> int:
     """Run the command line; the exit status is 1 where an artefact failed."""
-    parser = argparse.ArgumentParser(prog="paper_repro.py", description="Regenerate tables and figures.")
+    parser = Parser(prog="paper_repro.py", description="Regenerate tables and figures.")
     parser.add_argument("--list", action="store_true", help="list the artefacts and stop")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="build these, and what they need")
     parser.add_argument("--out", default="paper_results", metavar="DIR", help="results folder (default paper_results)")

@@ -1,7 +1,8 @@
 """Command line of real runs: ``python -m realrun COMMAND``."""
 
 from analysis.model import run_command
-from realrun.commands import bench, bigram, generate, lossless
+
+COMMANDS = ("generate", "bench", "lossless", "bigram")
 
 if __name__ == "__main__":
-    run_command("realrun", "Cascade speculative decoding on real models.", [generate, bench, lossless, bigram])
+    run_command("realrun", "Cascade speculative decoding on real models.", COMMANDS)

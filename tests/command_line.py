@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.model import run_command
+from analysis.model import exit_with, run_modules
 
 
 def run(module, capsys, monkeypatch, *arguments):
@@ -15,5 +15,5 @@ def run(module, capsys, monkeypatch, *arguments):
     """
     monkeypatch.setattr("sys.argv", ["package", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
-        run_command("package", "", [module])
+        exit_with(lambda: run_modules("package", "", [module]))
     return stop.value.code, *capsys.readouterr()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from analysis.commands import bench, ewif, optimise
-from analysis.model import run_command
+from analysis.model import exit_with, run_modules
 
 SPEC = {
     "target": "t",
@@ -28,7 +28,7 @@ def ran(monkeypatch, capsys):
     def call(module, *arguments):
         monkeypatch.setattr(sys, "argv", ["analysis", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
-            run_command("analysis", "", [module])
+            exit_with(lambda: run_modules("analysis", "", [module]))
         return stop.value.code, *capsys.readouterr()
 
     return call

@@ -5,7 +5,7 @@ This package imports nothing else of the project.
 """
 
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
-from analysis.model.commands import Subparsers, exit_with, run_command, whole_option
+from analysis.model.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.fields import InputError
 from analysis.model.files import parse_json, read_cascade, read_text, whole_file
@@ -23,6 +23,7 @@ __all__ = [
     "Draft",
     "InputError",
     "Model",
+    "Parser",
     "PerPosition",
     "Step",
     "Subparsers",
@@ -35,6 +36,7 @@ __all__ = [
     "read_cascade",
     "read_text",
     "run_command",
+    "run_modules",
     "scalar_models",
     "walk",
     "whole_file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,14 +26,39 @@ class Command(Protocol):
         """Register the command."""
 
 
-def run_command(package: str, description: str, commands: Sequence[Command]) -> NoReturn:
-    """Run ``python -m PACKAGE COMMAND ...`` and exit with its status."""
-    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=description)
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are `InputError`, so that they too are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise InputError("", f"{message} (see {self.prog} --help)")
+
+
+def run_command(package: str, description: str, names: Sequence[str]) -> NoReturn:
+    """Run ``python -m PACKAGE COMMAND ...`` and exit with its status.
+
+    Args:
+        package: The package, whose modules ``commands.NAME`` are the commands.
+        description: What the package is for.
+        names: Of its commands. Only the module of the one that is run is imported, since some take seconds.
+    """
+
+    def main() -> int:
+        chosen = [sys.argv[1]] if sys.argv[1:2] and sys.argv[1] in names else names
+        modules = [importlib.import_module(f"{package}.commands.{name}") for name in chosen]
+        return run_modules(f"python -m {package}", description, modules)
+
+    exit_with(main)
+
+
+def run_modules(program: str, description: str, modules: Sequence[Command]) -> int:
+    """Parse the command line with these modules' commands and run the one it names; returns its status."""
+    parser = Parser(prog=program, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in commands:
+    for module in modules:
         module.add(subparsers)
     arguments = parser.parse_args()
-    exit_with(lambda: int(arguments.run(arguments)))
+    return int(arguments.run(arguments))
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
@@ -49,6 +75,9 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except OSError as error:  # a full disk, say: an accident of the machine, not of the program
+        print(f"error: {error.filename or 'input or output'}: {error.strerror}", file=sys.stderr)
+        status = 1
     sys.exit(status)
 
 

@@ -83,6 +83,19 @@ class _Increment:
     ends_corrected: bool
 
 
+@dataclass(frozen=True)
+class _Hazards:
+    """Hazards of one pair at the positions 0..top - 1 of a draft, by type of token."""
+
+    accepted: Vector
+    corrected: Vector
+
+    @classmethod
+    def of(cls, acceptance: Acceptance, top: int) -> _Hazards:
+        both = (np.array([acceptance.at(j, corrected) for j in range(top)]) for corrected in (False, True))
+        return cls(*both)
+
+
 def _round_law(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> _RoundLaw:
     """One round: the steps draft, the reviewer accepts a prefix and adds one token.
 
@@ -94,14 +107,16 @@ def _round_law(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> _Round
     length[0] = alive[0] = 1.0
     accepted = np.zeros(top + 1)
     cost = 0.0
+    hazards: dict[str, _Hazards] = {}
     for step in steps:
         if step.until is not None and not length[: step.until].any():
             continue
         increment = _increment(cascade, step)
-        hazards = cascade.pair(reviewer, step.by)
+        if step.by not in hazards:
+            hazards[step.by] = _Hazards.of(cascade.pair(reviewer, step.by), top)
         length, starts = _repeat(step, length, _sure(increment, top))
         cost += increment.cost * float(starts.sum())
-        landing, losing = _reviewed(increment, hazards, top)
+        landing, losing = _reviewed(increment, hazards[step.by])
         alive, starts = _repeat(step, alive, landing)
         accepted += _landed(starts, losing, shift=0)
     accepted += alive
@@ -129,7 +144,7 @@ def _sure(increment: _Increment, top: int) -> Vector:
     return np.broadcast_to(increment.sizes, (top - increment.sizes.size + 1, increment.sizes.size))
 
 
-def _reviewed(increment: _Increment, hazards: Acceptance, top: int) -> tuple[Vector, Vector]:
+def _reviewed(increment: _Increment, hazards: _Hazards) -> tuple[Vector, Vector]:
     """Landing and losing matrices of one increment under review.
 
     Returns:
@@ -137,12 +152,9 @@ def _reviewed(increment: _Increment, hazards: Acceptance, top: int) -> tuple[Vec
         L and all are accepted), ``losing[L, i]`` = P(the token at position L + i is the first rejected).
     """
     size = increment.sizes.size
-    by_position = np.array([hazards.at(j) for j in range(top)])
-    last_by_position = (
-        np.array([hazards.at(j, corrected=True) for j in range(top)]) if increment.ends_corrected else by_position
-    )
-    passing = np.lib.stride_tricks.sliding_window_view(by_position, size)
-    last = np.lib.stride_tricks.sliding_window_view(last_by_position, size)
+    ends = hazards.corrected if increment.ends_corrected else hazards.accepted
+    passing = np.lib.stride_tricks.sliding_window_view(hazards.accepted, size)
+    last = np.lib.stride_tricks.sliding_window_view(ends, size)
     before = np.ones_like(passing)
     np.cumprod(passing[:, :-1], axis=1, out=before[:, 1:])
     longer = np.append(np.cumsum(increment.sizes[:0:-1])[::-1], 0.0)

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,10 @@ def test_specifications_with_one_meaning_have_one_canonical_form():
     wordy["models"]["d"]["cost"] = {"fixed": 0.1, "per_token": 0}
     wordy["models"]["m"]["cost"] = {"by_tokens": [0, 0]}
     wordy["acceptance"]["t"]["d"] = {"accepted": {"per_position": [0.8, 0.8]}, "corrected": 0.8}
+    wordy["acceptance"]["t"]["m"] = {"initial": 0.4, "decay": 1, "floor": 0.1}
+    wordy["acceptance"]["m"] = {}
     wordy["draft"][0] |= {"lenience": 1, "rounds": 3.0}
+    wordy["models"]["m"]["cost"] = -0.0
     assert Cascade.from_json(wordy).canonical() == plain.canonical()
 
 
@@ -97,14 +101,16 @@ def test_rising_hazard_stops_at_one_even_where_the_power_overflows():
         (("acceptance", "t", "d"), None, "acceptance.t.d: missing, draft[0] uses this pair"),
         (("acceptance", "x"), {}, "acceptance.x: unknown reviewer"),
         (("acceptance", "t", "x"), 0.5, "acceptance.t.x: unknown model"),
-        (("models", "d", "cost"), -1, "models.d.cost: got -1, expected a finite number >= 0"),
-        (("models", "d", "cost"), math.inf, "models.d.cost: got inf, expected a finite number >= 0"),
-        (("models", "d", "cost"), 10**400, "models.d.cost: got a huge integer, expected a finite number >= 0"),
+        (("models", "d", "cost"), -1, "models.d.cost: got -1, expected a number in [0, 1e+60]"),
+        (("models", "d", "cost"), math.inf, "models.d.cost: got inf, expected a number in [0, 1e+60]"),
+        (("models", "d", "cost"), 10**400, "models.d.cost: got a huge integer, expected a number in [0, 1e+60]"),
         (("models", "d", "cost"), {"fixed": 1}, "models.d.cost.per_token: missing"),
         (("models", "d", "cost"), {"by_tokens": [1, "2"]}, "models.d.cost.by_tokens[1]: got '2'"),
         (("models", "d", "cost"), None, "models.d.cost: missing"),
         (("models", "t", "cost"), 0, "models.t.cost: got 0.0, expected a cost > 0 for the target"),
         (("models", "t", "cost"), {"by_tokens": [1, 0]}, "models.t.cost: got"),
+        (("models", "t", "cost"), 1e-320, "models.t.cost: got 1e-320, expected a cost > 0 for the target"),
+        (("models", "d", "cost"), 1e200, "models.d.cost: got 1e+200, expected a number in [0, 1e+60]"),
         (("models", "d", "size"), 3, "models.d.size: unknown key"),
         (("target",), "x", "target: got 'x', expected one of the models t, d, m"),
         (("target",), 3, "target: got 3, expected a non-empty string"),
@@ -129,6 +135,8 @@ def test_rising_hazard_stops_at_one_even_where_the_power_overflows():
         (("lenience",), 0, "lenience: got 0"),
         (("speed",), 0, "speed: unknown key"),
         (("uncertainty",), {"acceptance": {"t": {"d": -1}}}, "uncertainty.acceptance.t.d: got -1"),
+        (("uncertainty",), {"acceptance": {"x": {"d": 1}}}, "uncertainty.acceptance.x: unknown reviewer"),
+        (("uncertainty",), {"models": {"x": {"cost": 1}}}, "uncertainty.models.x: unknown model"),
         (("meta",), {"x": math.nan}, "meta: holds a number that JSON does not know"),
     ],
 )
@@ -220,6 +228,7 @@ def test_bad_k_matrices_are_refused(matrix, message):
         ('{"a": 1, "a": 2}', "f: the key 'a' is there twice in one object"),
         ("[" * 100_000, "f: nested too deeply"),
         ("1" * 5000, "f: malformed JSON"),
+        ('"half \\ud800"', "f: holds half of a surrogate pair"),
     ],
 )
 def test_malformed_json_is_told_with_its_place(text, message):
@@ -249,3 +258,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_half()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_folder_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="is a folder, expected a file name"):
+        whole_file(tmp_path).__enter__()
+
+
+def test_a_link_keeps_pointing_and_a_device_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for path in (tmp_path / "link", "/dev/null"):
+        with whole_file(path) as file:
+            file.write("text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "text"
+    assert not Path("/dev/null").is_file()
+
+
+def test_drafts_nested_too_deeply_are_refused():
+    draft = [{"by": "d", "tokens": 1}]
+    for _ in range(100):
+        draft = [{"by": "d", "rounds": 1, "draft": draft}]
+    with pytest.raises(InputError, match="nested more than 100 drafts deep"):
+        Cascade.from_json(SPEC | {"draft": draft})

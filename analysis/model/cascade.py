@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from analysis.model.cost import Affine, Cost, read_cost
+from analysis.model.cost import GREATEST, Affine, Cost, read_cost
 from analysis.model.fields import InputError, inside, mapping, name, number, only_keys, reject
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
@@ -73,7 +73,12 @@ class Cascade:
         object.__setattr__(self, "lenience", number(self.lenience, "lenience", 1))
         object.__setattr__(self, "draft", tuple(self.draft))
         self._check_models()
-        self._check_acceptance()
+        self._check_pairs("acceptance", self.acceptance)
+        self._check_pairs("uncertainty.acceptance", (self.uncertainty or {}).get("acceptance", {}))
+        for key in mapping((self.uncertainty or {}).get("models", {}), "uncertainty.models"):
+            if key not in self.models:
+                raise InputError(f"uncertainty.models.{key}", "unknown model, expected one of the models")
+        object.__setattr__(self, "acceptance", {key: row for key, row in self.acceptance.items() if row})
         self._check_draft()
 
     @classmethod
@@ -183,16 +188,16 @@ class Cascade:
             if model.cost is None and model.load is None:
                 raise InputError(f"models.{key}.cost", "missing (only a model with `load` may have none)")
         cost = self.models[self.target].cost
-        if cost is not None and not cost.least > 0:
-            reject(f"models.{self.target}.cost", cost.to_json(), "a cost > 0 for the target")
+        if cost is not None and cost.least < 1 / GREATEST:
+            reject(f"models.{self.target}.cost", cost.to_json(), "a cost > 0 for the target (at least 1e-60)")
 
-    def _check_acceptance(self) -> None:
-        for reviewer, row in self.acceptance.items():
+    def _check_pairs(self, field: str, rows: object) -> None:
+        for reviewer, row in mapping(rows, field).items():
             if reviewer not in self.models:
-                raise InputError(f"acceptance.{reviewer}", "unknown reviewer, expected one of the models")
-            for drafter in row:
+                raise InputError(f"{field}.{reviewer}", "unknown reviewer, expected one of the models")
+            for drafter in mapping(row, f"{field}.{reviewer}"):
                 if drafter not in self.models:
-                    raise InputError(f"acceptance.{reviewer}.{drafter}", "unknown model, expected one of the models")
+                    raise InputError(f"{field}.{reviewer}.{drafter}", "unknown model, expected one of the models")
 
     def _check_draft(self) -> None:
         ancestors: dict[str, tuple[str, ...]] = {"": ()}

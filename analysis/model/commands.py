@@ -53,7 +53,7 @@ def run_command(package: str, description: str, names: Sequence[str]) -> NoRetur
 
 def run_modules(program: str, description: str, modules: Sequence[Command]) -> int:
     """Parse the command line with these modules' commands and run the one it names; returns its status."""
-    parser = Parser(prog=program, description=description)
+    parser: argparse.ArgumentParser = Parser(prog=program, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in modules:
         module.add(subparsers)

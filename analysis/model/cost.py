@@ -7,22 +7,25 @@ from typing import TypeAlias
 
 from analysis.model.fields import mapping, number, only_keys, reject, sequence
 
+GREATEST = 1e60
+"""Greatest cost, and one over the least cost of the target: what keeps all sums and squares of costs finite."""
+
 
 @dataclass(frozen=True)
 class Affine:
     """Cost fixed + per_token * q of a call on q tokens.
 
     Attributes:
-        fixed: Cost of any call, finite, >= 0, normally in units of a one-token target call.
-        per_token: Further cost of each token, finite, >= 0, in the same unit; 0 for a scalar cost.
+        fixed: Cost of any call, in [0, 1e60], normally in units of a one-token target call.
+        per_token: Further cost of each token, in [0, 1e60], in the same unit; 0 for a scalar cost.
     """
 
     fixed: float
     per_token: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fixed", number(self.fixed, "fixed", 0))
-        object.__setattr__(self, "per_token", number(self.per_token, "per_token", 0))
+        object.__setattr__(self, "fixed", number(self.fixed, "fixed", 0, GREATEST))
+        object.__setattr__(self, "per_token", number(self.per_token, "per_token", 0, GREATEST))
 
     @property
     def least(self) -> float:
@@ -43,15 +46,15 @@ class Tabulated:
     """Cost by_tokens[q - 1] of a call on q tokens; the last entry repeats.
 
     Attributes:
-        by_tokens: At least one finite cost >= 0; trailing repeats are dropped, since they mean nothing.
+        by_tokens: At least one cost in [0, 1e60]; trailing repeats are dropped, since they mean nothing.
     """
 
     by_tokens: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not self.by_tokens:
-            reject("by_tokens", list(self.by_tokens), "a list of at least one finite number >= 0")
-        values = [number(t, f"by_tokens[{i}]", 0) for i, t in enumerate(self.by_tokens)]
+            reject("by_tokens", list(self.by_tokens), "a list of at least one number in [0, 1e+60]")
+        values = [number(t, f"by_tokens[{i}]", 0, GREATEST) for i, t in enumerate(self.by_tokens)]
         while len(values) > 1 and values[-1] == values[-2]:
             values.pop()
         object.__setattr__(self, "by_tokens", tuple(values))
@@ -67,7 +70,7 @@ class Tabulated:
 
     def to_json(self) -> object:
         """The specification without trailing repeats."""
-        return {"by_tokens": list(self.by_tokens)}
+        return {"by_tokens": list(self.by_tokens)} if len(self.by_tokens) > 1 else self.by_tokens[0]
 
 
 Cost: TypeAlias = Affine | Tabulated
@@ -80,7 +83,7 @@ def read_cost(value: object) -> Cost:
         InputError: naming the field below this cost, the value and the allowed range.
     """
     if not isinstance(value, dict):
-        return Affine(number(value, "", 0))
+        return Affine(number(value, "", 0, GREATEST))
     fields = mapping(value, "")
     if "by_tokens" in fields:
         only_keys(fields, ("by_tokens",))

@@ -58,7 +58,7 @@ def number(value: object, field: str, low: float, high: float = math.inf) -> flo
         reject(field, value, allowed)
     if not (math.isfinite(result) and low <= result <= high):
         reject(field, value, allowed)
-    return result
+    return result + 0.0  # -0.0 is 0
 
 
 def count(value: object, field: str, high: int) -> int:

@@ -57,7 +57,12 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
         return result
 
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        value: object = json.loads(text, object_pairs_hook=unique)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise InputError(where, "holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
         raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}") from None
@@ -89,7 +94,13 @@ def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[
     Raises:
         InputError: where the folder is missing or cannot be written to.
     """
-    target = Path(path)
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise InputError(str(path), "is a folder, expected a file name")
+    if target.exists() and not target.is_file():  # a device or a pipe, which cannot be replaced
+        with target.open(mode, encoding="utf-8" if mode == "w" else None) as stream:
+            yield stream
+        return
     try:
         handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before it takes its name)
             mode,
@@ -108,9 +119,6 @@ def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[
             yield handle
         os.chmod(handle.name, 0o666 & ~_umask())
         os.replace(handle.name, target)
-    except IsADirectoryError:
-        Path(handle.name).unlink(missing_ok=True)
-        raise InputError(str(path), "is a folder, expected a file name") from None
     except BaseException:
         Path(handle.name).unlink(missing_ok=True)
         raise

@@ -136,4 +136,5 @@ def _read_hazard(value: object) -> Hazard:
         only_keys(fields, ("per_position",))
         return PerPosition(tuple(sequence(fields["per_position"], "per_position")))  # type: ignore[arg-type]
     only_keys(fields, ("initial", "decay", "floor"), required=("initial", "decay"))
-    return Decaying(fields["initial"], fields["decay"], fields.get("floor", 0.0))  # type: ignore[arg-type]
+    hazard = Decaying(fields["initial"], fields["decay"], fields.get("floor", 0.0))  # type: ignore[arg-type]
+    return PerPosition((hazard.at(0),)) if hazard.decay == 1 else hazard

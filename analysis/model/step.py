@@ -11,6 +11,9 @@ from analysis.model.fields import InputError, count, inside, mapping, name, numb
 MAX_DRAFT_LENGTH = 4096
 """Greatest possible length of any draft, in tokens."""
 
+MAX_DEPTH = 100
+"""Greatest nesting of drafts; a draft of leaves only has depth 1."""
+
 _REPEATS = ("tokens", "rounds", "until")
 _KEYS = ("by", *_REPEATS, "block", "lenience", "draft")
 
@@ -81,16 +84,18 @@ class Step:
 Draft: TypeAlias = tuple[Step, ...]
 
 
-def read_draft(value: object) -> Draft:
-    """Read a list of steps; an inner draft, where given, is never empty."""
+def read_draft(value: object, depth: int = 1) -> Draft:
+    """Read a list of steps at a depth of nesting; an inner draft, where given, is never empty."""
+    if depth > MAX_DEPTH:
+        raise InputError("", f"nested more than {MAX_DEPTH} drafts deep")
     steps = []
     for i, item in enumerate(sequence(value, "")):
         with inside(f"[{i}]"):
-            steps.append(_read_step(item))
+            steps.append(_read_step(item, depth))
     return tuple(steps)
 
 
-def _read_step(value: object) -> Step:
+def _read_step(value: object, depth: int) -> Step:
     fields = dict(mapping(value, ""))
     only_keys(fields, _KEYS, required=("by",))
     for key in _REPEATS:
@@ -102,7 +107,7 @@ def _read_step(value: object) -> Step:
         raise InputError("lenience", "only a step with an inner draft has a lenience")
     if "draft" in fields:
         with inside("draft"):
-            fields["draft"] = read_draft(fields["draft"])
+            fields["draft"] = read_draft(fields["draft"], depth + 1)
         if not fields["draft"]:
             reject("draft", [], "an inner draft of at least one step")
     return Step(**fields)  # type: ignore[arg-type]

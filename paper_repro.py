@@ -467,10 +467,10 @@ def main() -> int:
         run.path(".finished").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", f"the folder {run.out} cannot be written: {error.strerror}") from None
-    builder = Builder(run)
+    builder = Builder(run, ARTEFACTS)
     for artefact in tqdm(artefacts, desc="artefacts", unit="artefact", delay=2):
         builder.build(artefact)
-    write_report(run, "Cascade speculative drafting, reproduced", artefacts, builder.failed)
+    write_report("Cascade speculative drafting, reproduced", ARTEFACTS, builder)
     for artefact in artefacts:
         for file in artefact.files:
             if file.endswith(".md") and artefact.name not in builder.failed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +65,26 @@ class Artefact:
 
 
 class Builder:
-    """Builds artefacts in order, each once, reusing what a former run of the same settings finished."""
+    """Builds artefacts in order, reusing what is finished: built by this code, with these settings, from these inputs.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: Where and how.
+        artefacts: The whole ordered list.
+    """
+
+    def __init__(self, run: Run, artefacts: Sequence[Artefact]) -> None:
         self.run = run
         self.failed: dict[str, str] = {}
-        self._fresh: set[str] = set()
+        self._known = {artefact.name: artefact for artefact in artefacts}
+        self._code = code_fingerprint()
 
     def build(self, artefact: Artefact) -> None:
-        """Build an artefact unless it is finished and its inputs are unchanged; remembers a failure."""
+        """Build an artefact unless it is finished; remembers a failure."""
         missing = [name for name in artefact.inputs if name in self.failed]
         if missing:
             self.failed[artefact.name] = f"needs {', '.join(missing)}"
             return
-        if self._is_finished(artefact) and not self._fresh & set(artefact.inputs):
+        if self.is_finished(artefact):
             _say(f"{artefact.name}: finished before, reused")
             return
         self._mark(artefact).unlink(missing_ok=True)
@@ -91,33 +97,51 @@ class Builder:
             self.failed[artefact.name] = f"{type(error).__name__}: {error}"
             _say(f"{artefact.name}: FAILED ({self.failed[artefact.name]})")
             return
-        self._fresh.add(artefact.name)
-        self.run.write(str(self._mark(artefact).relative_to(self.run.out)), self._settings())
+        self.run.write(f".finished/{artefact.name}.json", self._state(artefact))
         _say(f"{artefact.name}: built in {time.perf_counter() - started:.1f} s")
 
-    def _is_finished(self, artefact: Artefact) -> bool:
-        mark = self._mark(artefact)
-        if not mark.is_file() or not all(self.run.path(file).is_file() for file in artefact.files):
+    def is_finished(self, artefact: Artefact) -> bool:
+        """Whether its files are there, and would come out the same again but for noise."""
+        try:
+            state = json.loads(self._mark(artefact).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return False
-        return bool(json.loads(mark.read_text(encoding="utf-8")) == self._settings())
+        return all(self.run.path(file).is_file() for file in artefact.files) and bool(state == self._state(artefact))
 
     def _mark(self, artefact: Artefact) -> Path:
         return self.run.path(f".finished/{artefact.name}.json")
 
-    def _settings(self) -> dict[str, object]:
-        return {"seed": self.run.seed, "full": self.run.full, "version": metadata.version("cascade-ewif")}
+    def _state(self, artefact: Artefact) -> dict[str, object]:
+        files = [file for name in artefact.inputs for file in self._known[name].files]
+        inputs = {file: _digest(self.run.path(file)) for file in files if self.run.path(file).is_file()}
+        return {"seed": self.run.seed, "full": self.run.full, "code": self._code, "inputs": inputs}
 
 
-def write_report(run: Run, title: str, built: Sequence[Artefact], failed: dict[str, str]) -> None:
-    """Write report.md with every finished table and figure."""
+def code_fingerprint() -> str:
+    """SHA-256 of all our source files."""
+    root = Path(__file__).parent.parent
+    packages = [root / name for name in ("analysis", "simulate", "realrun", "figures")]
+    sources = sorted(path for package in packages for path in package.rglob("*.py"))
+    digests = [_digest(path) for path in [*sources, root / "paper_repro.py"]]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_report(title: str, artefacts: Sequence[Artefact], builder: Builder) -> None:
+    """Write report.md with every finished table and figure of the list, and every failure."""
+    run = builder.run
     profile = "full" if run.full else "quick"
     parts = [f"# {title}", f"Profile {profile}, seed {run.seed}."]
-    for artefact in built:
-        if artefact.name in failed:
-            parts.append(f"## {artefact.title}\n\n**Failed:** {failed[artefact.name]}")
-            continue
-        shown = [_shown(run, file) for file in artefact.files if file.endswith((".md", ".png"))]
-        if shown:
+    for artefact in artefacts:
+        pictures = artefact.files if builder.is_finished(artefact) else ()
+        shown = [_shown(run, file) for file in pictures if file.endswith((".md", ".png"))]
+        if artefact.name in builder.failed:
+            parts.append(f"## {artefact.title}\n\n**Failed:** {builder.failed[artefact.name]}")
+        elif shown:
             parts.append("\n\n".join([f"## {artefact.title}", *shown, artefact.caption]))
     run.write("report.md", "\n\n".join(parts) + "\n")
 

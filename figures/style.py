@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from analysis.model import whole_file
+
 _STYLE = {
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
@@ -35,5 +37,6 @@ def save(fig: Figure, path: Path) -> list[Path]:
     written = []
     for kind, metadata in _REPRODUCIBLE.items():
         written.append(path.with_suffix(f".{kind}"))
-        fig.savefig(written[-1], metadata=metadata)
+        with whole_file(written[-1], "wb") as file:
+            fig.savefig(file, format=kind, metadata=metadata)
     return written

@@ -7,7 +7,7 @@ import pytest
 
 import paper_repro
 from analysis.model import InputError
-from figures.artefacts import with_inputs
+from figures.artefacts import Artefact, Builder, Run, with_inputs
 from paper_repro import ARTEFACTS
 
 
@@ -68,11 +68,49 @@ def test_finished_artefacts_are_reused_and_others_are_not(run, tmp_path):
     first = (tmp_path / "ewif_curves.png").read_bytes()
     assert first.startswith(b"\x89PNG")
     assert "![ewif_curves](ewif_curves.png)" in (tmp_path / "report.md").read_text()
+    assert run("--only", "schematic", "--out", tmp_path)[0] == 0
+    assert "![ewif_curves](ewif_curves.png)" in (tmp_path / "report.md").read_text()
     assert "ewif-curves: finished before, reused" in run("--only", "ewif-curves", "--out", tmp_path)[2]
     assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path, "--seed", "1")[2]
     (tmp_path / "ewif_curves.pdf").unlink()
     assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path, "--seed", "1")[2]
     assert (tmp_path / "ewif_curves.png").read_bytes() == first
+
+
+def counting(name, inputs, value):
+    """An artefact that writes a number and what its inputs hold."""
+
+    def build(run):
+        run.write(f"{name}.json", [value, *(run.read(f"{other}.json") for other in inputs)])
+
+    return Artefact(name, name, inputs, (f"{name}.json",), build)
+
+
+def test_what_was_built_from_other_inputs_is_built_anew(tmp_path):
+    settings = Run(tmp_path, seed=0, full=False)
+    (tmp_path / ".finished").mkdir()
+
+    def build_all(*artefacts, only=None):
+        builder = Builder(settings, artefacts)
+        for artefact in artefacts:
+            if only in (None, artefact.name):
+                builder.build(artefact)
+
+    upper = counting("upper", ("lower",), 1)
+    build_all(counting("lower", (), 10), upper)
+    (tmp_path / "lower.json").unlink()
+    build_all(counting("lower", (), 20), upper, only="lower")
+    build_all(counting("lower", (), 20), upper)
+    assert settings.read("upper.json") == [1, [20]]
+
+
+def test_an_unreadable_mark_only_costs_building_anew(tmp_path):
+    (tmp_path / ".finished").mkdir()
+    (tmp_path / ".finished" / "a.json").write_text("{")
+    builder = Builder(Run(tmp_path, seed=0, full=False), [counting("a", (), 1)])
+    builder.build(counting("a", (), 1))
+    assert not builder.failed
+    assert builder.is_finished(counting("a", (), 1))
 
 
 def broken(run):

@@ -6,17 +6,24 @@ Costs are in one-token target calls. All are regular at alpha = 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
 def expected_accepted(alpha: float, k: int) -> float:
     """Expected accepted tokens of k drafted ones, alpha + ... + alpha^k = alpha (1 - alpha^k) / (1 - alpha).
 
+    From alpha = 1/2 on, 1 - alpha is exact, and 1 - alpha^k is taken from it without cancellation.
+
     Args:
         alpha: Acceptance, in [0, 1].
         k: Drafted tokens, >= 0; the limit at alpha = 1 is k.
     """
-    return k * 1.0 if alpha == 1 else alpha * (1 - alpha**k) / (1 - alpha)
+    if alpha == 1:
+        return float(k)
+    rest = 1 - alpha
+    lost = -math.expm1(k * math.log1p(-rest)) if alpha >= 0.5 else 1 - alpha**k
+    return alpha * lost / rest
 
 
 def speculative_ewif(alpha: float, c: float, k: int) -> float:

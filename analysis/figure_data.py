@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.grid import flat_ewif, leaves_ewif
 from analysis.heterogeneity import beta_ewif, beta_from_mean
 from analysis.markov import HiddenChain, markov_ewif
 from analysis.model import Cascade, Step, acceptances, scalar_models
@@ -41,7 +42,7 @@ class Curve:
 def ewif_curves(drafters: Sequence[tuple[str, float, float]], greatest_k: int = 30) -> list[Curve]:
     """EWIF at every draft length 0..greatest_k for drafters (label, alpha, c); Theorem 3.8 of Leviathan et al."""
     k = np.arange(greatest_k + 1)
-    return [Curve(label, alpha, c, tokens(alpha, greatest_k) / (1 + k * c)) for label, alpha, c in drafters]
+    return [Curve(label, alpha, c, flat_ewif(alpha, c, k)) for label, alpha, c in drafters]
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,8 @@ def allocation(
     published: tuple[int, int] | None = None,
 ) -> Allocation:
     """EWIF at every allocation up to the greatest lengths."""
-    k1, k2 = np.arange(greatest[0] + 1)[:, None], np.arange(greatest[1] + 1)
-    ewif = horizontal_tokens(alphas[0], alphas[1], *greatest) / (1 + k1 * costs[0] + k2 * costs[1])
-    return Allocation(labels, alphas, costs, ewif, published)
+    lengths = np.moveaxis(np.indices((greatest[0] + 1, greatest[1] + 1)), 0, -1)
+    return Allocation(labels, alphas, costs, leaves_ewif(alphas, costs, lengths), published)
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,7 @@ def published_predictions() -> list[Published]:
     """The 12 configurations of Leviathan et al. 2023 (arXiv 2211.17192), predicted and measured."""
     result = []
     for row in read_rows("leviathan2023.csv"):
-        gamma = int(row["gamma"])
-        predicted = float(tokens(float(row["alpha"]), gamma)[-1]) / (1 + gamma * float(row["c"]))
+        predicted = float(flat_ewif(float(row["alpha"]), float(row["c"]), int(row["gamma"])))
         result.append(
             Published(row["task"], row["drafter"], float(row["temperature"]), predicted, float(row["measured_speedup"]))
         )
@@ -188,18 +187,3 @@ class Schematic:
 def schematic() -> Schematic:
     """Three drafters: two models and the statistical Max-Gram."""
     return Schematic("target", ("large drafter", "small drafter", "Max-Gram"), (2, 3, 4))
-
-
-def tokens(alpha: float | Vector, greatest_k: int) -> Vector:
-    """Expected tokens 1 + alpha + ... + alpha^k of a cycle, for k = 0..greatest_k along axis 0; regular at 1."""
-    powers = np.asarray(alpha, dtype=np.float64) ** np.arange(greatest_k + 1).reshape(-1, *[1] * np.ndim(alpha))
-    result: Vector = np.cumsum(powers, axis=0)
-    return result
-
-
-def horizontal_tokens(alpha1: float, alpha2: float, greatest1: int, greatest2: int) -> Vector:
-    """Expected tokens of k1 tokens of one drafter, then k2 of another: ``[k1, k2]``."""
-    first, second = tokens(alpha1, greatest1), tokens(alpha2, greatest2)
-    survive = alpha1 ** np.arange(greatest1 + 1)
-    result: Vector = first[:, None] + survive[:, None] * (second - 1)
-    return result

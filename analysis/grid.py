@@ -55,7 +55,7 @@ def leaves_ewif(alpha: ArrayLike, c: ArrayLike, k: ArrayLike) -> Values:
     return np.asarray((1 + gain) / (1 + (lengths * costs).sum(axis=-1)))
 
 
-def accepted(alpha: Values, k: Values) -> Values:
+def accepted(alpha: Values, k: Values | NDArray[np.intp]) -> Values:
     """Expected accepted tokens of k drafted, alpha + ... + alpha^k, without loss of digits near alpha = 1.
 
     With b = 1 - alpha, which is exact for alpha >= 1/2, alpha (1 - alpha^k) / b with 1 - alpha^k = -expm1(k log1p(-b)).

@@ -34,6 +34,8 @@ Vector = NDArray[np.float64]
 LEAST_SHAPE = 1e-3
 GREATEST_SHAPE = 1e5
 """Range of a and b within which the quadrature nodes are accurate."""
+LEAST_MEAN = 1e-7
+"""Least mean of a Beta law, and least distance to 1, for which shapes in that range exist."""
 _TOLERANCE = 1e-12
 _MOST_NODES = 512
 
@@ -124,19 +126,29 @@ def beta_nodes(a: float, b: float, nodes: int) -> tuple[Vector, Vector]:
 
 
 def beta_from_mean(mean: float, deviation: float) -> tuple[float, float]:
-    """Shapes (a, b) of the Beta law with a mean in (0, 1) and a standard deviation in (0, sqrt(mean (1 - mean))).
+    """Shapes (a, b) of the Beta law with a mean in [1e-7, 1 - 1e-7] and a standard deviation in `deviation_range`.
 
     Raises:
         InputError: for values outside their range.
     """
-    mean = number(mean, "mean", 0, 1)
-    deviation = number(deviation, "deviation", 0)
-    if not 0 < mean < 1:
-        reject("mean", mean, "a number in (0, 1)")
-    if not 0 < deviation < (mean * (1 - mean)) ** 0.5:
-        reject("deviation", deviation, f"a number in (0, {(mean * (1 - mean)) ** 0.5:g}) for the mean {mean:g}")
+    deviation = number(deviation, "deviation", *deviation_range(mean))
     concentration = mean * (1 - mean) / deviation**2 - 1
     return mean * concentration, (1 - mean) * concentration
+
+
+def deviation_range(mean: float) -> tuple[float, float]:
+    """Least and greatest standard deviation of a Beta law with this mean and shapes within [1e-3, 1e5].
+
+    The variance is mean (1 - mean) / (a + b + 1), so it lies in (0, mean (1 - mean)). Rounded inwards to six digits.
+
+    Raises:
+        InputError: for a mean outside [1e-7, 1 - 1e-7].
+    """
+    mean = number(mean, "mean", LEAST_MEAN, 1 - LEAST_MEAN)
+    less, more = sorted((mean, 1 - mean))
+    low = (less * more / (GREATEST_SHAPE / more + 1)) ** 0.5
+    high = (less * more / (LEAST_SHAPE / less + 1)) ** 0.5
+    return float(f"{low * (1 + 1e-5):.6g}"), float(f"{high * (1 - 1e-5):.6g}")
 
 
 def hazards_of_equal_cycles(a: float, b: float, positions: int) -> PerPosition:

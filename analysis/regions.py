@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figure_data import horizontal_tokens, tokens
+from analysis.grid import accepted, flat_ewif, leaves_ewif
 
 Vector = NDArray[np.float64]
 
@@ -22,7 +22,8 @@ class Region:
         c1: Its cost, in one-token target calls.
         inner: Grid of the second drafter's acceptance: by the first drafter (vertical) or the target (horizontal).
         c2: Grid of the second drafter's cost.
-        gain: ``gain[i, j]`` = best EWIF with both drafters over the best with one, at ``c2[i]`` and ``inner[j]``.
+        gain: ``gain[i, j]`` = best EWIF with both drafters over the best of the first alone (vertical) or of the better
+            one alone (horizontal), at ``c2[i]`` and ``inner[j]``.
         boundary: Greatest c2 at which both together beat the first alone, for every value of `inner`.
         lower: Greatest c2 at which the second alone is at least as good as both together, for every value of
             `inner`; empty where the second cannot draft alone.
@@ -50,7 +51,7 @@ def vertical_region(alpha: float, c1: float, longest: tuple[int, int] = (30, 30)
     inner, c2 = np.linspace(0, 1, resolution), np.linspace(0, c1, resolution)
     n, k = np.arange(1, longest[0] + 1)[:, None, None], np.arange(1, longest[1] + 1)[:, None]
     # phi = E[alpha^R] of a round's yield R: 1 + (alpha - 1) times the gain series of inner * alpha, up to k.
-    phi = 1 + (alpha - 1) * tokens(inner * alpha, longest[1])[1:]
+    phi = 1 + (alpha - 1) * (1 + accepted(inner * alpha, k))
     yielded = (1 - alpha * phi**n) / (1 - alpha)
     alone = _best_alone(alpha, c1)
     boundary = ((yielded / alone - 1 - n * c1) / (n * k)).max(axis=(0, 1))
@@ -67,12 +68,14 @@ def horizontal_region(alpha: float, c1: float, longest: tuple[int, int] = (60, 6
     """
     inner, c2 = np.linspace(0, alpha, resolution), np.linspace(0, c1, resolution)
     k1, k2 = np.arange(1, longest[0] + 1)[:, None], np.arange(1, longest[1] + 1)
+    lengths = np.stack(np.broadcast_arrays(k1, k2), axis=-1)
     alone = _best_alone(alpha, c1)
     gain = np.empty((resolution, resolution))
     boundary, lower = np.empty(resolution), np.empty(resolution)
     for j, second in enumerate(inner):
-        both = horizontal_tokens(alpha, second, *longest)[1:, 1:]
-        single = tokens(second, longest[1])[1:]
+        # At no cost EWIF is the expected tokens of a cycle.
+        both = leaves_ewif([alpha, second], 0.0, lengths)
+        single = flat_ewif(second, 0.0, k2)
         boundary[j] = max(float(((both / alone - 1 - k1 * c1) / k2).max()), 0.0)
 
         def best_of_both(c: float, both: Vector = both) -> float:
@@ -88,7 +91,7 @@ def horizontal_region(alpha: float, c1: float, longest: tuple[int, int] = (60, 6
 
 def _best_alone(alpha: float, c: float, greatest_k: int = 1000) -> float:
     """Greatest EWIF of one drafter at any draft length."""
-    return float((tokens(alpha, greatest_k) / (1 + c * np.arange(greatest_k + 1))).max())
+    return float(flat_ewif(alpha, c, np.arange(greatest_k + 1)).max())
 
 
 def _crossing(falling: Callable[[float], float], other: Callable[[float], float], high: float) -> float:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.model import Cascade
-from analysis.model.fields import reject
 from analysis.parameters import Parameters, Path
 from analysis.recursion import JointRounds
+from analysis.uncertainty import uncertain_entries
 
 
 @dataclass(frozen=True)
@@ -67,27 +67,28 @@ def standard_error(cascade: Cascade) -> float | None:
     First order, errors taken as independent; a number without a standard error is taken as known.
 
     Raises:
-        InputError: as `sensitivities`, and where `uncertainty` is not shaped like the entry it belongs to.
+        InputError: as `sensitivities`, and where `uncertainty` has no entry to belong to, or another shape than it.
     """
     if cascade.uncertainty is None:
         return None
-    errors = [(s.ewif, _standard_error_at(cascade.uncertainty, s.keys)) for s in sensitivities(cascade)]
+    entries: dict[Path, object] = {entry.keys: entry.errors for entry in uncertain_entries(cascade)}
+    errors = [(s.ewif, _standard_error_at(entries.get(s.keys[:3]), s.keys[3:])) for s in sensitivities(cascade)]
     return math.sqrt(math.fsum((slope * error) ** 2 for slope, error in errors))
 
 
-def _standard_error_at(uncertainty: Mapping[str, object], keys: Path) -> float:
-    """The standard error of the number at `keys`; 0 where it, or a part of the way to it, is absent."""
-    node: object = uncertainty
-    for depth, key in enumerate(keys):
-        if isinstance(node, Mapping):
-            node = node.get(str(key))
-        elif isinstance(node, Sequence) and isinstance(key, int):
-            node = node[key] if key < len(node) else None
-        elif node is not None:
-            where = ".".join(["uncertainty", *map(str, keys[:depth])])
-            reject(where, node, f"the shape of {'.'.join(map(str, keys[:depth]))}, which has {key}")
-    # An entry whose parts all mean the same is held as one number, its standard errors still by part.
-    while isinstance(node, (Mapping, Sequence)):
-        parts = list(node.values() if isinstance(node, Mapping) else node)
-        node = parts[0] if parts else None
-    return float(node) if isinstance(node, (int, float)) else 0.0
+def _standard_error_at(errors: object, keys: Sequence[str | int]) -> float:
+    """The standard error of the number at `keys` of an entry; 0 where it has none.
+
+    An entry whose parts all mean the same is held as one number, its standard errors still by part. The greatest then
+    stands for it: no less than independent errors of parts come to where EWIF rises, or falls, with all of them.
+    """
+    for key in keys:
+        if isinstance(errors, Mapping):
+            errors = errors.get(str(key))
+        elif isinstance(errors, Sequence) and isinstance(key, int):
+            errors = errors[key]
+    if isinstance(errors, Mapping):
+        return max((_standard_error_at(part, ()) for part in errors.values()), default=0.0)
+    if isinstance(errors, Sequence):
+        return max((_standard_error_at(part, ()) for part in errors), default=0.0)
+    return float(errors) if isinstance(errors, (int, float)) else 0.0

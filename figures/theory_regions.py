@@ -16,7 +16,7 @@ def draw_vertical(ax, data) -> None:
         ax: Axes to draw on; a colour bar is put beside it.
         data: `alpha`, `c1`, `inner`, `c2`, `gain` (by c2, inner) and `boundary` (by inner).
     """
-    _map(ax, data)
+    _map(ax, data, "gain over the first drafter alone (%)")
     _line(ax, data.inner, data.boundary, VERMILION, "exact boundary")
     _words(ax, 0.72, 0.36, "vertical step\npays", on_map=True)
     _words(ax, 0.22, 0.62, "first drafter\nalone is better")
@@ -30,7 +30,7 @@ def draw_horizontal(ax, data) -> None:
         ax: Axes to draw on; a colour bar is put beside it.
         data: As for `draw_vertical`, with `lower` (by inner), the boundary to the second drafter alone.
     """
-    _map(ax, data)
+    _map(ax, data, "gain over the better single drafter (%)")
     _line(ax, data.inner, data.boundary, VERMILION, "exact boundary: pays beside the first")
     shown = data.lower > 0
     first = max(int(np.argmax(shown)) - 1, 0)
@@ -41,14 +41,14 @@ def draw_horizontal(ax, data) -> None:
     ax.set_xlabel(r"$\alpha_2$: acceptance of the second drafter by the target")
 
 
-def _map(ax, data) -> None:
+def _map(ax, data, gain: str) -> None:
     shown = np.where(data.gain > 1, 100 * (data.gain - 1), np.nan)
     extent = (data.inner[0], data.inner[-1], data.c2[0], data.c2[-1])
     image = ax.imshow(
         shown, origin="lower", aspect="auto", extent=extent, cmap=MAP, norm=PowerNorm(0.5, 0, float(np.nanmax(shown)))
     )
     ax.set_facecolor("#d9d9d9")
-    ax.figure.colorbar(image, ax=ax, label="gain over the better single drafter (%)")
+    ax.figure.colorbar(image, ax=ax, label=gain)
     ax.set_xlim(data.inner[0], data.inner[-1])
     ax.set_ylim(data.c2[0], data.c2[-1])
     ax.set_ylabel("$c_2$: cost of a token of the second drafter\n(one-token target calls)")

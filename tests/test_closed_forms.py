@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from analysis.closed_forms import horizontal_ewif, round_yield_pgf, speculative_ewif, vertical_ewif
 from analysis.exact import ewif
+from analysis.grid import flat_ewif, leaves_ewif
 from analysis.model import Cascade
 from analysis.paper_table import table1
+from simulate.reference import run_cycles
 
 alphas = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1, allow_subnormal=False))
 costs = st.floats(0, 2, allow_subnormal=False)
@@ -63,6 +65,49 @@ def test_generating_function_of_a_rounds_yield(x, alpha, k):
     law = [a**i * (1 - a) for i in range(k)] + [a**k]
     expected = sum(mass * z ** (i + 1) for i, mass in enumerate(law))
     assert round_yield_pgf(x, alpha, k) == pytest.approx(float(expected), rel=1e-9, abs=1e-12)
+
+
+def test_no_digits_are_lost_near_certain_acceptance():
+    for alpha, k in ((1 - 1e-9, 5), (1 - 1e-12, 1000), (1 - 2**-53, 7), (0.5, 60), (0.499, 60)):
+        a = Fraction(alpha)
+        exact = (1 - a ** (k + 1)) / (1 - a)
+        assert speculative_ewif(alpha, 0.0, k) == pytest.approx(float(exact), rel=1e-14)
+        law = [a**i * (1 - a) for i in range(k)] + [a**k]
+        phi = sum(mass * Fraction(1, 2) ** (i + 1) for i, mass in enumerate(law))
+        assert round_yield_pgf(0.5, alpha, k) == pytest.approx(float(phi), rel=1e-12)
+
+
+PRINTED = {
+    "speculative": (
+        spec({"a": 0.1}, {"t": {"a": 0.8}}, [{"by": "a", "tokens": 5}]),
+        lambda alpha: (speculative_ewif(alpha, 0.1, 5), float(flat_ewif(alpha, 0.1, 5))),
+    ),
+    "horizontal": (
+        spec({"a": 0.1, "b": 0.02}, {"t": {"a": 0.8, "b": 0.5}}, [{"by": "a", "tokens": 3}, {"by": "b", "tokens": 4}]),
+        lambda alpha: (
+            horizontal_ewif([(alpha, 0.1, 3), (0.5, 0.02, 4)]),
+            float(leaves_ewif([alpha, 0.5], [0.1, 0.02], [3, 4])),
+        ),
+    ),
+    "vertical": (
+        spec(
+            {"a": 0.1, "b": 0.02},
+            {"t": {"a": 0.8}, "a": {"b": 0.5}},
+            [{"by": "a", "rounds": 2, "draft": [{"by": "b", "tokens": 3}]}],
+        ),
+        lambda alpha: (vertical_ewif(alpha, 0.5, 0.1, 0.02, 2, 3),),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_formulas_and_grid_agree_with_the_token_level_simulator(name):
+    """Within four standard errors, 6e-5 a false alarm at the seed's draw; alpha off by 0.05 must be further away."""
+    value, formulas = PRINTED[name]
+    totals = run_cycles(Cascade.from_json(value), 10_000, seed=11)
+    for right, wrong in zip(formulas(0.8), formulas(0.75), strict=True):
+        assert abs(totals.ewif - right) < 4 * totals.standard_error
+        assert abs(totals.ewif - wrong) > 4 * totals.standard_error
 
 
 def test_table_1_is_what_the_paper_reports():

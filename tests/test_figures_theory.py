@@ -195,6 +195,14 @@ def test_figures_draw_the_numbers_they_were_given():
     assert all(words.count(name) == 2 for name in (*data.drafters, data.target))
 
 
+def test_the_maps_say_what_the_gain_is_over():
+    """In the vertical cascade the second drafter has no acceptance by the target, so it cannot draft alone."""
+    for name, over in (("vertical", "the first drafter alone"), ("horizontal", "the better single drafter")):
+        ax, _ = drawn(name)
+        bar = next(other for other in ax.figure.axes if other is not ax)
+        assert bar.get_ylabel() == f"gain over {over} (%)"
+
+
 def test_figures_import_nothing_that_computes():
     folder = Path(theory_regions.__file__).parent
     for path in folder.glob("theory_*.py"):

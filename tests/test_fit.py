@@ -431,7 +431,16 @@ BAD = [
     ({"rows": [{"examined": [3], "accepted": [4]}]}, "rows[0].accepted[0]: got 4, expected a number in [0, 3]"),
     ({"rows": [{"examined": [3, 2], "accepted": [1]}]}, "rows[0].accepted: got 1 positions beside 2"),
     ({"rows": [{"examined": [3], "accepted": [1], "type": "x"}]}, "rows[0].type: got 'x', expected accepted or corr"),
-    ({"rows": [{"examined": [-1], "accepted": [0]}]}, "rows[0].examined[0]: got -1, expected a finite number >= 0"),
+    ({"rows": [{"examined": [-1], "accepted": [0]}]}, "rows[0].examined[0]: got -1, expected a number in [0, 1e+15]"),
+    (
+        {"rows": [{"examined": [1e18, 1e19], "accepted": [1e18, 1]}]},
+        "rows[0].examined[0]: got 1e+18, expected a number in [0, 1e+15]",
+    ),
+    ({"survival": [0.5], "cycles": 1e308}, "cycles: got 1e+308, expected a number in [1, 1e+15]"),
+    (
+        {"mean_length": 2, "draft_length": 3, "bonus_counted": True, "cycles": 1e308},
+        "cycles: got 1e+308, expected a number in [1, 1e+15]",
+    ),
     ({"rows": [{"examined": [3]}]}, "rows[0].accepted: missing"),
     (
         {"sequences": [{"offered": [2], "accepted": [3]}]},
@@ -441,7 +450,7 @@ BAD = [
     ({"sequences": [{"offered": [2, 2], "accepted": [1]}]}, "sequences[0].accepted: got 1 cycles, expected as many"),
     ({"survival": [0.5, 0.6]}, "survival[1]: got 0.6, expected a number in [0, 0.5]"),
     ({"survival": []}, "survival: got '0 numbers', expected a list of 1..4096"),
-    ({"survival": [0.5], "cycles": 0}, "cycles: got 0, expected a finite number >= 1"),
+    ({"survival": [0.5], "cycles": 0}, "cycles: got 0, expected a number in [1, 1e+15]"),
     ({"mean_length": 5, "draft_length": 3, "bonus_counted": True}, "mean_length: got 5, expected a number in [1, 4]"),
     ({"mean_length": 2, "draft_length": 3}, "bonus_counted: missing"),
     ({"mean_length": 2, "draft_length": 3, "bonus_counted": 1}, "bonus_counted: got 1, expected true where"),
@@ -454,6 +463,45 @@ def test_bad_counts_are_refused_by_field_value_and_range(value, message):
     with pytest.raises(InputError) as refused:
         read_observations(value)
     assert str(refused.value).startswith(message)
+
+
+def test_the_greatest_counts_are_fitted():
+    half = {"examined": [1e15, 5e14], "accepted": [5e14, 2.5e14]}
+    fits = fit_all(read_observations({"rows": [{"prompt": name, **half} for name in "ab"]}))
+    assert {fit.name for fit in fits} >= {"constant", "per_position", "beta"}
+    assert next(fit for fit in fits if fit.name == "constant").acceptance == 0.5
+
+
+def test_a_factor_that_grows_far_into_a_draft_does_not_overflow():
+    """Warnings are errors here; factors up to 4 a position overflow from position 512 on."""
+    seen = read_observations({"sequences": [{"offered": [4096, 4096], "accepted": [4000, 4096]}]})
+    for floor in (False, True):
+        found = fit_decaying(seen, floor=floor)
+        if found is not None:
+            assert 0.999 < found.acceptance["initial"] <= 1
+
+
+def test_an_entry_without_errors_omits_uncertainty_as_a_specification_does():
+    without = fit_all(read_observations(LLAMA_CPP))
+    assert all("uncertainty" not in fit.to_json() for fit in without)
+    counted = fit_all(read_observations(LLAMA_CPP | {"cycles": 1000}))
+    assert all(fit.to_json()["uncertainty"] is not None for fit in counted if fit.uncertainty is not None)
+    assert any("uncertainty" in fit.to_json() for fit in counted)
+
+
+def test_the_command_notes_counts_that_only_another_drafter_before_can_explain(tmp_path, capsys, monkeypatch):
+    """Cycles given for examined tokens, and survivors for accepted: a survival curve, not hazards."""
+    path = tmp_path / "counts.json"
+    path.write_text(json.dumps({"rows": [{"examined": [100, 100, 100], "accepted": [80, 60, 50]}]}))
+    status, _, error = run(command, capsys, monkeypatch, "fit", path, "--json")
+    assert status == 0
+    assert error.startswith("note: examined[1]: more than accepted[0]")
+    right = [
+        {"type": "accepted", "examined": [100, 30], "accepted": [50, 20]},
+        {"type": "corrected", "examined": [0, 20], "accepted": [0, 5]},
+    ]
+    path.write_text(json.dumps({"rows": right}))
+    assert "note" not in run(command, capsys, monkeypatch, "fit", path, "--json")[2]
 
 
 def test_command_prints_the_best_model_first(tmp_path, capsys, monkeypatch):

@@ -21,6 +21,7 @@ from analysis.exact import ewif
 from analysis.heterogeneity import (
     beta_ewif,
     beta_from_mean,
+    deviation_range,
     hazards_of_equal_cycles,
     hazards_of_equal_tokens,
     pooled_alpha,
@@ -340,10 +341,48 @@ def test_command_gives_a_number_with_a_sign(tmp_path, capsys, monkeypatch):
     assert "too high" in out
 
 
+@pytest.mark.parametrize("mean", [1e-7, 1e-3, 0.5, 0.8, 1 - 1e-7])
+def test_every_deviation_in_range_has_shapes_in_range(mean):
+    for deviation in deviation_range(mean):
+        a, b = beta_from_mean(mean, deviation)
+        assert 1e-3 <= a <= 1e5
+        assert 1e-3 <= b <= 1e5
+        assert a / (a + b) == pytest.approx(mean)
+    low, high = deviation_range(mean)
+    for outside in (0.999 * low, 1.001 * high, 1e-300, 0.0):
+        with pytest.raises(InputError, match=r"^deviation: got "):
+            beta_from_mean(mean, outside)
+
+
+@pytest.mark.parametrize("deviation", ["1e-300", "0.0001", "0.3999999", "0", "nan"])
+def test_the_command_refuses_a_deviation_without_a_beta_law_by_its_own_name(tmp_path, capsys, monkeypatch, deviation):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(speculative(0.8, 0.0, 5).to_json()))
+    arguments = ("heterogeneity", path, "--drafter", "d", "--deviation")
+    status, _, error = run(command, capsys, monkeypatch, *arguments, deviation)
+    low, high = deviation_range(0.8)
+    assert status == 2
+    assert error == f"error: --deviation: got '{deviation}', expected a number in [{low:g}, {high:g}]\n"
+    for limit in (low, high):
+        assert run(command, capsys, monkeypatch, *arguments, f"{limit:g}")[0] == 0
+
+
+def test_the_command_refuses_a_mean_that_cannot_vary_by_its_place(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(speculative(1.0, 0.0, 5).to_json()))
+    status, _, error = run(command, capsys, monkeypatch, "heterogeneity", path, "--drafter", "d", "--deviation", 0.1)
+    assert status == 2
+    assert error.startswith("error: acceptance.t.d: got 1.0, expected a mean alpha in ")
+
+
 def test_command_refuses_bad_options_in_one_line(tmp_path, capsys, monkeypatch):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(speculative(0.6, 0.0, 5).to_json()))
-    for drafter, deviation, field in [("x", 0.1, "acceptance.t.x"), ("d", -1, "--deviation"), ("d", 0.6, "deviation")]:
+    for drafter, deviation, field in [
+        ("x", 0.1, "acceptance.t.x"),
+        ("d", -1, "--deviation"),
+        ("d", 0.6, "--deviation"),
+    ]:
         status, _, error = run(
             command, capsys, monkeypatch, "heterogeneity", path, "--drafter", drafter, "--deviation", deviation
         )

@@ -19,6 +19,7 @@ from analysis.commands import moments as moments_command
 from analysis.exact import cycle_law
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
 from analysis.moments import cycle_moments
+from analysis.optimum.uncertain import perturbed
 from analysis.sensitivity import sensitivities, standard_error
 from simulate.reference import run_cycles
 
@@ -279,6 +280,29 @@ def test_standard_error_by_part_fits_an_entry_held_as_one_number():
     )
     slope = next(s.ewif for s in sensitivities(cascade) if s.path == "acceptance.t.d")
     assert standard_error(cascade) == pytest.approx(0.01 * slope)
+
+
+def test_standard_error_refuses_what_a_draw_refuses_and_takes_what_it_takes():
+    """Both read `uncertainty` by one function; first the entries that no draw could be made of."""
+    models = {"t": {"cost": 1}, "d": {"cost": 0.1}}
+    spec = {"target": "t", "models": models, "draft": [{"by": "d", "tokens": 2}]}
+    decaying = {"initial": 0.8, "decay": 0.9}
+    for acceptance, errors, where in (
+        (0.8, {"acceptance": {"t": {"d": {"initial": 0.1}}}}, "uncertainty.acceptance.t.d"),
+        (0.8, {"acceptance": {"d": {"t": 0.1}}}, "uncertainty.acceptance.d.t"),
+        (decaying, {"acceptance": {"t": {"d": {"per_position": [0.1]}}}}, "uncertainty.acceptance.t.d"),
+        (0.8, {"models": {"d": {"load": 0.1}}}, "uncertainty.models.d.load"),
+    ):
+        cascade = Cascade.from_json({**spec, "acceptance": {"t": {"d": acceptance}}, "uncertainty": errors})
+        for use in (standard_error, lambda c: perturbed(c, np.random.default_rng(1))):
+            with pytest.raises(InputError) as refused:
+                use(cascade)
+            assert refused.value.field == where
+    errors = {"acceptance": {"t": {"d": {"floor": 0.1}}}, "models": {"d": {"cost": {"by_tokens": [0.0, 0.01]}}}}
+    cascade = Cascade.from_json({**spec, "acceptance": {"t": {"d": decaying}}, "uncertainty": errors})
+    slope = next(s.ewif for s in sensitivities(cascade) if s.path == "models.d.cost")
+    assert standard_error(cascade) == pytest.approx(abs(0.01 * slope))
+    perturbed(cascade, np.random.default_rng(1))
 
 
 def test_command_prints_one_json_object(tmp_path, capsys, monkeypatch):

@@ -1,5 +1,6 @@
 """The optimum of constant problems against the enumeration of every draft, and the proofs that come with it."""
 
+import importlib
 import random
 from dataclasses import replace
 
@@ -12,10 +13,13 @@ from analysis.model import Cascade, InputError, Step, longest
 from analysis.optimum import Problem, optimise
 from analysis.optimum.affine import ewif_of_each
 from analysis.optimum.closure import closure_bound
+from analysis.optimum.flat import best_flat
 from analysis.optimum.hull import upper_hull
 from analysis.optimum.programme import Programme, merged
 from analysis.optimum.trim import trimmed
 from analysis.optimum.verify import proved_bound
+
+optimising = importlib.import_module("analysis.optimum.optimise")
 
 
 def constant_spec(rng, drafters, pairs=1.0):
@@ -166,6 +170,65 @@ def test_a_problem_too_large_says_so_and_is_bounded_closely():
     assert optimum.ewif == pytest.approx(optimise(problem_of(spec, 40, 2)).ewif, rel=1e-9)
 
 
+def best_leaves(problem):
+    return ewif(problem.cascade.with_draft(best_flat(problem)))
+
+
+def test_one_drafter_is_solved_exactly_at_the_greatest_length():
+    spec = {"target": "t", "models": {"t": {"cost": 1}, "d": {"cost": 0}}, "acceptance": {"t": {"d": 1.0}}}
+    optimum = optimise(problem_of(spec, 4096, 3))
+    assert (optimum.ewif, optimum.certificate.kind) == (4097, "exact")
+
+
+def test_a_drafter_with_nothing_to_review_costs_no_search_of_rounds():
+    """Lengths that the exact programme goes through: K for t->e, K^2 / 2 for t->d over e, K for d->e."""
+    spec = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, "d": {"cost": 0.1}, "e": {"cost": 0}},
+        "acceptance": {"t": {"d": 0.5, "e": 0.5}, "d": {"e": 0.5}},
+    }
+    assert optimising._exact_work(problem_of(spec, 100, 3)) == 100 + 5000 + 100
+    assert optimising._exact_work(problem_of(spec, 100, 1)) == 200
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_problem_too_large_to_solve_is_never_worse_than_its_best_leaves(seed, monkeypatch):
+    """The greatest work is lowered so that 60 tokens are too many; drafters are good enough to want all of them."""
+    monkeypatch.setattr(optimising, "EXACT_WORK", 100)
+    rng = random.Random(seed)
+    models = {"t": {"cost": 1}, "d": {"cost": 1e-4}, "e": {"cost": 0}}
+    rows = {"t": {"d": rng.uniform(0.99, 1), "e": rng.random()}, "d": {"e": rng.random()}}
+    problem = problem_of({"target": "t", "models": models, "acceptance": rows}, 60, 3)
+    optimum = optimise(problem)
+    certificate = optimum.certificate
+    assert "too large" in certificate.searched
+    assert best_leaves(problem) * (1 - 1e-12) <= optimum.ewif <= certificate.upper_bound
+    assert (certificate.surplus, certificate.hull_points, certificate.nodes) == (None, None, None)
+    draft, value = optimising.optimise_draft(problem, ())
+    assert value == ewif(problem.cascade.with_draft(draft)) >= best_leaves(problem)
+
+
+@pytest.mark.slow
+def test_a_thousand_tokens_of_a_nearly_perfect_drafter_are_all_drafted():
+    spec = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, "d": {"cost": 1e-4}, "e": {"cost": 0}},
+        "acceptance": {"t": {"d": 0.9999, "e": 0.3}, "d": {"e": 0.5}},
+    }
+    problem = problem_of(spec, 1500, 3)
+    assert optimise(problem).ewif >= best_leaves(problem) * (1 - 1e-12) > 1200
+
+
+def test_costs_as_far_apart_as_a_specification_allows_are_optimised_without_overflow():
+    for target, drafter in ((1e-59, 1e60), (1e60, 1e-60), (1e60, 1e60), (1e-59, 1e-60)):
+        models = {"t": {"cost": target}, "a": {"cost": drafter}, "b": {"cost": drafter}}
+        spec = {"target": "t", "models": models, "acceptance": {"t": {"a": 0.9, "b": 0.5}, "a": {"b": 0.5}}}
+        for varying in (0.5, {"per_position": [0.5, 0.6]}):
+            spec["acceptance"]["t"]["b"] = varying
+            optimum = optimise(problem_of(spec, 8, 2))
+            assert 1 <= optimum.ewif <= optimum.certificate.upper_bound < 10
+
+
 def test_useless_drafters_leave_autoregressive_decoding():
     spec = {"target": "t", "models": {"t": {"cost": 1}, "a": {"cost": 0.9}}, "acceptance": {"t": {"a": 0.5}}}
     optimum = optimise(problem_of(spec, 16, 3))
@@ -202,8 +265,10 @@ def test_a_missing_pair_is_not_used():
 
 def test_the_unit_of_cost_is_the_targets_call():
     spec = constant_spec(random.Random(8), 3)
-    scaled = spec | {"models": {m: {"cost": 7 * entry["cost"]} for m, entry in spec["models"].items()}}
-    assert optimise(problem_of(scaled, 8, 3)).ewif == pytest.approx(optimise(problem_of(spec, 8, 3)).ewif, rel=1e-12)
+    expected = optimise(problem_of(spec, 8, 3))
+    for unit in (7.0, 4e-4, 1e12):
+        scaled = spec | {"models": {m: {"cost": unit * entry["cost"]} for m, entry in spec["models"].items()}}
+        assert optimise(problem_of(scaled, 8, 3)).ewif == pytest.approx(expected.ewif, rel=1e-12)
 
 
 def test_equal_neighbours_are_merged_without_changing_the_value():

@@ -66,6 +66,19 @@ def test_optimise_prints_the_draft_and_a_certificate(models):
     assert "uncertainty" not in result
 
 
+def test_verify_says_what_it_found_for_drafts_of_leaves_too(models, ran):
+    path = models(acceptance={"t": {"a": {"per_position": [0.8, 0.7]}, "b": 0.4}})
+    _, out, _ = ran(optimise, "optimise", path, "--verify", "--json")
+    result = json.loads(out.splitlines()[-1])
+    assert result["certificate"]["kind"] == "exact"
+    assert result["certificate"]["proved_bound"] == pytest.approx(result["ewif"], rel=1e-4)
+    _, out, _ = ran(optimise, "optimise", path, "--verify", "--max-tokens", 300)
+    assert "no second proof: drafts of leaves have one up to 256 tokens" in out
+    nested = models(acceptance={"t": {"a": {"per_position": [0.8, 0.7]}, "b": 0.4}, "a": {"b": 0.6}})
+    _, out, _ = ran(optimise, "optimise", nested, "--verify", "--max-tokens", 4)
+    assert "no second proof: the upper bound is proved without the search" in out
+
+
 def test_the_draft_printed_has_the_ewif_printed(models, tmp_path, ran):
     _, out, _ = ran(optimise, "optimise", models(), "--json")
     result = json.loads(out.splitlines()[-1])

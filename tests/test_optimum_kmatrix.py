@@ -25,6 +25,18 @@ def problem_of(seed, drafters, max_tokens, max_depth=3):
     return Problem(Cascade.from_json(spec_of(seed, drafters), needs_draft=False), max_tokens, max_depth)
 
 
+def test_the_best_matrix_does_not_depend_on_the_unit_of_cost():
+    given = problem_of(1, 2, 6)
+    expected = best_k_matrix(given)
+    for unit in (2.0**-12, 2.0**30):
+        spec = spec_of(1, 2)
+        spec["models"] = {name: {"cost": unit * entry["cost"]} for name, entry in spec["models"].items()}
+        found = best_k_matrix(Problem(Cascade.from_json(spec, needs_draft=False), 6, 3))
+        assert found.matrix == expected.matrix
+        assert found.ewif == pytest.approx(expected.ewif, rel=1e-12)
+        assert found.upper_bound == pytest.approx(expected.upper_bound, rel=1e-9)
+
+
 def best_of_all(problem, names, block):
     cascade = problem.cascade
     best, top = 0.0, problem.max_tokens

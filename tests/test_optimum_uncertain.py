@@ -125,7 +125,8 @@ def test_shapes_of_errors_follow_the_entries():
         ("uncertainty.acceptance.t.a", {"acceptance": {"t": {"a": [0.1]}}}),
         ("uncertainty.acceptance.t.a", {"acceptance": {"t": {"a": {"initial": 0.1}}}}),
         ("uncertainty.acceptance.t", {"acceptance": {"t": 0.1}}),
-        ("uncertainty.models.z.cost", {"models": {"z": {"cost": 0.1}}}),
+        ("uncertainty.models.z", {"models": {"z": {"cost": 0.1}}}),
+        ("uncertainty.models.a.load", {"models": {"a": {"load": 0.1}}}),
     ],
 )
 def test_errors_of_nothing_are_refused_by_name(field, errors):
@@ -135,7 +136,53 @@ def test_errors_of_nothing_are_refused_by_name(field, errors):
 
 
 def test_hazards_that_vary_are_judged_against_candidates():
-    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8]}, "b": 0.7}}}
+    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8]}, "b": 0.7}, "a": {"b": 0.6}}}
     result = advice(problem_of({"acceptance": {"t": {"b": 0.1}}}, spec), samples=20)
     assert "candidates" in result.against
+    assert result.to_json()["regret_is_lower_bound"] is True
     assert 0 <= result.mean_regret < 0.2
+
+
+def test_leaves_whose_hazards_vary_are_judged_against_the_optimum_of_each_draw():
+    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8]}, "b": 0.7}}}
+    problem = problem_of({"acceptance": {"t": {"b": 0.1}}}, spec)
+    result = advice(problem, samples=20)
+    assert result.to_json()["regret_is_lower_bound"] is False
+    fresh = [replace(problem, cascade=perturbed(problem.cascade, np.random.default_rng([1, i]))) for i in range(20, 40)]
+    regrets = [1 - ewif(each.cascade.with_draft(result.draft)) / optimise(each).ewif for each in fresh]
+    assert result.mean_regret == pytest.approx(np.mean(regrets), abs=1e-12)
+
+
+def scaled(value, unit):
+    return {key: scaled(item, unit) for key, item in value.items()} if isinstance(value, dict) else unit * value
+
+
+@pytest.mark.parametrize("unit", [2.0**-12, 4e-4, 1e6])
+@pytest.mark.parametrize("target", [1.0, {"fixed": 0.99, "per_token": 0.01}])
+def test_advice_does_not_depend_on_the_unit_of_cost(target, unit):
+    models = {"t": {"cost": target}, "a": {"cost": 0.1}, "b": {"cost": 0.05}}
+    error = 0.4 if target == 1.0 else {"fixed": 0.4, "per_token": 0.02}
+    errors = {"t": {"cost": error}, "a": {"cost": 0.02}}
+    given, other = (
+        advice(problem_of({"models": scaled(errors, by)}, SPEC | {"models": scaled(models, by)}), samples=30)
+        for by in (1.0, unit)
+    )
+    assert other.draft == given.draft
+    assert other.ewif_interval == pytest.approx(given.ewif_interval, rel=1e-9)
+    assert other.mean_regret == pytest.approx(given.mean_regret, abs=1e-9)
+
+
+def test_a_drawn_cost_of_the_target_is_positive_on_any_number_of_tokens():
+    for cost, error in (
+        (1e-6, 1e-5),
+        ({"fixed": 9e-7, "per_token": 1e-7}, {"fixed": 1e-5, "per_token": 1e-6}),
+        ({"by_tokens": [1e-6, 2e-6]}, {"by_tokens": [1e-5, 1e-5]}),
+    ):
+        cascade = problem_of(
+            {"models": {"t": {"cost": error}}}, SPEC | {"models": SPEC["models"] | {"t": {"cost": cost}}}
+        ).cascade
+        drawn = [perturbed(cascade, np.random.default_rng([0, i])).cost("t") for i in range(100)]
+        least = [min(each.at(q) for q in (1, 2, 9)) for each in drawn]
+        assert min(least) == pytest.approx(1e-9)
+    free = [each for each in drawn if each.at(1) > 1.1e-9]
+    assert free

@@ -1,6 +1,7 @@
 """Hazards and costs that vary: the bound against enumeration and against `until`, and how much it leaves open."""
 
 import random
+from dataclasses import replace
 
 import enumeration
 import numpy as np
@@ -17,6 +18,7 @@ from analysis.optimum.chords import Grid
 from analysis.optimum.closure import closure_bound
 from analysis.optimum.flat import best_flat
 from analysis.optimum.search import neighbours, search
+from analysis.optimum.verify import checked_bound
 
 MAX_GRAM = [0.26, 0.60, 0.74, 0.82, 0.85, 0.89, 0.90, 0.905, 0.91, 0.92]
 """Hazards by position of a copying drafter, which rise: once a copy is right it tends to stay right."""
@@ -203,6 +205,32 @@ def test_a_search_never_returns_less_than_where_it_starts():
 
 
 def test_a_problem_too_large_to_follow_says_so_and_is_bounded():
-    optimum = optimise(problem_of(calibration(0, 2), 300, 2))
+    problem = problem_of(calibration(0, 2), 300, 2)
+    optimum = optimise(problem)
     assert "too large" in optimum.certificate.searched
-    assert optimum.certificate.upper_bound >= optimum.ewif > 2
+    assert optimum.certificate.upper_bound >= optimum.ewif >= ewif(problem.cascade.with_draft(best_flat(problem))) > 2
+
+
+def test_a_search_cut_short_still_has_the_best_leaves_of_full_length():
+    """The drafts searched have at most 64 tokens; the best draft of leaves here has all 300."""
+    spec = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, "d": {"cost": 1e-4}, "e": {"cost": 0}},
+        "acceptance": {
+            "t": {"d": {"initial": 0.999, "decay": 1.0, "floor": 0.1}, "e": {"per_position": [0.5, 0.6]}},
+            "d": {"e": 0.5},
+        },
+    }
+    problem = problem_of(spec, 300, 2)
+    optimum = optimise(problem)
+    assert optimum.ewif >= ewif(problem.cascade.with_draft(best_flat(problem))) > 250
+    assert optimum.certificate.upper_bound >= optimum.ewif
+
+
+def test_an_optimum_of_leaves_is_bounded_again_by_other_means():
+    optimum = optimise(problem_of(calibration(1, 3), 32, 1))
+    assert optimum.ewif <= checked_bound(optimum) <= optimum.ewif * (1 + 1e-4)
+    worse = replace(optimum, draft=(), ewif=1.0)
+    assert checked_bound(worse) >= optimum.ewif
+    assert checked_bound(optimise(problem_of(calibration(1, 2), 300, 1))) is None
+    assert checked_bound(optimise(problem_of(calibration(1, 2), 6, 2))) is None

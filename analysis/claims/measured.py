@@ -133,8 +133,7 @@ def exponential_decay(curves: Sequence[MeasuredSurvival]) -> Finding:
         f"{100 * near:.1f} % (tested on {len(start)} curves)",
         near < 0.03,
         ". ".join(describe(curve) for curve in curves)
-        + ". Hazards of copying drafters rise; those of others fall at the end. The project's own measurements come "
-        "later.",
+        + ". Hazards of copying drafters rise; those of others fall at the end.",
     )
 
 

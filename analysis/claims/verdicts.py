@@ -12,6 +12,12 @@ from analysis.derive import THEOREMS
 EXAMPLES = 200
 """Examples tried for each property, unless a row says otherwise."""
 
+PROPERTY_TESTS = 100
+"""Examples that the tests draw for each property with Hypothesis, over wider numbers than the search."""
+
+SEARCH = f"seeded search (the tests: {PROPERTY_TESTS} Hypothesis examples)"
+"""How a property without a counterexample was tried."""
+
 
 @cache
 def _proved(theorem: str) -> bool:
@@ -38,7 +44,7 @@ class Proof:
         """Run it."""
         proved = all(map(_proved, self.theorems))
         result = search(self.claimed, self.examples)
-        method = f"SymPy (derive {', '.join(self.theorems)}) and a seeded search"
+        method = f"SymPy (derive {', '.join(self.theorems)}) and a {SEARCH}"
         if result.counterexample is not None:
             shown = self.claimed.shown(result.counterexample)
             return Finding("refuted", method, result.examples, shown, note=self.note)
@@ -66,7 +72,7 @@ class ByExamples:
         if result.counterexample is not None:
             shown = self.claimed.shown(result.counterexample)
             return Finding("refuted", "seeded search, shrunk", result.examples, shown, note=self.note)
-        return Finding("tested" if result.examples else "open", "seeded search", result.examples, note=self.note)
+        return Finding("tested" if result.examples else "open", SEARCH, result.examples, note=self.note)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Refutation:
         """Run it."""
         result = search(self.claimed, 10 * self.examples)
         if result.counterexample is None:
-            return Finding("tested", "seeded search", result.examples, note=self.note)
+            return Finding("tested", SEARCH, result.examples, note=self.note)
         saved = search(self.rescued, self.examples, seed=1)
         holds = all(map(_proved, self.theorems)) and saved.counterexample is None and saved.examples > 0
         how = [f"proved by derive {', '.join(self.theorems)}"] if self.theorems else []

@@ -27,5 +27,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"optimum, 3 drafters    {result['optimise_small_s']:12.4f} s (16 tokens, depth 3)")
         print(f"  leaves only          {result['optimise_flat_s']:12.4f} s (16 tokens, depth 1)")
         print(f"optimum, 6 drafters    {result['optimise_large_s']:12.4f} s (32 tokens, depth 3)")
-    print(json.dumps(result))
+    print(json.dumps(result, allow_nan=False))
     return 0

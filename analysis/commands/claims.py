@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = run_ledger()
     if arguments.json:
         print(summary(rows), file=sys.stderr)
-        print(json.dumps({"claims": [row.to_json() for row in rows]}))
+        print(json.dumps({"claims": [row.to_json() for row in rows]}, allow_nan=False))
     else:
         print(as_markdown(rows) if arguments.markdown else as_text(rows))
     return 0 if all(row.finding.settled for row in rows) else 1

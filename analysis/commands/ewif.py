@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             "cost_per_cycle": law.cost_per_cycle,
             "pmf": law.pmf.tolist(),
         }
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
         return 0
     print(f"EWIF              {law.ewif:.6f}   (autoregressive = 1)")
     print(f"tokens per cycle  {law.tokens_per_cycle:.6f}")

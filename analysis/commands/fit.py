@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
-from analysis.fit import Fit, MeanLength, fit_all, fit_mean_length, read_observations
+from analysis.fit import Fit, MeanLength, Observations, fit_all, fit_mean_length, read_observations
 from analysis.model import Subparsers, parse_json, read_text
 
 EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
@@ -24,6 +25,8 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fit every model the counts can tell something about; the smallest AIC first."""
     observed = read_observations(parse_json(read_text(arguments.counts), arguments.counts))
+    if isinstance(observed, Observations) and observed.first_excess is not None:
+        _note_excess(observed.first_excess)
     fits = [_of_mean_length(observed)] if isinstance(observed, MeanLength) else fit_all(observed)
     if arguments.json:
         print(
@@ -36,6 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     for fit in fits:
         _show(fit)
     return 0
+
+
+def _note_excess(position: int) -> None:
+    print(
+        f"note: examined[{position}]: more than accepted[{position - 1}]: right only where another drafter's tokens "
+        'come before; tokens are examined after those before them were accepted (for shares of all cycles: "survival")',
+        file=sys.stderr,
+    )
 
 
 def _of_mean_length(seen: MeanLength) -> Fit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.heterogeneity import beta_ewif, beta_from_mean
+from analysis.heterogeneity import LEAST_MEAN, beta_ewif, beta_from_mean, deviation_range
 from analysis.markov import HiddenChain, markov_ewif
 from analysis.model import Cascade, InputError, PerPosition, Subparsers, read_cascade
 from analysis.options import real_option
@@ -16,7 +16,7 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser("heterogeneity", help="size and sign of the error of the i.i.d. assumption")
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification; its alpha is taken as the mean")
     parser.add_argument("--drafter", required=True, help="drafter whose alpha by the target varies")
-    parser.add_argument("--deviation", required=True, help="standard deviation of alpha, > 0")
+    parser.add_argument("--deviation", required=True, help="standard deviation of alpha, below sqrt(mean (1 - mean))")
     parser.add_argument(
         "--memory",
         default="0.9",
@@ -30,7 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print EWIF and the error of the i.i.d. prediction under each weighting."""
     cascade = read_cascade(arguments.spec)
     mean = _mean_alpha(cascade, arguments.drafter)
-    deviation = real_option("--deviation", arguments.deviation, 0)
+    if not LEAST_MEAN <= mean <= 1 - LEAST_MEAN:
+        field = f"acceptance.{cascade.target}.{arguments.drafter}"
+        raise InputError(field, f"got {mean!r}, expected a mean alpha in [{LEAST_MEAN:g}, 1 - {LEAST_MEAN:g}]")
+    deviation = real_option("--deviation", arguments.deviation, *deviation_range(mean))
     memory = real_option("--memory", arguments.memory, 0, 1 - 1e-9)
     found = beta_ewif(cascade, cascade.target, arguments.drafter, *beta_from_mean(mean, deviation))
     result: dict[str, float | None] = {
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         along = markov_ewif(cascade, HiddenChain.from_share(0.5, memory), alphas)
         result |= {"along_text": along.ewif, "error_along_text": along.error}
     if arguments.json:
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
         return 0
     print(f"EWIF, i.i.d. at alpha {mean:g}                        {found.iid:.6f}")
     lines = [

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             for s in slopes
         ]
         result["finite"] = None if finite is None else _last(finite)
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
         return 0
     for name, value in result.items():
         print(f"{name:<26}{'unknown (no uncertainty given)' if value is None else f'{value:.6g}'}")

@@ -84,7 +84,7 @@ def fit_decaying(observed: Observations, *, floor: bool) -> Fit | None:
     """
 
     def hazards(parameters: Vector) -> Vector:
-        raw = parameters[0] * parameters[1] ** observed.position
+        raw = _raw_hazard(parameters, observed.position)
         clipped: Vector = np.clip(raw, parameters[2] if floor else 0.0, 1.0)
         return clipped
 
@@ -102,7 +102,7 @@ def fit_decaying(observed: Observations, *, floor: bool) -> Fit | None:
         [(0.0, 1.0), (0.0, MOST_DECAY), (0.0, 1.0)][:size],
         kinks=True,
     )
-    if floor and found.parameters[2] <= found.parameters[0] * found.parameters[1] ** (observed.positions - 1):
+    if floor and found.parameters[2] <= _raw_hazard(found.parameters, np.array(observed.positions - 1)):
         return None
     names = ["initial", "decay", "floor"][:size]
     values = dict(zip(names, found.parameters.tolist(), strict=True))
@@ -126,6 +126,15 @@ def fit_decaying(observed: Observations, *, floor: bool) -> Fit | None:
         pearson(observed, hazards(found.parameters), size),
     )
 
+
+def _raw_hazard(parameters: Vector, position: NDArray[np.intp]) -> Vector:
+    """initial decay^j, held finite where a growing factor overflows far into a draft; it is cut to 1 anyway."""
+    with np.errstate(over="ignore"):
+        power = np.minimum(np.power(parameters[1], position), _MOST_POWER)
+    return np.asarray(parameters[0] * power)
+
+
+_MOST_POWER = 1e300
 
 MOST_DECAY = 4.0
 """Greatest factor a position that a decaying fit considers."""

@@ -23,7 +23,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fit.summary import MeanLength, read_mean_length
+from analysis.fit.summary import MOST_COUNT, MeanLength, read_mean_length
 from analysis.model import MAX_DRAFT_LENGTH, InputError
 from analysis.model.fields import inside, mapping, name, number, only_keys, reject, sequence
 
@@ -78,6 +78,17 @@ class Observations:
         """Whether both types of token were seen."""
         return bool(self.corrected.any() and not self.corrected.all())
 
+    @property
+    def first_excess(self) -> int | None:
+        """First position with more tokens examined than were accepted one position before, None without any.
+
+        So it is where the tokens before were another drafter's, and where a number of cycles was given for examined.
+        """
+        examined = np.bincount(self.position, weights=self.examined)
+        accepted = np.bincount(self.position, weights=self.accepted)
+        excess = np.flatnonzero(examined[1:] > accepted[:-1] * (1 + 1e-9))
+        return int(excess[0]) + 1 if excess.size else None
+
     def by_prompt(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum a value a cell over the cells of each prompt."""
         return np.bincount(self.prompt, weights=values, minlength=self.prompts).astype(np.float64)
@@ -120,7 +131,9 @@ def _from_rows(items: Sequence[object]) -> Observations:
             kind = row.get("type", "accepted")
             if kind not in ("accepted", "corrected"):
                 reject("type", kind, "accepted or corrected")
-            examined = [number(n, f"examined[{j}]", 0) for j, n in enumerate(sequence(row["examined"], "examined"))]
+            examined = [
+                number(n, f"examined[{j}]", 0, MOST_COUNT) for j, n in enumerate(sequence(row["examined"], "examined"))
+            ]
             accepted = sequence(row["accepted"], "accepted")
             if not 1 <= len(examined) == len(accepted) <= MAX_DRAFT_LENGTH:
                 raise InputError(
@@ -179,7 +192,7 @@ def _from_survival(fields: Mapping[str, object]) -> Observations:
     survival = [1.0]
     for j, item in enumerate(listed):
         survival.append(number(item, f"survival[{j}]", 0, survival[-1]))
-    cycles = number(fields["cycles"], "cycles", 1) if "cycles" in fields else 1.0
+    cycles = number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else 1.0
     cells = {(0, False, j): [cycles * survival[j], cycles * survival[j + 1]] for j in range(len(listed))}
     return _observations(cells, 1, counted="cycles" in fields)
 

@@ -58,12 +58,12 @@ class Fit:
         return None if self.log_likelihood is None else 2 * self.free - 2 * self.log_likelihood
 
     def to_json(self) -> dict[str, object]:
-        """All of it as plain JSON values."""
+        """All of it as plain JSON values; `uncertainty` only where there is one, as in a specification."""
         test = self.goodness_of_fit
         return {
             "model": self.name,
             "acceptance": self.acceptance,
-            "uncertainty": self.uncertainty,
+            **({} if self.uncertainty is None else {"uncertainty": self.uncertainty}),
             "parameters": dict(self.parameters),
             "standard_errors": dict(self.standard_errors),
             "log_likelihood": self.log_likelihood,

@@ -12,6 +12,9 @@ from scipy.optimize import brentq
 from analysis.model import MAX_DRAFT_LENGTH
 from analysis.model.fields import count, number, only_keys, reject
 
+MOST_COUNT = 1e15
+"""Greatest count of tokens or cycles: sums of counts stay exact whole numbers in floating point."""
+
 
 @dataclass(frozen=True)
 class MeanLength:
@@ -40,7 +43,7 @@ def read_mean_length(fields: Mapping[str, object]) -> MeanLength:
     if not isinstance(bonus, bool):
         reject("bonus_counted", bonus, "true where the correction or bonus token is counted, else false")
     mean = number(fields["mean_length"], "mean_length", bonus, draft_length + bonus)
-    cycles = number(fields["cycles"], "cycles", 1) if "cycles" in fields else None
+    cycles = number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else None
     return MeanLength(mean + (not bonus), draft_length, cycles)
 
 

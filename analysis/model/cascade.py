@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from analysis.model.cost import GREATEST, Affine, Cost, read_cost
+from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
 from analysis.model.fields import InputError, inside, mapping, name, number, only_keys, reject
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
@@ -188,7 +188,7 @@ class Cascade:
             if model.cost is None and model.load is None:
                 raise InputError(f"models.{key}.cost", "missing (only a model with `load` may have none)")
         cost = self.models[self.target].cost
-        if cost is not None and cost.least < 1 / GREATEST:
+        if cost is not None and cost.least < LEAST_OF_TARGET:
             reject(f"models.{self.target}.cost", cost.to_json(), "a cost > 0 for the target (at least 1e-60)")
 
     def _check_pairs(self, field: str, rows: object) -> None:

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from analysis.model.fields import mapping, number, only_keys, reject, sequence
 
-GREATEST = 1e60
-"""Greatest cost, and one over the least cost of the target: what keeps all sums and squares of costs finite."""
+GREATEST, LEAST_OF_TARGET = 1e60, 1e-60
+"""Greatest cost, and least cost of the target: what keeps all sums and squares of relative costs finite."""
 
 
 @dataclass(frozen=True)

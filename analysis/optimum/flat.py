@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tqdm import tqdm
 
 from analysis.model import Draft, Step
 from analysis.optimum.hull import upper_hull
@@ -23,7 +24,7 @@ def best_flat(problem: Problem) -> Draft:
     drafters = problem.drafters_after((target,))
     followers: list[list[tuple[str, int]]] = []
     cost, gain = np.zeros(0), np.zeros(0)
-    for position in range(problem.max_tokens, -1, -1):
+    for position in tqdm(range(problem.max_tokens, -1, -1), desc="drafts of leaves", delay=2):
         costs, gains = [np.array([review.at(position + 1)])], [np.zeros(1)]
         origin = [("", 0)]
         for by in drafters if cost.size else ():

@@ -43,10 +43,11 @@ class Certificate:
         searched: What is feasible, and how it was searched, in words.
         multiplier: lambda, the EWIF of the draft found.
         surplus: Greatest (1 + gain) - lambda * cost of any vertex, with cost in one-token target calls: Dinkelbach's
-            proof of optimality is that it is 0. None where no exact programme was solved.
+            proof of optimality is that it is 0. None where no exact programme was solved for the whole problem.
         hull_points: Vertices of the hull of (cost, gain) of all feasible drafts; None likewise.
         nodes: Paths of reviewers solved; None likewise.
-        evaluated: Drafts evaluated one by one; 1 for an exact programme.
+        evaluated: Drafts evaluated one by one: 1 for an exact optimum, 2 where a smaller programme's draft and the best
+            draft of leaves were compared.
     """
 
     kind: str
@@ -99,52 +100,32 @@ class Optimum:
 
 
 def optimise(problem: Problem) -> Optimum:
-    """Find the best draft: exactly for constant acceptances and costs, otherwise with a bound on what is left."""
-    if not problem.is_constant:
-        return _flat(problem) if problem.is_flat else _searched(problem)
-    solved = _solvable(problem)
-    programme = Programme(solved)
-    value, draft = programme.best()
-    draft = trimmed(draft, lambda shorter: ewif(problem.cascade.with_draft(shorter)))
-    found = ewif(problem.cascade.with_draft(draft))
-    unit = problem.cascade.cost(problem.cascade.target).at(1)
-    vertices = programme.vertices
-    surplus = float(np.max(1 + vertices.gain - found * vertices.cost / unit))
-    if solved == problem:
-        bound = max(value, found) * (1 + ROUNDING)
-        searched = f"every {_feasible(problem)}, exactly"
-    else:
-        bound = closure_bound(problem)
-        searched = (
-            f"too large to solve exactly: every {_feasible(solved)}, exactly; the upper bound holds for "
-            f"max_tokens {problem.max_tokens} and max_depth {problem.max_depth}"
-        )
-    certificate = Certificate(
-        _kind(bound, found),
-        bound,
-        bound / found - 1,
-        searched,
-        found,
-        surplus,
-        vertices.cost.size,
-        len(programme.nodes),
-        1,
-    )
-    return Optimum(problem, draft, found, certificate, programme if solved == problem else None)
+    """Find the best draft: exactly for constants and for drafts of leaves, otherwise with a bound on what is left.
+
+    However large the problem, the draft is at least as good as the best draft of leaves of its full length.
+    """
+    if problem.is_constant and _solvable(problem) == problem:
+        return _exact(problem)
+    if problem.is_flat:
+        return _flat(problem)
+    return _reduced(problem) if problem.is_constant else _searched(problem)
 
 
 def optimise_draft(problem: Problem, start: Draft) -> tuple[Draft, float]:
     """The best draft found and its EWIF, without a certificate; `start` is where a local search begins."""
-    if is_solved_exactly(problem):
+    if problem.is_constant and _solvable(problem) == problem:
         value, draft = Programme(problem).best()
         return draft, value
-    found = search(_tried(problem), [start])
+    flat = best_flat(problem)
+    if problem.is_flat:
+        return flat, ewif(problem.cascade.with_draft(flat))
+    found = search(_tried(problem), [start, flat])
     return found.draft, found.ewif
 
 
 def is_solved_exactly(problem: Problem) -> bool:
-    """Whether acceptances and costs are constant and the problem is small enough for the exact programme."""
-    return problem.is_constant and _solvable(problem) == problem
+    """Whether the optimum is found exactly: for drafts of leaves, and for constants in small enough problems."""
+    return problem.is_flat or (problem.is_constant and _solvable(problem) == problem)
 
 
 def following_bound(problem: Problem, near: float) -> float | None:
@@ -160,34 +141,78 @@ def _tried(problem: Problem) -> Problem:
     return replace(solved, max_tokens=min(solved.max_tokens, SEARCHED_TOKENS))
 
 
+def _exact(problem: Problem) -> Optimum:
+    programme = Programme(problem)
+    value, draft = programme.best()
+    draft = _trimmed(problem, draft)
+    found = ewif(problem.cascade.with_draft(draft))
+    unit = problem.cascade.cost(problem.cascade.target).at(1)
+    vertices = programme.vertices
+    bound = max(value, found) * (1 + ROUNDING)
+    certificate = Certificate(
+        kind=_kind(bound, found),
+        upper_bound=bound,
+        gap=bound / found - 1,
+        searched=f"every {_feasible(problem)}, exactly",
+        multiplier=found,
+        surplus=float(np.max(1 + vertices.gain - found * vertices.cost / unit)),
+        hull_points=vertices.cost.size,
+        nodes=len(programme.nodes),
+        evaluated=1,
+    )
+    return Optimum(problem, draft, found, certificate, programme)
+
+
+def _reduced(problem: Problem) -> Optimum:
+    """For constants: the better of the exact optimum of a smaller problem and the best draft of leaves."""
+    solved = _solvable(problem)
+    drafts = (Programme(solved).best()[1], best_flat(problem))
+    draft = _trimmed(problem, max(drafts, key=lambda each: ewif(problem.cascade.with_draft(each))))
+    found = ewif(problem.cascade.with_draft(draft))
+    how = f"too large to solve exactly: every {_feasible(solved)}, exactly; {_leaves_of(problem)}; {_bounded(problem)}"
+    return Optimum(problem, draft, found, _bound(closure_bound(problem), found, how, 2), None)
+
+
+def _trimmed(problem: Problem, draft: Draft) -> Draft:
+    return trimmed(draft, lambda shorter: ewif(problem.cascade.with_draft(shorter)))
+
+
 def _flat(problem: Problem) -> Optimum:
     draft = best_flat(problem)
     found = ewif(problem.cascade.with_draft(draft))
-    bound = found * (1 + ROUNDING)
-    searched = f"every {_feasible(problem)}, exactly: all of them are drafts of leaves"
-    certificate = Certificate("exact", bound, ROUNDING, searched, found, None, None, None, 1)
-    return Optimum(problem, draft, found, certificate, None)
+    how = f"every {_feasible(problem)}, exactly: all of them are drafts of leaves"
+    return Optimum(problem, draft, found, _bound(found * (1 + ROUNDING), found, how, 1), None)
 
 
 def _searched(problem: Problem) -> Optimum:
     tried = _tried(problem)
-    found = search(tried)
+    found = search(tried, [best_flat(problem)])
     how = f"{found.evaluated} drafts by local search with exact evaluation, among every {_feasible(tried)}"
     bound = following_bound(problem, found.ewif)
     if bound is None:
         bound = closure_bound(problem)
         how = f"too large to follow hazards and costs, so the upper bound takes the best of each; {how}"
     if tried != problem:
-        how += f"; the upper bound holds for max_tokens {problem.max_tokens} and max_depth {problem.max_depth}"
-    bound = max(bound, found.ewif)
-    certificate = Certificate(
-        _kind(bound, found.ewif), bound, bound / found.ewif - 1, how, found.ewif, None, None, None, found.evaluated
-    )
-    return Optimum(problem, found.draft, found.ewif, certificate, None)
+        how += f"; {_leaves_of(problem)}; {_bounded(problem)}"
+    return Optimum(problem, found.draft, found.ewif, _bound(bound, found.ewif, how, found.evaluated), None)
+
+
+def _bound(bound: float, found: float, how: str, evaluated: int) -> Certificate:
+    """The certificate of a draft without a programme of the whole problem."""
+    bound = max(bound, found)
+    return Certificate(_kind(bound, found), bound, bound / found - 1, how, found, None, None, None, evaluated)
 
 
 def _kind(bound: float, found: float) -> str:
     return "exact" if bound <= found * (1 + PROVED) else "bound"
+
+
+def _leaves_of(problem: Problem) -> str:
+    return f"every draft of leaves of at most {problem.max_tokens} tokens, exactly"
+
+
+def _bounded(problem: Problem) -> str:
+    return f"the upper bound holds for max_tokens {problem.max_tokens} and max_depth {problem.max_depth}"
 
 
 def _feasible(problem: Problem) -> str:
@@ -210,9 +235,9 @@ def _exact_work(problem: Problem) -> float:
     """Number of (node, drafter, length, inner length) that the exact programme goes through, counted to its limit."""
     work = 0.0
     for path in problem.paths():
-        drafters = len(problem.drafters_after(path))
-        nested = problem.max_tokens / 2 if len(path) < problem.max_depth else 1
-        work += drafters * problem.max_tokens * nested
+        for by in problem.drafters_after(path):
+            reviews = len(path) < problem.max_depth and problem.drafters_after((*path, by))
+            work += problem.max_tokens * (max(1.0, problem.max_tokens / 2) if reviews else 1.0)
         if work > EXACT_WORK:
             break
     return work

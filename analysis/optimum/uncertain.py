@@ -10,10 +10,11 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.exact import ewif
-from analysis.model import Cascade, Draft, InputError
+from analysis.model import Cascade, Draft
 from analysis.optimum.affine import ewif_of_each
 from analysis.optimum.optimise import Optimum, is_solved_exactly, optimise_draft
 from analysis.optimum.problem import Problem
+from analysis.uncertainty import uncertain_entries
 
 MOST_CANDIDATES = 30
 """Greatest number of drafts compared: those most often the best of a draw, and the nominal optimum."""
@@ -37,6 +38,7 @@ class Recommendation:
     Attributes:
         draft: The candidate with the least mean regret.
         against: What regret is measured against, in words.
+        is_lower_bound: Whether that may itself be less than the best of a draw, so that true regret may be greater.
         candidates: Number of drafts compared.
         samples: Draws on which the draft is judged.
         seed: Seed of the draws.
@@ -51,6 +53,7 @@ class Recommendation:
 
     draft: Draft
     against: str
+    is_lower_bound: bool
     candidates: int
     samples: int
     seed: int
@@ -74,6 +77,7 @@ class Recommendation:
             "ewif_interval": list(self.ewif_interval),
             "nominal_mean_regret": self.nominal_mean_regret,
             "against": self.against,
+            "regret_is_lower_bound": self.is_lower_bound,
             "candidates": self.candidates,
             "samples": self.samples,
             "seed": self.seed,
@@ -112,6 +116,7 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
     return Recommendation(
         draft=candidates[chosen],
         against="the optimum of each draw" if exactly else f"the best of {len(candidates)} candidates in each draw",
+        is_lower_bound=not exactly,
         candidates=len(candidates),
         samples=samples,
         seed=seed,
@@ -131,77 +136,50 @@ def perturbed(cascade: Cascade, generator: np.random.Generator) -> Cascade:
     Clipping moves probability to the ends of the range, so the mean of a number near an end is biased inwards.
 
     Raises:
-        InputError: where a standard error has no number to belong to.
+        InputError: where standard errors have no entry to belong to, or another shape than it.
     """
     spec = cascade.to_json()
-    errors: Mapping[str, object] = cascade.uncertainty or {}
-    acceptance = _copied(spec["acceptance"])
-    for reviewer, row in _items(errors.get("acceptance", {}), "uncertainty.acceptance"):
-        for by, error in _items(row, f"uncertainty.acceptance.{reviewer}"):
-            where = f"uncertainty.acceptance.{reviewer}.{by}"
-            if by not in acceptance.get(reviewer, {}):
-                raise InputError(where, "no such pair in `acceptance`")
-            acceptance[reviewer][by] = _drawn(acceptance[reviewer][by], error, generator, where, 0.0, 1.0)
-    models = _copied(spec["models"])
-    for model, entry in _items(errors.get("models", {}), "uncertainty.models"):
-        for key, error in _items(entry, f"uncertainty.models.{model}"):
-            where = f"uncertainty.models.{model}.{key}"
-            if key not in models.get(model, {}) or key != "cost":
-                raise InputError(where, "no such cost in `models`")
-            least = LEAST_TARGET if model == cascade.target else 0.0
-            models[model][key] = _drawn(models[model][key], error, generator, where, least, np.inf)
-    return Cascade.from_json({"target": cascade.target, "models": models, "acceptance": acceptance}, needs_draft=False)
+    drawn = {part: _copied(spec[part]) for part in ("acceptance", "models")}
+    for entry in uncertain_entries(cascade):
+        part, first, second = entry.keys
+        value = _drawn(entry.value, entry.errors, generator, 1.0 if part == "acceptance" else np.inf)
+        if part == "models" and first == cascade.target:
+            value = _at_least(value, LEAST_TARGET * cascade.cost(first).at(1))
+        drawn[part][first][second] = value
+    return Cascade.from_json({"target": cascade.target, **drawn}, needs_draft=False)
 
 
 LEAST_TARGET = 1e-3
-"""Least cost drawn for a call of the target, which must be positive."""
+"""Least cost drawn for a call of the target, which must be positive, over its cost on one token as given."""
 
 _ANY = {"decay": np.inf}
 """Greatest values of the numbers that are not probabilities, by key."""
 
 
-def _drawn(value: object, error: object, generator: np.random.Generator, where: str, low: float, high: float) -> object:
-    """A value of the specification with its standard errors' noise added; both may be numbers, lists or objects."""
-    if isinstance(value, (int, float)) and isinstance(error, (int, float)):
-        return float(np.clip(value + error * generator.standard_normal(), low, high))
-    if isinstance(error, Mapping):
-        whole = _as_shaped(value, error)
-        if isinstance(whole, Mapping) and set(error) <= set(whole):
-            return {
-                key: _drawn(item, error[key], generator, f"{where}.{key}", low, _ANY.get(key, high))
-                if key in error
-                else item
-                for key, item in whole.items()
-            }
-    if isinstance(value, Sequence) and isinstance(error, Sequence) and value and error:
-        length = max(len(value), len(error))
-        return [
-            _drawn(_repeating(value, i), _repeating(error, i), generator, f"{where}[{i}]", low, high)
-            for i in range(length)
-        ]
-    raise InputError(where, "expected standard errors in the shape of the entry they belong to")
+def _at_least(cost: object, least: float) -> object:
+    """A cost as specified, raised to `least` for every number of tokens at which it is below."""
+    if not isinstance(cost, Mapping):
+        return max(_real(cost), least)
+    if "by_tokens" in cost:
+        return {"by_tokens": [max(_real(item), least) for item in cost["by_tokens"]]}
+    per_token = _real(cost["per_token"])
+    return {"fixed": max(_real(cost["fixed"]), least - per_token), "per_token": per_token}
 
 
-def _as_shaped(value: object, error: Mapping[str, object]) -> object:
-    """A value that canonical form has shortened, written out again as its errors are."""
-    if set(error) <= {"accepted", "corrected"} and not (isinstance(value, Mapping) and "accepted" in value):
-        return {"accepted": value, "corrected": value}
-    for key in ("per_position", "by_tokens"):
-        if set(error) == {key} and isinstance(value, (int, float)):
-            return {key: [value]}
-    if set(error) <= {"fixed", "per_token"} and isinstance(value, (int, float)):
-        return {"fixed": value, "per_token": 0.0}
-    return value
+def _real(value: object) -> float:
+    assert isinstance(value, (int, float))
+    return float(value)
 
 
-def _repeating(values: Sequence[object], i: int) -> object:
-    return values[min(i, len(values) - 1)]
-
-
-def _items(value: object, where: str) -> list[tuple[str, object]]:
-    if not isinstance(value, Mapping):
-        raise InputError(where, "expected an object")
-    return list(value.items())
+def _drawn(value: object, errors: object, generator: np.random.Generator, high: float) -> object:
+    """A value of the specification with its standard errors' noise added, in [0, high]; both have one shape."""
+    if errors is None:
+        return value
+    if isinstance(value, Mapping) and isinstance(errors, Mapping):
+        return {key: _drawn(item, errors[key], generator, _ANY.get(key, high)) for key, item in value.items()}
+    if isinstance(value, Sequence) and isinstance(errors, Sequence):
+        return [_drawn(item, error, generator, high) for item, error in zip(value, errors, strict=True)]
+    return float(np.clip(_real(value) + _real(errors) * generator.standard_normal(), 0.0, high))
 
 
 def _copied(value: object) -> dict[str, dict[str, object]]:

@@ -7,19 +7,21 @@ import math
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#6E6E6E"
 INTERVAL = 1.959963984540054
 """Standard errors in half a 95 % interval."""
+ROUNDING = 1e-12
+"""Share of EWIF by which intervals are wider than that: what cannot vary has to agree but for rounding."""
 
 
 def draw(ax, data) -> None:
-    """Draw one point a cascade, and in an inset how many standard errors each is off.
+    """Draw one point a cascade, and in an inset how many standard errors those that vary are off.
 
     Args:
         ax: Axes to draw on.
         data: `exact`, `ewif` and `standard_error` by cascade.
     """
-    exact, ewif = data["exact"], data["ewif"]
-    scores = [(e - x) / s for x, e, s in zip(exact, ewif, data["standard_error"], strict=True) if s > 0]
-    outside = [abs(score) > INTERVAL for score in scores]
-    n = len(scores)
+    exact, ewif, errors = data["exact"], data["ewif"], data["standard_error"]
+    outside = [abs(e - x) > INTERVAL * s + ROUNDING * e for x, e, s in zip(exact, ewif, errors, strict=True)]
+    scores = [(e - x) / s for x, e, s in zip(exact, ewif, errors, strict=True) if s > 0]
+    n = len(exact)
     low, high = min(exact), max(exact)
     ax.plot([low, high], [low, high], color=GREY, lw=1, zorder=1)
     ax.scatter(exact, ewif, s=14, color=BLUE, alpha=0.7, lw=0, zorder=2)
@@ -35,7 +37,7 @@ def draw(ax, data) -> None:
     edges = [-4 + width * i for i in range(17)]
     inset.hist(scores, bins=edges, color=BLUE, alpha=0.45)
     grid = [-4 + 0.05 * i for i in range(161)]
-    scale = n * width / math.sqrt(2 * math.pi)
+    scale = len(scores) * width / math.sqrt(2 * math.pi)
     inset.plot(grid, [scale * math.exp(-z * z / 2) for z in grid], color=VERMILION, lw=1.2)
     inset.set_yticks([])
     inset.set_xlabel("error / standard error", fontsize="small")

@@ -26,13 +26,13 @@ DOUBLES = 1_000_000
 _DOUBLES_REPEATS = 40
 
 
-def flat(hazard: object = ALPHA) -> Cascade:
-    """Speculative decoding with k = 5, c = 0.1."""
+def flat(hazard: object = ALPHA, tokens: int = TOKENS, cost: float = COST) -> Cascade:
+    """Speculative decoding, in benchmarks with k = 5 and c = 0.1."""
     return Cascade(
         "t",
-        scalar_models({"t": 1, "d": COST}),
+        scalar_models({"t": 1, "d": cost}),
         acceptances({"t": {"d": hazard}}),
-        (Step("d", tokens=TOKENS),),
+        (Step("d", tokens=tokens),),
     )
 
 

@@ -8,19 +8,24 @@ set of rows whatever the workers, the order of their answers or the interruption
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import TypeAlias
 
 from tqdm import tqdm
 
 from analysis.model import InputError
 from simulate.estimate import Estimate, estimate
+from simulate.provenance import Provenance
 from simulate.rows import Row
 from simulate.schedule import Stop, blocks_of_batch
 from simulate.store import Store
 from simulate.task import Task
 from simulate.totals import Totals
 from simulate.workers import draw_batch
+
+_Batch: TypeAlias = tuple[Totals, Provenance]
 
 
 class _Progress:
@@ -37,7 +42,7 @@ class _Progress:
         self.committed = 0
         self.submitted = 0
         self._expected = 0
-        self._waiting: dict[int, Totals] = {}
+        self._waiting: dict[int, _Batch] = {}
         for index, row in enumerate(sorted(rows, key=lambda r: r.batch)):
             if row.batch != index:
                 raise InputError(path, f"batch {index} of task {task.name} is missing, expected all up to {row.batch}")
@@ -51,7 +56,7 @@ class _Progress:
         limit = self._stop.max_cycles
         return self.finished or (limit is not None and self._expected >= limit)
 
-    def submit(self, executor: Executor, batch: int) -> Future[Totals]:
+    def submit(self, executor: Executor, batch: int) -> Future[_Batch]:
         """Have the next batch, which has this index, drawn."""
         blocks = blocks_of_batch(self._sampler, batch, self._expected, self._stop.max_cycles)
         future = executor.submit(draw_batch, self.task.canonical, self.task.id, self._seed, batch, blocks)
@@ -59,14 +64,14 @@ class _Progress:
         self.submitted = batch + 1
         return future
 
-    def arrived(self, batch: int, totals: Totals) -> list[Row]:
+    def arrived(self, batch: int, drawn: _Batch) -> list[Row]:
         """Take a batch in; returns the rows that can now be committed, in order."""
-        self._waiting[batch] = totals
+        self._waiting[batch] = drawn
         rows = []
         while not self.finished and self.committed in self._waiting:
-            ready = self._waiting.pop(self.committed)
-            rows.append(Row(self.task, self._seed, self.committed, ready))
-            self._commit(ready)
+            totals, provenance = self._waiting.pop(self.committed)
+            rows.append(Row(self.task, self._seed, self.committed, totals, provenance))
+            self._commit(totals)
         return rows
 
     def _commit(self, totals: Totals) -> None:
@@ -93,10 +98,11 @@ def collect(tasks: Sequence[Task], store: Store, seed: int, stop: Stop, executor
     path = store.path
     _demand_same_sweep(tasks, store, seed)
     deadline = time.monotonic() + stop.max_seconds if stop.max_seconds is not None else None
-    everything = [
-        _Progress(task, seed, stop, [row for row in store.rows if row.task.id == task.id], path) for task in tasks
-    ]
-    running: dict[Future[Totals], tuple[_Progress, int]] = {}
+    rows_of: dict[str, list[Row]] = defaultdict(list)
+    for row in store.rows:
+        rows_of[row.task.id].append(row)
+    everything = [_Progress(task, seed, stop, rows_of[task.id], path) for task in tasks]
+    running: dict[Future[_Batch], tuple[_Progress, int]] = {}
     with tqdm(total=len(tasks), desc="collecting", unit="task", delay=2, miniters=0, mininterval=0.2) as bar:
         bar.update(sum(progress.finished for progress in everything))
         while not all(progress.finished for progress in everything):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -29,9 +31,18 @@ if not getattr(numba.config, _FOLDER):
     setattr(numba.config, _FOLDER, str(platformdirs.user_cache_path("cascade-ewif") / "compiled" / _sources_digest()))
 
 
+class _Cache(FunctionCache):
+    """Numba's cache of a function, but a full disk costs compiling again, not the run."""
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep what was compiled, if it can be kept."""
+        with suppress(OSError):
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
 def compiled(function: Function) -> Function:
     """Compile to machine code that releases the interpreter lock, so that threads run it side by side."""
-    try:
-        return cast(Function, numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # the cache folder cannot be written to
-        return cast(Function, numba.njit(nogil=True)(function))
+    dispatcher: Any = numba.njit(nogil=True)(function)
+    with suppress(RuntimeError):  # the cache folder cannot be written to
+        dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    return cast(Function, dispatcher)

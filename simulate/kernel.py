@@ -35,6 +35,7 @@ from simulate.program import (
     LENGTH,
     PAIR,
     ROUNDS,
+    SINGLE,
     TABLE,
     TICKS,
     UNTIL,
@@ -168,10 +169,14 @@ def draw_blocks(
                 u = fresh
                 index += advance
                 fork += GOLDEN
-                if not nodes[0, LEAVES_ONLY]:
-                    continue
-                length = min(nodes[0, LENGTH], room)
-                reviewed = 0
+                if nodes[0, LEAVES_ONLY]:
+                    length = min(nodes[0, LENGTH], room)
+                    reviewed = 0
+                else:
+                    if index == BUFFER:
+                        fill(lanes, uniforms)
+                        index = 0
+                    fresh = np.int64(mixed(fork + GOLDEN) >> np.uint64(2)) if forked else uniforms[index]
             number = u
             drafted = length
             if reviewed < 0:
@@ -195,7 +200,60 @@ def draw_blocks(
                         inner = steps[step, INNER]
                         index += advance
                         fork += GOLDEN
-                        if not nodes[inner, LEAVES_ONLY]:
+                        if nodes[node, BY_TABLE] and nodes[inner, SINGLE]:  # two levels without a frame
+                            below = nodes[inner, FIRST_STEP]
+                            by_rounds, enough = steps[below, KIND] == ROUNDS, steps[below, COUNT]
+                            leaf = steps[below, INNER]
+                            full, table, guide = nodes[leaf, LENGTH], nodes[leaf, TABLE], leaf << GUIDE_BITS
+                            cost_row, count_row = nodes[leaf, TICKS], nodes[leaf, COUNTS]
+                            outer_table, outer_guide = nodes[inner, TABLE], inner << GUIDE_BITS
+                            outer_cost, outer_count = nodes[inner, TICKS], nodes[inner, COUNTS]
+                            while True:
+                                number = fresh
+                                inside = room - length - 1
+                                drafted = done = 0
+                                while drafted < inside and (done if by_rounds else drafted) < enough:
+                                    if index == BUFFER:
+                                        fill(lanes, uniforms)
+                                        index = 0
+                                    if forked:
+                                        fresh = np.int64(mixed(fork + GOLDEN) >> np.uint64(2))
+                                    else:
+                                        fresh = uniforms[index]
+                                    index += advance
+                                    fork += GOLDEN
+                                    size = min(full, inside - drafted - 1)
+                                    passed = np.int64(guides[guide + (fresh >> GUIDE_SHIFT)])
+                                    while passed < size and fresh < thresholds[table + passed]:
+                                        passed += 1
+                                    drafted += min(passed, size) + 1
+                                    done += 1
+                                    ticks += table_ticks[cost_row + size]
+                                    counters[count_row + size] += 1
+                                passed = np.int64(guides[outer_guide + (number >> GUIDE_SHIFT)])
+                                while passed < drafted and number < thresholds[outer_table + passed]:
+                                    passed += 1
+                                passed = min(passed, drafted)
+                                length += passed + 1
+                                repeats += 1
+                                ticks += table_ticks[outer_cost + drafted]
+                                counters[outer_count + drafted] += 1
+                                if (repeats if kind == ROUNDS else length) >= count or length >= room:
+                                    step += 1
+                                    repeats = 0
+                                    break
+                                if index == BUFFER:
+                                    fill(lanes, uniforms)
+                                    index = 0
+                                fresh = np.int64(mixed(fork + GOLDEN) >> np.uint64(2)) if forked else uniforms[index]
+                                index += advance
+                                fork += GOLDEN
+                            if step < nodes[node, END_STEP]:
+                                continue
+                            reviewed = node
+                            number = u
+                            drafted = length
+                        elif not nodes[inner, LEAVES_ONLY]:
                             frames[depth, 0], frames[depth, 1], frames[depth, 2] = node, step, repeats
                             frames[depth, 3], frames[depth, 4], frames[depth, 5] = length, room, accepted
                             frames[depth, 6], frames[depth, 7] = rejected, u
@@ -208,7 +266,7 @@ def draw_blocks(
                             rejected = False
                             u = fresh
                             continue
-                        if nodes[node, BY_TABLE]:  # nothing but lengths matters until this draft's own review
+                        elif nodes[node, BY_TABLE]:  # nothing but lengths matters until this draft's own review
                             full = nodes[inner, LENGTH]
                             table = nodes[inner, TABLE]
                             guide = inner << GUIDE_BITS
@@ -233,10 +291,15 @@ def draw_blocks(
                                 fresh = np.int64(mixed(fork + GOLDEN) >> np.uint64(2)) if forked else uniforms[index]
                                 index += advance
                                 fork += GOLDEN
-                            continue
-                        reviewed = inner
-                        drafted = min(nodes[inner, LENGTH], room - length - 1)
-                        number = fresh
+                            if step < nodes[node, END_STEP]:
+                                continue
+                            reviewed = node
+                            number = u
+                            drafted = length
+                        else:
+                            reviewed = inner
+                            drafted = min(nodes[inner, LENGTH], room - length - 1)
+                            number = fresh
             size = 1
             corrected = 0
             if reviewed >= 0:

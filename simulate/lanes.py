@@ -1,7 +1,8 @@
 """The torch engine: thousands of cycles side by side as tensors, on a processor or a GPU.
 
-Written apart from the compiled kernel and for the same cascades (stationary cycles, the specification's hazards), it
-is its second witness, and what uses a GPU. On a processor it is far slower: every operation goes through memory.
+For the same cascades as the compiled kernel (stationary cycles, the specification's hazards), it is its second witness,
+and what uses a GPU. It reads hazards and costs from the cascade itself and shares with the kernel only the unit that
+costs are counted in and the sums over cycles. On a processor it is far slower: every operation goes through memory.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import numpy as np
 import torch
 
 from analysis.model import Acceptance, Cascade, InputError, Step, longest
-from simulate.generator import ONE, lanes_for
+from simulate.generator import lanes_for
 from simulate.program import Calls
 from simulate.sampler import Sampler
 from simulate.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
+
+_ONE = 1 << 63
+"""Torch draws whole numbers from [0, 2^63); this stands for probability one."""
 
 _FLAT_LANES = {"cpu": 1 << 15, "cuda": 1 << 27}
 _LANES = {"cpu": 1 << 14, "cuda": 1 << 22}
@@ -66,20 +70,25 @@ class TorchSampler:
 
     def _count(self, cycles: int, generator: torch.Generator) -> Totals:
         """Cycles of a draft that is always the same: one 63-bit number each, compared with every threshold."""
-        layout = self._sampler.layout
-        thresholds = layout.program.thresholds.tolist()
+        order = _drafters(self._cascade.draft)
+        survival, thresholds = 1.0, []
+        for position, drafter in enumerate(order):
+            survival *= self._cascade.pair(self._cascade.target, drafter).at(position)
+            thresholds.append(round(survival * _ONE))
         uniforms = torch.empty(min(_FLAT_LANES[self._device], cycles), dtype=torch.int64, device=self._device)
         passing = torch.zeros(len(thresholds), dtype=torch.int64, device=self._device)
         for first in range(0, cycles, uniforms.numel()):
             drawn = uniforms[: cycles - first].random_(generator=generator)
             for j, threshold in enumerate(thresholds):
-                passing[j] += drawn.numel() if threshold == ONE else torch.count_nonzero(drawn < 2 * threshold)
+                passing[j] += drawn.numel() if threshold == _ONE else torch.count_nonzero(drawn < threshold)
         at_least = [cycles, *passing.tolist(), 0]
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(len(at_least) - 1)})
-        calls: Calls = Counter({(self._cascade.target, len(thresholds) + 1): cycles})
-        for drafter in layout.orders[0] or ():
+        calls: Calls = Counter({(self._cascade.target, len(order) + 1): cycles})
+        cost = self._cascade.cost(self._cascade.target).at(len(order) + 1)
+        for drafter in order:
             calls[drafter, 1] += cycles
-        return totals_of_constant_cost(+yields, int(layout.program.ticks[len(thresholds)]), calls)
+            cost += self._cascade.cost(drafter).at(1)
+        return totals_of_constant_cost(+yields, round(cost / self._unit / self._sampler.layout.tick), calls)
 
     def _draw_chunk(self, cycles: int, generator: torch.Generator) -> Totals:
         calls: Calls = Counter()
@@ -95,6 +104,16 @@ class TorchSampler:
         histogram = np.bincount(tokens)
         yields = Counter({n: int(times) for n, times in enumerate(histogram) if times})
         return Totals(cycles, cycles, sums[0], sums[1], sums[2], sums[3], sums[4], yields, calls)
+
+
+def _drafters(steps: Sequence[Step]) -> list[str]:
+    """Who drafts each token of a draft of leaves."""
+    drafters: list[str] = []
+    for step in steps:
+        drafters += [step.by] * (step.tokens or 0)
+        while step.until is not None and len(drafters) < step.until:
+            drafters += [step.by] * step.block
+    return drafters
 
 
 @dataclass

@@ -17,16 +17,18 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model import Cascade, Step, longest, walk
+from analysis.model import Cascade, InputError, Step, longest, walk
+from simulate.bounds import greatest_cost, least_positive_cost
 from simulate.generator import ONE, UNIFORM_BITS
+from simulate.work import greatest_work
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 Calls: TypeAlias = Counter[tuple[str, int]]
 """Calls by (model, tokens of the call)."""
 
-# Columns of `Program.nodes`.
-FIRST_STEP, END_STEP, LEAVES_ONLY, BY_TABLE, TABLE, LENGTH, TICKS, COUNTS = range(8)
+# Columns of `Program.nodes`; SINGLE: its draft is one step over leaves, and its review is tabulated.
+FIRST_STEP, END_STEP, LEAVES_ONLY, BY_TABLE, TABLE, LENGTH, TICKS, COUNTS, SINGLE = range(9)
 # Columns of `Program.steps`.
 KIND, COUNT, AT_A_TIME, INNER, LEAF_TICKS, PAIR, LEAF_COUNT = range(7)
 # Kinds of steps, leaves first.
@@ -35,8 +37,11 @@ LEAF_TOKENS, LEAF_UNTIL, ROUNDS, UNTIL = range(4)
 GUIDE_BITS = 10
 """A guide table has 2^10 entries: the review is decided by one look-up in all but about `k` of them."""
 
-TICK_BITS = 43
+TICK_BITS = 61
 """Greatest cost of a block in ticks, as bits: costs are whole ticks, so that their sums and squares are exact."""
+
+TICK_ERROR = 2.0**-16
+"""Greatest relative error that rounding to ticks may bring into the standard error; mean costs have none."""
 
 
 class Program(NamedTuple):
@@ -73,6 +78,7 @@ class Layout:
         program: For the kernel.
         counters: Number of counters.
         tick: The cost, in one-token target calls, that one tick stands for; a power of two.
+        greatest_cost: An upper bound on the cost of a block, in one-token target calls.
         greatest_yield: Greatest possible tokens of a cycle.
         pairs: Index of every (reviewer, drafter) in the hazards.
         orders: By node of leaves only, the drafters of its draft in order; None for composite nodes.
@@ -83,6 +89,7 @@ class Layout:
     program: Program
     counters: int
     tick: float
+    greatest_cost: float
     greatest_yield: int
     pairs: dict[tuple[str, str], int]
     orders: list[list[str] | None]
@@ -137,7 +144,7 @@ def laid_out(cascade: Cascade, hazards: HazardTables | None = None, *, cycles_in
         cycles_in_block: Greatest number of cycles that are summed up before they are squared.
 
     Raises:
-        InputError: where a cost or an acceptance is missing.
+        InputError: where a cost or an acceptance is missing, or costs are too far apart to be summed exactly.
     """
     return _Builder(cascade, hazards, cycles_in_block).build()
 
@@ -150,8 +157,8 @@ class _Builder:
         self._sequential = hazards is not None
         self._variants = hazards.variants if hazards is not None else [[cascade]]
         self._unit = cascade.cost(cascade.target).at(1)
-        greatest = self._greatest_cost(cascade.target, cascade.draft) * cycles_in_block
-        self._tick = 2.0 ** (math.ceil(math.log2(greatest)) - TICK_BITS)
+        self._greatest = greatest_cost(cascade, cycles_in_block)
+        self._tick = _tick(cascade, self._greatest)
         self._nodes: list[list[int]] = []
         self._steps: list[list[int]] = []
         self._thresholds: list[int] = []
@@ -183,6 +190,7 @@ class _Builder:
             program,
             self._counters,
             self._tick,
+            self._greatest,
             longest(self._cascade.draft) + 1,
             self._pairs,
             self._orders,
@@ -200,7 +208,7 @@ class _Builder:
             spent = np.concatenate([[0.0], np.cumsum([self._cascade.cost(by).at(1) for by in order])])
             review = [cost + float(before) for cost, before in zip(review, spent, strict=True)]
         table = self._table(reviewer, steps, order, length)
-        node = [0, 0, order is not None, table is not None, len(self._thresholds), length, len(self._ticks), 0]
+        node = [0, 0, order is not None, table is not None, len(self._thresholds), length, len(self._ticks), 0, 0]
         node[COUNTS] = self._counters
         self._counters += length + 1
         self._nodes.append(node)
@@ -221,6 +229,8 @@ class _Builder:
                 row[INNER] = len(self._nodes)
                 below, further = self._node(step.by, step.draft)
                 depth, reach = max(depth, 1 + below), max(reach, length + further)
+        only = rows[0] if len(rows) == 1 and not steps[0].is_leaf else None
+        node[SINGLE] = table is not None and only is not None and self._nodes[only[INNER]][LEAVES_ONLY]
         return depth, reach
 
     def _step_row(self, reviewer: str, step: Step) -> list[int]:
@@ -266,17 +276,24 @@ class _Builder:
     def _in_ticks(self, cost: float) -> int:
         return round(cost / self._unit / self._tick)
 
-    def _greatest_cost(self, reviewer: str, steps: Sequence[Step]) -> float:
-        """An upper bound on the cost of a round, in one-token target calls."""
-        cost = max(self._cascade.cost(reviewer).at(q) for q in range(1, longest(steps) + 2)) / self._unit
-        for step in steps:
-            self._cascade.pair(reviewer, step.by)
-            if step.is_leaf:
-                repeats = step.tokens or (step.until or 0) + step.block
-                cost += repeats * self._cascade.cost(step.by).at(1) / self._unit
-            else:
-                cost += (step.rounds or step.until or 0) * self._greatest_cost(step.by, step.draft)
-        return cost
+
+def _tick(cascade: Cascade, greatest: float) -> float:
+    """The finest tick that a block of this cost has room for.
+
+    Rounding errs by at most half a tick a call: little against every call's cost, or altogether little against the
+    target's review that every cycle holds.
+    """
+    tick: float = 2.0 ** (math.ceil(math.log2(greatest)) - TICK_BITS)
+    least = least_positive_cost(cascade)
+    target = cascade.cost(cascade.target)
+    review = min(target.at(q) for q in range(1, longest(cascade.draft) + 2)) / target.at(1)
+    if tick > TICK_ERROR * least and tick * greatest_work(cascade) > TICK_ERROR * review:
+        raise InputError(
+            "draft",
+            f"got cycles that could cost {greatest:.3g} together and calls that cost {least:.3g}, "
+            f"expected costs within a factor of {2**TICK_BITS * TICK_ERROR / 2:.2g} for exact sums",
+        )
+    return tick
 
 
 def _drafters_in_order(steps: Sequence[Step]) -> list[str] | None:

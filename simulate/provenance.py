@@ -4,22 +4,52 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where and when a batch was drawn.
+
+    Attributes:
+        version: Of this package.
+        commit: Short hash of the checked-out commit, with + where files differ from it; empty outside a repository.
+        python: Version of Python.
+        numpy: Version of NumPy.
+        numba: Version of Numba.
+        machine: Operating system and processor.
+        finished: When, UTC.
+    """
+
+    version: str
+    commit: str
+    python: str
+    numpy: str
+    numba: str
+    machine: str
+    finished: str
+
+
+def provenance() -> Provenance:
+    """That of numbers which this process has drawn just now."""
+    return Provenance(*_place(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
 @lru_cache(maxsize=1)
-def provenance() -> dict[str, str]:
-    """Versions, commit (empty outside a repository) and machine."""
-    return {
-        "version": metadata.version("cascade-ewif"),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "numpy": metadata.version("numpy"),
-        "numba": metadata.version("numba"),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
+def _place() -> tuple[str, str, str, str, str, str]:
+    """All but the time, which do not change while a process runs."""
+    return (
+        metadata.version("cascade-ewif"),
+        _commit(),
+        platform.python_version(),
+        metadata.version("numpy"),
+        metadata.version("numba"),
+        f"{platform.system()} {platform.machine()}",
+    )
 
 
 def _commit() -> str:

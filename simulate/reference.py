@@ -6,14 +6,16 @@ Every token of every draft and every round is drawn and reviewed one by one, as 
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from analysis.model import Cascade, Step
+from analysis.model import Cascade, Step, longest
+from simulate.bounds import greatest_cost, is_certain
 from simulate.stats import CycleTotals
 
 BATCH = 1000
@@ -122,10 +124,13 @@ def run_cycles(cascade: Cascade, cycles: int, seed: int) -> CycleTotals:
         seed: Seed of the generator, >= 0; the same seed gives the same totals.
 
     Raises:
-        InputError: where a cost or an acceptance is missing.
+        InputError: where a cost or an acceptance is missing, or costs are too far apart.
     """
     draw = Cycles(cascade, uniforms(np.random.default_rng(seed)).__next__).draw
+    most = greatest_cost(cascade)
     totals = CycleTotals()
+    if not is_certain(cascade):
+        totals = CycleTotals(greatest_tokens=longest(cascade.draft) + 1, greatest_cost=most)
     with tqdm(total=cycles, unit="cycle", unit_scale=True, desc="simulating", delay=2) as bar:
         while totals.cycles < cycles:
             batch = [draw() for _ in range(min(BATCH, cycles - totals.cycles))]
@@ -136,11 +141,12 @@ def run_cycles(cascade: Cascade, cycles: int, seed: int) -> CycleTotals:
 
 def totals_of(outcomes: Sequence[CycleOutcome]) -> CycleTotals:
     """Sum up outcomes of cycles."""
+    counted = [(o.tokens, Fraction(o.cost), times) for o, times in Counter(outcomes).items()]
     return CycleTotals(
         cycles=len(outcomes),
-        tokens=sum(o.tokens for o in outcomes),
-        cost=math.fsum(o.cost for o in outcomes),
-        tokens_squared=sum(o.tokens**2 for o in outcomes),
-        cost_squared=math.fsum(o.cost**2 for o in outcomes),
-        tokens_cost=math.fsum(o.tokens * o.cost for o in outcomes),
+        tokens=sum(times * tokens for tokens, _, times in counted),
+        cost=sum((times * cost for _, cost, times in counted), Fraction()),
+        tokens_squared=sum(times * tokens**2 for tokens, _, times in counted),
+        cost_squared=sum((times * cost**2 for _, cost, times in counted), Fraction()),
+        tokens_cost=sum((times * tokens * cost for tokens, cost, times in counted), Fraction()),
     )

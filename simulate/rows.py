@@ -10,8 +10,7 @@ Columns:
     blocks, cycles, tokens, ticks, tokens_squared, ticks_squared, tokens_ticks: As in `Totals`.
     yields: JSON object, cycles by tokens.
     calls: JSON object, by model and tokens of the call the number of calls.
-    version, commit, python, numpy, numba, machine: Provenance.
-    finished: When the batch was finished, UTC.
+    version, commit, python, numpy, numba, machine, finished: As in `Provenance`, of the process that drew the batch.
     check: First 16 hexadecimal digits of the SHA-256 of the row up to here.
 """
 
@@ -24,19 +23,18 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from analysis.model import InputError, parse_json
 from analysis.model.fields import mapping
 from simulate.program import Calls
-from simulate.provenance import provenance
+from simulate.provenance import Provenance
 from simulate.task import Task
 from simulate.totals import Totals
 
 SCHEMA = "cascade-ewif-batches-1"
 _SUMS = tuple(f.name for f in fields(Totals) if f.name not in ("yields", "calls"))
-_PROVENANCE = ("version", "commit", "python", "numpy", "numba", "machine", "finished")
+_PROVENANCE = tuple(f.name for f in fields(Provenance))
 COLUMNS = ("schema", "task_id", "name", "task", "seed", "batch", *_SUMS, "yields", "calls", *_PROVENANCE, "check")
 HEADER = ",".join(COLUMNS) + "\n"
 _CHECK_LENGTH = 16
@@ -51,12 +49,14 @@ class Row:
         seed: Root seed.
         batch: Index of the batch.
         totals: Its sums.
+        provenance: Where and when it was drawn.
     """
 
     task: Task
     seed: int
     batch: int
     totals: Totals
+    provenance: Provenance
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -79,8 +79,7 @@ class Row:
             *(getattr(totals, column) for column in _SUMS),
             _compact({str(n): times for n, times in sorted(totals.yields.items())}),
             _compact(calls),
-            *provenance().values(),
-            datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            *(getattr(self.provenance, column) for column in _PROVENANCE),
         ]
         body = _as_csv(values)
         return f"{body},{_check(body)}\n"
@@ -97,7 +96,10 @@ def read_row(line: str) -> Row:
         if not line.startswith(SCHEMA + ","):
             raise InputError("", f"got {line.partition(',')[0][:40]!r} for a schema, expected {SCHEMA}")
         raise InputError("check", "the row's checksum does not match its content: it is corrupt")
-    values = dict(zip(COLUMNS, next(csv.reader([line])), strict=True))
+    cells = next(csv.reader([line]))
+    if len(cells) != len(COLUMNS):
+        raise InputError("", f"got {len(cells)} columns, expected {len(COLUMNS)}")
+    values = dict(zip(COLUMNS, cells, strict=True))
     if values["schema"] != SCHEMA:
         raise InputError("schema", f"got {values['schema'][:40]!r}, expected {SCHEMA}")
     task = _task(values["task"], values["name"])
@@ -110,7 +112,8 @@ def read_row(line: str) -> Row:
     )
     if sum(totals.yields.values()) != totals.cycles or sum(n * c for n, c in totals.yields.items()) != totals.tokens:
         raise InputError("yields", "the counts of yields do not add up to the row's cycles and tokens")
-    return Row(task, _whole(values, "seed"), _whole(values, "batch"), totals)
+    drawn = Provenance(**{column: values[column] for column in _PROVENANCE})
+    return Row(task, _whole(values, "seed"), _whole(values, "batch"), totals, drawn)
 
 
 def _check(body: str) -> str:

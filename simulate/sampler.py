@@ -7,22 +7,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.model import Cascade
 from analysis.model.fields import reject
-from simulate.generator import lanes_for
+from simulate.bounds import is_certain
+from simulate.generator import BLOCK, lanes_for
 from simulate.kernel import count_passing, draw_blocks
 from simulate.processes import Independent, Plan, Process
+from simulate.processes.base import PLAIN
 from simulate.program import LENGTH, Calls, Floats, Ints, Program, laid_out
 from simulate.state import Outcomes, Rule, State, Text, new_state
 from simulate.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
+from simulate.work import greatest_work
 
 FLAT_LIMIT = 64
 """Drafts up to this length are compared with all thresholds; longer ones look their yield up."""
 
 MAX_BLOCK_TOKENS = 1 << 23
 """Greatest possible tokens of a block, so that sums of its squares stay exact."""
+
+_PIECE = (1 << 16) * 2 * BLOCK
+"""Cycles counted in one call of the kernel, which nothing can interrupt: a multiple of what it draws at a time."""
+
+_CHUNK_WORK = 1 << 27
+"""Greatest possible rounds and leaf tokens of one call of the kernel."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,27 @@ class Sample:
 
     Attributes:
         tokens: Tokens of the block.
-        costs: Cost of the block, in one-token target calls, rounded to whole ticks.
+        ticks: Cost of the block in ticks.
         cycles: Cycles of the block.
+        tick: The cost, in one-token target calls, that one tick stands for.
+        prefill: Cost of reading the prompt of every block, in one-token target calls.
     """
 
-    tokens: NDArray[np.int64]
-    costs: NDArray[np.float64]
-    cycles: NDArray[np.int64]
+    tokens: Ints
+    ticks: Ints
+    cycles: Ints
+    tick: float
+    prefill: float
+
+    @property
+    def costs(self) -> Floats:
+        """Cost of the block without the prefill, in one-token target calls."""
+        return self.ticks * np.float64(self.tick)
+
+    @property
+    def ratio_terms(self) -> Floats:
+        """Rows whose ratio of means is EWIF: tokens and costs, the prefill in both."""
+        return np.stack([self.tokens, self.costs]) + self.prefill
 
 
 class Sampler:
@@ -69,7 +91,8 @@ class Sampler:
     """
 
     def __init__(self, cascade: Cascade, process: Process | None = None, generation: Generation | None = None) -> None:
-        self.plan: Plan = (process or Independent()).plan(cascade)
+        self.process = process or Independent()
+        self.plan: Plan = self.process.plan(cascade)
         self.generation = generation
         self.cascade = self.plan.cascade
         cycles_in_block = generation.tokens if generation else self.plan.cycles or self.plan.tokens
@@ -78,7 +101,9 @@ class Sampler:
         greatest = tokens + self.layout.greatest_yield if tokens else self.plan.cycles * self.layout.greatest_yield
         if greatest > MAX_BLOCK_TOKENS:
             reject("process", greatest, f"at most {MAX_BLOCK_TOKENS} possible tokens in a block (prompt, generation)")
-        self._chunk = min(MAX_CHUNK, (1 << 62) // greatest**2)
+        self.greatest_tokens = generation.tokens if generation else greatest
+        work = greatest_work(self.cascade) * cycles_in_block
+        self._chunk = max(1, min(MAX_CHUNK, (1 << 62) // greatest**2, _CHUNK_WORK // work))
         self._fresh = self.plan.fresh or generation is not None
 
     @property
@@ -90,6 +115,18 @@ class Sampler:
             and self.generation is None
             and self.layout.program.nodes[0, LENGTH] <= FLAT_LIMIT
         )
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all blocks are the same, whatever is drawn."""
+        rows = self.plan.tables.variants if self.plan.tables else [[self.cascade]]
+        random = self.plan.kind != PLAIN or bool(self.plan.constants)
+        return not random and all(is_certain(cascade) for row in rows for cascade in row)
+
+    @property
+    def prefill(self) -> float:
+        """Cost of reading the prompt of a block, in one-token target calls; 0 for stationary cycles."""
+        return self.generation.prefill if self.generation else 0.0
 
     @property
     def cycles_in_block(self) -> int:
@@ -130,18 +167,17 @@ class Sampler:
             forked: Whether each block draws from its own stream, so that block i of another cascade drawn with the
                 same key shares its random numbers.
         """
-        chunks = [
-            (out.tokens, out.ticks * self.layout.tick, out.cycles)
-            for out in self._chunks(key, blocks, self._rule(forked))
-        ]
-        tokens, costs, cycles = (np.concatenate(part) for part in zip(*chunks, strict=True))
-        return Sample(tokens, costs, cycles)
+        chunks = [(out.tokens, out.ticks, out.cycles) for out in self._chunks(key, blocks, self._rule(forked))]
+        tokens, ticks, cycles = (np.concatenate(part) for part in zip(*chunks, strict=True))
+        return Sample(tokens, ticks, cycles, self.layout.tick, self.prefill)
 
     def _count(self, key: tuple[object, ...], cycles: int) -> Totals:
         program = self.layout.program
         length = int(program.nodes[0, LENGTH])
         passing = np.zeros(length, dtype=np.int64)
-        count_passing(lanes_for(*key), program.thresholds, cycles, passing)
+        lanes = lanes_for(*key)
+        for first in range(0, cycles, _PIECE):
+            count_passing(lanes, program.thresholds, min(_PIECE, cycles - first), passing)
         at_least = [cycles, *passing.tolist(), 0]
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(length + 1)})
         calls: Calls = Counter({(self.cascade.target, length + 1): cycles})

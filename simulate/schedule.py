@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.model import longest
 from simulate.estimate import Estimate
 from simulate.sampler import Sampler
+from simulate.work import greatest_work
 
 FIRST_BATCH = 1 << 14
-LEAST_BATCH = 64
-_FAST_BATCH = 1 << 31
-_WORK = 1 << 26
-"""Greatest batches take about a second: 2^31 cycles that are only counted, or 2^26 token positions."""
+FAST_BATCH = 1 << 30
+WORK = 1 << 26
+"""Greatest batches, each about a second at most: 2^30 cycles that are only counted, or blocks of at most 2^26 rounds
+and tokens. A batch has at least one block, though, and a single block can hold more than that."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Stop:
 
 
 def blocks_of_batch(sampler: Sampler, batch: int, drawn: int, max_cycles: int | None) -> int:
-    """Blocks of a batch: each size twice, then twice the size, up to batches of about a second.
+    """Blocks of a batch: each size twice, then twice the size, up to the greatest.
 
     Args:
         sampler: Draws the batch.
@@ -46,10 +46,10 @@ def blocks_of_batch(sampler: Sampler, batch: int, drawn: int, max_cycles: int | 
         max_cycles: Cycles after which to stop; the last batch is cut where blocks have equally many cycles.
     """
     if sampler.is_fast:
-        most = _FAST_BATCH
+        most = FAST_BATCH
     else:
         cycles = sampler.generation.tokens if sampler.generation else sampler.plan.cycles or sampler.plan.tokens
-        most = max(LEAST_BATCH, _WORK // (cycles * (longest(sampler.cascade.draft) + 8)))
+        most = max(1, WORK // (cycles * greatest_work(sampler.cascade)))
     blocks = min(FIRST_BATCH, most) << min(batch // 2, 40)
     blocks = min(blocks, most)
     if max_cycles is not None and sampler.cycles_in_block:

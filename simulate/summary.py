@@ -48,20 +48,20 @@ class Summary:
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """Sum up rows by task, sorted by name; tasks are told apart by id, never by name."""
+    """Sum up rows by task, sorted by name; tasks are told apart by id, and the last name given to one holds."""
     tasks: dict[str, list[Row]] = {}
     for row in rows:
         tasks.setdefault(row.task.id, []).append(row)
     summaries = []
     for found in tasks.values():
         totals = sum((row.totals for row in found), Totals())
-        task = min((row.task for row in found), key=lambda t: t.label)
+        task = next((row.task for row in reversed(found) if row.task.label), found[0].task)
         summaries.append(Summary(task, totals, estimate(totals, task.sampler()), len(found)))
     return sorted(summaries, key=lambda s: (s.task.name, s.task.id))
 
 
 def merged(files: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:
-    """The union of files' rows by (task, seed, batch), in a fixed order.
+    """The union of files' rows by (task, seed, batch), in a fixed order; of equal batches the one drawn first.
 
     Raises:
         InputError: where two files hold different numbers for one batch.
@@ -71,9 +71,20 @@ def merged(files: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:
         for row in rows:
             other, known = union.setdefault(row.key, (path, row))
             if known.totals != row.totals:
+                cut = known.totals.blocks != row.totals.blocks
                 raise InputError(
                     path,
                     f"batch {row.batch} of task {row.task.name} (seed {row.seed}) differs from that in {other}: "
-                    "they were stopped at different cycles; expected files of different seeds",
+                    + (
+                        "--max-cycles cut one of them; expected files of different seeds, or of the same limit"
+                        if cut
+                        else "they are equally long but were not drawn by the same code; expected only one of the files"
+                    ),
                 )
+            union[row.key] = min((other, known), (path, row), key=_when)
     return [row for _, row in sorted(union.values(), key=lambda item: item[1].key)]
+
+
+def _when(item: tuple[str, Row]) -> tuple[str, str]:
+    """Orders rows of one batch by the time they were finished, and equal times in a fixed way."""
+    return item[1].provenance.finished, item[1].to_line()

@@ -12,8 +12,11 @@ from analysis.model.fields import count, inside, mapping, name, number, only_key
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
 
-DRAWS = 1
-"""Version of how random numbers become cycles; part of a task's id, since rows drawn differently must not mix."""
+DRAWS = 2
+"""Version of how random numbers become rows: draws, sizes of batches, ticks of cost.
+
+It is part of a task's id, since rows drawn differently must not mix.
+"""
 
 MAX_GENERATION = 10**6
 _OWN_KEYS = ("name", "process", "generation")
@@ -105,11 +108,12 @@ def read_tasks(path: str) -> list[Task]:
     """Read a file of one task a line; empty lines are skipped.
 
     Raises:
-        InputError: naming the line and field that is wrong, or the lines of a task given twice.
+        InputError: naming the line and field that is wrong, or the lines of a task or a name given twice.
     """
     tasks: list[Task] = []
     lines: dict[str, int] = {}
-    for number_of_line, text in enumerate(read_text(path).splitlines(), start=1):
+    named: dict[str, int] = {}
+    for number_of_line, text in enumerate(read_text(path).split("\n"), start=1):
         if not text.strip():
             continue
         value = parse_json(text, path, number_of_line)
@@ -118,6 +122,8 @@ def read_tasks(path: str) -> list[Task]:
             task.sampler()
             if task.id in lines:
                 raise InputError("", f"the same task as in line {lines[task.id]}")
-        lines[task.id] = number_of_line
+            if task.name in named:
+                raise InputError("name", f"got {task.name!r}, the name of another task in line {named[task.name]}")
+        lines[task.id] = named[task.name] = number_of_line
         tasks.append(task)
     return tasks

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from simulate.compiled import compiled
 from simulate.program import Calls
 
-_HALF_BITS = 22
-"""Costs of blocks have at most 43 bits; halves of 22 keep sums of their products within 64 bits."""
+_LIMB_BITS = 22
+"""Costs of blocks have at most 62 bits; three limbs of 22 keep sums of their products within 64 bits."""
 
 MAX_CHUNK = 1 << 16
 """Blocks that may be summed in 64 bits before Python's integers take over."""
@@ -90,37 +90,43 @@ def block_moments(tokens: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[
     """Exact sums of tokens, ticks, tokens^2, ticks^2 and tokens * ticks.
 
     Args:
-        tokens: By block, below 2^24; at most `MAX_CHUNK` blocks.
-        ticks: By block, below 2^44.
+        tokens: By block, below 2^24; at most `MAX_CHUNK` blocks, and few enough that their squares add up below 2^63.
+        ticks: By block, below 2^62.
     """
-    sums = np.zeros(9, dtype=np.int64)
+    sums = np.zeros(13, dtype=np.int64)
     _add_moments(tokens, ticks, sums)
-    t, low, high, tt, low_low, low_high, high_high, t_low, t_high = sums.tolist()
-    return (
-        t,
-        (high << _HALF_BITS) + low,
-        tt,
-        (high_high << 2 * _HALF_BITS) + (low_high << _HALF_BITS + 1) + low_low,
-        (t_high << _HALF_BITS) + t_low,
-    )
+    t, tt, *limbs = sums.tolist()
+    return t, _joined(limbs[:3]), tt, _joined(limbs[3:8]), _joined(limbs[8:])
+
+
+def _joined(limbs: list[int]) -> int:
+    """The number with these limbs, lowest first; each may be larger than a limb."""
+    return sum(limb << _LIMB_BITS * i for i, limb in enumerate(limbs))
 
 
 @compiled
 def _add_moments(tokens: NDArray[np.int64], ticks: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
-    t = low = high = tt = low_low = low_high = high_high = t_low = t_high = 0
+    """Sums of tokens, their squares, and by limb those of ticks (3), ticks^2 (5) and tokens * ticks (3)."""
+    t = tt = c0 = c1 = c2 = cc0 = cc1 = cc2 = cc3 = cc4 = tc0 = tc1 = tc2 = 0
     for i in range(tokens.size):
         a = tokens[i]
-        lower = ticks[i] & ((1 << _HALF_BITS) - 1)
-        upper = ticks[i] >> _HALF_BITS
+        low = ticks[i] & ((1 << _LIMB_BITS) - 1)
+        middle = (ticks[i] >> _LIMB_BITS) & ((1 << _LIMB_BITS) - 1)
+        high = ticks[i] >> 2 * _LIMB_BITS
         t += a
-        low += lower
-        high += upper
         tt += a * a
-        low_low += lower * lower
-        low_high += lower * upper
-        high_high += upper * upper
-        t_low += a * lower
-        t_high += a * upper
-    sums[0], sums[1], sums[2], sums[3] = t, low, high, tt
-    sums[4], sums[5], sums[6], sums[7] = low_low, low_high, high_high, t_low
-    sums[8] = t_high
+        c0 += low
+        c1 += middle
+        c2 += high
+        cc0 += low * low
+        cc1 += 2 * low * middle
+        cc2 += 2 * low * high + middle * middle
+        cc3 += 2 * middle * high
+        cc4 += high * high
+        tc0 += a * low
+        tc1 += a * middle
+        tc2 += a * high
+    sums[0], sums[1] = t, tt
+    sums[2], sums[3], sums[4] = c0, c1, c2
+    sums[5], sums[6], sums[7], sums[8], sums[9] = cc0, cc1, cc2, cc3, cc4
+    sums[10], sums[11], sums[12] = tc0, tc1, tc2

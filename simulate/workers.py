@@ -8,15 +8,19 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from analysis.model import InputError, parse_json
+from simulate.provenance import Provenance, provenance
 from simulate.sampler import Sampler
 from simulate.task import Task
 from simulate.totals import Totals
+
+_GO_ON = "the rows so far are kept, run the same command again"
 
 
 @lru_cache(maxsize=64)
@@ -24,8 +28,8 @@ def _sampler(task: str) -> Sampler:
     return Task.from_json(parse_json(task, "task")).sampler()
 
 
-def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> Totals:
-    """Draw one batch; runs in any process on any machine and gives the same totals everywhere.
+def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> tuple[Totals, Provenance]:
+    """Draw one batch, and say where; runs in any process on any machine and gives the same totals everywhere.
 
     Args:
         task: The task's canonical JSON.
@@ -34,7 +38,7 @@ def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> T
         batch: Index of the batch.
         blocks: Blocks to draw.
     """
-    return _sampler(task).draw((seed, task_id, batch), blocks)
+    return _sampler(task).draw((seed, task_id, batch), blocks), provenance()
 
 
 class InThisProcess(Executor):
@@ -48,8 +52,7 @@ class InThisProcess(Executor):
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do not outlive the parent."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -64,14 +67,30 @@ def _start_worker() -> None:
 def processes(count: int) -> Iterator[Executor]:
     """Worker processes of this machine; a single one is this process itself.
 
-    They are started afresh rather than forked, so that none inherits the lock on the results file.
+    They are started afresh rather than forked, so that none inherits the lock on the results file. Where the block
+    is interrupted or fails, they are terminated, since a batch under way may take long. For the main thread alone.
+
+    Raises:
+        InputError: where a worker dies.
     """
     if count == 1:
         yield InThisProcess()
         return
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
+        former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            pool.submit(int)  # starts the workers, which ignore Ctrl-C as well, from the first: this process ends them
+        finally:
+            signal.signal(signal.SIGINT, former)
         yield pool
+    except BaseException as error:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise InputError("--workers", f"a worker process died (out of memory?); {_GO_ON}") from None
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -84,7 +103,7 @@ def dask_cluster(address: str) -> Iterator[tuple[Executor, int]]:
         address: Of the scheduler, for example tcp://host:8786.
 
     Raises:
-        InputError: where Dask is not installed or the cluster cannot be reached.
+        InputError: where Dask is not installed, the cluster cannot be reached, or it dies.
     """
     try:
         distributed: Any = importlib.import_module("distributed")
@@ -102,5 +121,8 @@ def dask_cluster(address: str) -> Iterator[tuple[Executor, int]]:
         executor = client.get_executor(pure=False)
         try:
             yield executor, max(1, threads)
+        except (CancelledError, distributed.KilledWorker, distributed.comm.CommClosedError) as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise InputError("--dask", f"the cluster or a worker died ({reason}); {_GO_ON}") from None
         finally:
             executor.shutdown(wait=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter, defaultdict
 from fractions import Fraction
 
@@ -120,3 +122,21 @@ def generation_cost(spec, tokens: int) -> tuple[float, float]:
         mean.append(sum(mass * (c + mean[left]) for mass, c, left in parts))
         square.append(sum(mass * (c * c + 2 * c * mean[left] + square[left]) for mass, c, left in parts))
     return float(mean[tokens]), float(square[tokens] - mean[tokens] ** 2) ** 0.5
+
+
+def stationary_markov_tokens(process, hazards, k):
+    """Mean tokens of a cycle on a two-state text, from the chain of states at the cycles' first positions."""
+    step = process.transition
+    following = np.zeros((2, 2))  # of the first state of the next cycle, by that of this one
+    tokens = np.zeros(2)
+    for states in itertools.product((0, 1), repeat=k + 2):
+        path = math.prod(step[a, b] for a, b in itertools.pairwise(states))
+        alive = 1.0
+        for n in range(1, k + 2):
+            stop = alive * (1 - hazards[states[n - 1]]) if n <= k else alive
+            alive -= stop
+            tokens[states[0]] += path * stop * n
+            following[states[0], states[n]] += path * stop
+    values, vectors = np.linalg.eig(following.T)
+    first = np.real(vectors[:, np.argmax(np.real(values))])
+    return float(tokens @ first / first.sum())

@@ -1,7 +1,6 @@
 """Small sweeps for tests of collecting, run by the command line as a user would."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +55,3 @@ def summary_of(out: Path) -> str:
 def facts(path: Path) -> list[str]:
     """The rows of a results file without their times and checks, sorted: what must not depend on circumstances."""
     return sorted(line.rsplit(",", 2)[0] for line in path.read_text().splitlines())
-
-
-IS_ROOT = os.geteuid() == 0

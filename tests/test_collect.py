@@ -3,18 +3,23 @@
 import concurrent.futures
 import json
 import random
+import resource
+from dataclasses import replace
 
 import pytest
 from sweeps import BETA, FLAT, NESTED, SWEEP, collected, facts, run, summary_of, write_tasks
 
 from analysis.exact import ewif
 from analysis.model import Cascade, InputError
+from simulate import collect as collect_module
 from simulate.collect import collect
-from simulate.rows import read_row
-from simulate.schedule import Stop
+from simulate.provenance import Provenance
+from simulate.rows import HEADER, read_row
+from simulate.schedule import FAST_BATCH, WORK, Stop, blocks_of_batch
 from simulate.store import open_store, read_rows
 from simulate.summary import merged, summarise
 from simulate.task import Task, read_tasks
+from simulate.work import greatest_work
 from simulate.workers import InThisProcess
 
 STOP = Stop(target_error=0.003)
@@ -150,9 +155,61 @@ def test_a_cap_on_cycles_ends_with_the_prompt_that_reaches_it(tmp_path):
     assert swept(tmp_path / "runs.csv", stop=Stop(max_cycles=1000), what=[task])[0]["cycles"] == 1008
 
 
-def test_a_limit_in_seconds_ends_a_sweep_that_has_no_other(tmp_path):
-    found = swept(tmp_path / "runs.csv", stop=Stop(max_seconds=0.5))
+class Clock(InThisProcess):
+    """Time that passes only while a batch is drawn: a second each."""
+
+    def __init__(self):
+        self.seconds = 0
+
+    def monotonic(self):
+        return float(self.seconds)
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.seconds += 1
+        assert self.seconds < 100, "the limit was passed over"
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_limit_in_seconds_ends_a_sweep_that_has_no_other(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(collect_module, "time", clock)
+    found = swept(tmp_path / "runs.csv", clock, stop=Stop(max_seconds=10))
+    assert sum(entry["batches"] for entry in found) == 10
     assert {entry["name"] for entry in found} == {"flat", "nested", "prompts", "generations"}
+
+
+# Sizes of batches.
+
+
+@pytest.mark.parametrize("task", SWEEP, ids=[task["name"] for task in SWEEP])
+@pytest.mark.parametrize("batch", [0, 10, 200])
+def test_no_batch_holds_more_work_than_allowed(task, batch):
+    sampler = Task.from_json(task).sampler()
+    blocks = blocks_of_batch(sampler, batch, 0, None)
+    if sampler.is_fast:
+        assert 1 <= blocks <= FAST_BATCH
+        return
+    work = sum(sampler.draw(("work",), blocks if batch == 0 else 1).calls.values())
+    assert work * (1 if batch == 0 else blocks) <= WORK
+
+
+def test_deep_drafts_have_batches_of_few_cycles():
+    """Three levels of eight rounds over one token, in fixed numbers: every cycle holds what the bound says."""
+    draft = [{"by": "d", "tokens": 1}]
+    for by in ("c", "b", "a"):
+        draft = [{"by": by, "rounds": 8, "draft": draft}]
+    deep = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, **{name: {"cost": 0.1} for name in "abcd"}},
+        "acceptance": {"t": {"a": 0.9}, "a": {"b": 0.9}, "b": {"c": 0.9}, "c": {"d": 0.9}},
+        "draft": draft,
+    }
+    sampler = Task.from_json(deep).sampler()
+    assert greatest_work(sampler.cascade) == 1 + 8 * (1 + 8 * (1 + 8 * (1 + 1)))
+    assert sum(sampler.draw(("deep",), 50).calls.values()) == 50 * greatest_work(sampler.cascade)
+    assert blocks_of_batch(sampler, 100, 0, None) == WORK // greatest_work(sampler.cascade)
+    huge = json.loads(json.dumps(deep).replace('"rounds": 8', '"until": 1000'))
+    assert blocks_of_batch(Task.from_json(huge).sampler(), 100, 0, None) == 1
 
 
 # Identity.
@@ -175,8 +232,15 @@ def test_whatever_changes_the_law_changes_the_id(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "x"}, {"meta": {"a": 1}}, {"uncertainty": {}}, {"process": None}, {"acceptance": {"t": {"d": [0.8][0]}}}],
-    ids=["name", "meta", "uncertainty", "no process", "same"],
+    [
+        {"name": "x"},
+        {"meta": {"a": 1}},
+        {"uncertainty": {}},
+        {"process": None},
+        {"process": {"decay": {"t": {}}}},
+        {"models": {"t": {"cost": 1.0}, "d": {"cost": 0.1}}},
+    ],
+    ids=["name", "meta", "uncertainty", "no process", "no replacement", "1 is 1.0"],
 )
 def test_whatever_does_not_leaves_it_alone(change):
     assert Task.from_json(FLAT | change).id == Task.from_json(FLAT).id
@@ -190,6 +254,33 @@ def test_a_task_given_twice_is_refused_by_line(tmp_path):
     path = write_tasks(tmp_path, [FLAT, NESTED, {**FLAT, "name": "again"}])
     with pytest.raises(InputError, match="line 3: the same task as in line 1"):
         read_tasks(str(path))
+
+
+def test_a_name_given_to_two_tasks_is_refused_by_both_lines(tmp_path):
+    path = write_tasks(
+        tmp_path, [{**FLAT, "name": "x"}, {**NESTED, "name": "y"}, {**NESTED, "name": "x", "lenience": 2}]
+    )
+    with pytest.raises(InputError, match=r"line 3\.name: got 'x', the name of another task in line 1"):
+        read_tasks(str(path))
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_only_a_line_end_ends_a_line_of_tasks(tmp_path, separator):
+    """JSON allows the other separators of Unicode within a string."""
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps({**FLAT, "meta": f"a{separator}b"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [task.id for task in read_tasks(str(path))] == [Task.from_json(FLAT).id]
+
+
+def test_a_summary_gives_the_last_name(straight):
+    rows = [row for row in read_rows(str(straight[0])) if row.task.label == "flat"][:3]
+    first, second, third = (
+        replace(row, task=Task.from_json({**FLAT, "name": name} if name else FLAT))
+        for row, name in zip(rows, ("zebra", "ape", ""), strict=True)
+    )
+    assert summarise([first, second, third])[0].task.name == "ape"
+    assert summarise([second, first, third])[0].task.name == "zebra"
+    assert summarise([third])[0].task.name == third.task.id[:12]
 
 
 def test_a_wrong_task_is_refused_by_line_and_field(tmp_path):
@@ -228,12 +319,85 @@ def test_batches_that_contradict_each_other_are_not_merged(straight, tmp_path):
     done = run("merge", straight[0], short, "--out", tmp_path / "all.csv")
     assert (done.returncode, (tmp_path / "all.csv").exists()) == (2, False)
     assert "batch 0 of task flat (seed 0) differs" in done.stderr
+    assert "--max-cycles cut one of them" in done.stderr
+
+
+def test_equally_long_batches_that_differ_are_not_blamed_on_a_limit(straight):
+    rows = read_rows(str(straight[0]))
+    forged = replace(rows[0], totals=replace(rows[0].totals, ticks=rows[0].totals.ticks + 1))
+    with pytest.raises(InputError, match="they are equally long but were not drawn by the same code"):
+        merged([("a.csv", rows), ("b.csv", [forged])])
 
 
 def test_rows_survive_writing_and_reading(straight):
-    for row in read_rows(str(straight[0])):
-        again = read_row(row.to_line().rstrip("\n"))
-        assert (again.key, again.totals) == (row.key, row.totals)
+    for line in straight[0].read_text().splitlines(keepends=True)[1:]:
+        row = read_row(line.rstrip("\n"))
+        assert row.to_line() == line
+        assert read_row(row.to_line().rstrip("\n")) == row
+
+
+ELSEWHERE = Provenance("0.0.1", "abc", "3.99", "9", "8", "Other machine", "2001-02-03T04:05:06Z")
+
+
+def test_merging_keeps_where_a_batch_was_drawn(straight, tmp_path):
+    """Of a batch that two machines drew alike, the earlier row is kept, whatever the order of files."""
+    rows = read_rows(str(straight[0]))
+    other, out = tmp_path / "other.csv", tmp_path / "all.csv"
+    other.write_text(HEADER + "".join(replace(row, provenance=ELSEWHERE).to_line() for row in rows[:3]))
+    for files in ((straight[0], other), (other, straight[0])):
+        assert run("merge", *files, "--out", out).returncode == 0
+        found = {row.key: row.provenance for row in read_rows(str(out))}
+        assert found == {row.key: row.provenance for row in rows} | {row.key: ELSEWHERE for row in rows[:3]}
+
+
+def test_rows_say_where_their_worker_drew_them(tmp_path):
+    class Afar(InThisProcess):
+        def submit(self, fn, /, *args, **kwargs):
+            return super().submit(lambda: (fn(*args, **kwargs)[0], ELSEWHERE))
+
+    swept(tmp_path / "runs.csv", Afar(), stop=Stop(max_cycles=100))
+    assert {row.provenance for row in read_rows(str(tmp_path / "runs.csv"))} == {ELSEWHERE}
+
+
+@pytest.mark.parametrize("content", [b"my only copy", b"a,b\n1,2\n"], ids=["no line end", "a table"])
+def test_merging_replaces_no_foreign_file(straight, tmp_path, content):
+    out = tmp_path / "mine"
+    out.write_bytes(content)
+    done = run("merge", straight[0], "--out", out)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "mine line 1" in done.stderr
+    assert out.read_bytes() == content
+
+
+def test_merging_loses_no_row_of_the_file_it_replaces(straight, tmp_path):
+    other, out = tmp_path / "other.csv", tmp_path / "all.csv"
+    swept(other, seed=1)
+    assert run("merge", straight[0], other, "--out", out).returncode == 0
+    before = out.read_bytes()
+    done = run("merge", straight[0], "--out", out)
+    assert (done.returncode, out.read_bytes()) == (2, before)
+    assert "which the merged files do not" in done.stderr
+    assert run("merge", out, straight[0], "--out", out).returncode == 0
+    assert out.read_bytes() == before
+
+
+def test_merging_replaces_no_file_that_a_sweep_is_writing(straight, tmp_path):
+    out = tmp_path / "runs.csv"
+    with open_store(str(out)):
+        done = run("merge", straight[0], "--out", out)
+        assert done.returncode == 2
+        assert "another process is writing to this file" in done.stderr
+    assert read_rows(str(out)) == []
+
+
+def test_a_merge_without_room_is_a_clear_error(straight, tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    out = tmp_path / "all.csv"
+    done = run("merge", straight[0], "--out", out, preexec_fn=limit)
+    assert (done.returncode, out.exists()) == (2, False)
+    assert done.stderr == f"error: {out}: cannot be written: File too large\n"
 
 
 def test_rows_of_another_seed_are_refused_by_line(straight, tmp_path):

@@ -1,13 +1,16 @@
-"""A sweep on a real local Dask cluster gives the rows that this process gives."""
+"""A sweep on a real local Dask cluster gives the rows that this process gives, and says when the cluster dies."""
+
+import os
 
 import pytest
 from sweeps import SWEEP, collected, facts, write_tasks
 
+from analysis.model import InputError
 from simulate.collect import collect
 from simulate.schedule import Stop
 from simulate.store import open_store
 from simulate.task import Task
-from simulate.workers import InThisProcess
+from simulate.workers import InThisProcess, dask_cluster
 
 distributed = pytest.importorskip("distributed")
 
@@ -28,3 +31,21 @@ def test_a_dask_cluster_changes_no_row(tmp_path):
         )
     assert done.returncode == 0, done.stderr
     assert facts(tmp_path / "there.csv") == facts(tmp_path / "here.csv")
+
+
+def test_a_dask_worker_that_dies_is_said_in_one_line():
+    dask = pytest.importorskip("dask")
+
+    def draw_and_die(address):
+        with dask_cluster(address) as (executor, _):
+            executor.submit(os._exit, 1).result()
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, protocol="tcp", dashboard_address=None, silence_logs=50
+        ) as cluster,
+        pytest.raises(InputError, match=r"--dask: the cluster or a worker died .* the rows so far are kept") as caught,
+    ):
+        draw_and_die(cluster.scheduler_address)
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,9 @@
 """The results file under every accident: torn and corrupt rows, two writers, full disks, kills at any moment."""
 
 import errno
+import fcntl
+import hashlib
+import multiprocessing
 import os
 import random
 import resource
@@ -11,23 +14,24 @@ import time
 from pathlib import Path
 
 import pytest
-from sweeps import FLAT, IS_ROOT, SWEEP, collected, command, facts, run, summary_of, write_tasks
+from sweeps import FLAT, SWEEP, collected, command, facts, run, summary_of, write_tasks
 
 from analysis.model import InputError
 from simulate import store as store_module
 from simulate.collect import collect
-from simulate.rows import HEADER, Row
+from simulate.provenance import provenance
+from simulate.rows import COLUMNS, HEADER, Row
 from simulate.schedule import Stop
 from simulate.store import open_store, read_rows
 from simulate.task import Task
-from simulate.workers import InThisProcess
+from simulate.workers import InThisProcess, processes
 
 TIGHT = ("--target-error", "0.002", "--workers", "2")
 
 
 def row(batch=0, task=FLAT):
     made = Task.from_json(task)
-    return Row(made, 0, batch, made.sampler().draw((0, made.id, batch), 1000))
+    return Row(made, 0, batch, made.sampler().draw((0, made.id, batch), 1000), provenance())
 
 
 @pytest.fixture
@@ -57,6 +61,100 @@ def test_a_torn_header_is_written_anew(path, capsys):
         store.append([row()])
     assert "torn" in capsys.readouterr().err
     assert [r.batch for r in read_rows(str(path))] == [0]
+
+
+FOREIGN = [
+    b'{"target": "t", "models": {"t": {"cost": 1}}, "draft": []}',
+    b"a,b,c",
+    b"schemata of one line",
+    b"\0" * 10**4,
+    b"\0\0\0\0image",
+]
+
+
+@pytest.mark.parametrize("content", FOREIGN, ids=["JSON", "CSV", "nearly a header", "NULs", "binary"])
+def test_a_foreign_file_without_a_line_end_is_refused_and_left_as_it_is(tmp_path, content):
+    victim = tmp_path / "victim"
+    victim.write_bytes(content)
+    with pytest.raises(InputError, match=r"victim line 1: got .*not a results file"), open_store(str(victim)):
+        pass
+    with pytest.raises(InputError, match=r"victim line 1: got .*not a results file"):
+        read_rows(str(victim))
+    assert victim.read_bytes() == content
+
+
+@pytest.mark.parametrize("tail", [b"my notes", b"cascade-ewif-batches-2,", b"notes\0\0"])
+def test_a_foreign_tail_is_refused_by_line_number_and_left_as_it_is(path, tail):
+    path.write_bytes(path.read_bytes() + tail)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"line 5: got .*expected a row"), open_store(str(path)):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_the_file_of_tasks_is_no_place_for_results(tmp_path):
+    tasks = write_tasks(tmp_path, [FLAT])
+    for content in (tasks.read_bytes(), tasks.read_bytes().rstrip()):
+        tasks.write_bytes(content)
+        done = collected(tasks, tasks, "--max-cycles", "100")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert tasks.read_bytes() == content
+
+
+@pytest.mark.parametrize("kept", [0, 8, 300])
+@pytest.mark.parametrize("end", [b"", b"end\n"], ids=["no line end", "with the row's end"])
+def test_a_row_that_a_power_cut_filled_with_nuls_is_cut_off(path, capsys, kept, end):
+    """Blocks of a file may reach the disk in any order, so the row's end may be there without its middle."""
+    whole = path.read_bytes()
+    start = whole.rstrip(b"\n").rfind(b"\n") + 1
+    path.write_bytes(whole[: start + kept] + b"\0" * 512 + end)
+    with open_store(str(path)) as store:
+        assert len(store.rows) == 2
+    assert "cut off a torn last row" in capsys.readouterr().err
+    assert path.read_bytes() == whole[:start]
+
+
+def test_a_header_of_nuls_is_written_anew(path, capsys):
+    path.write_bytes(HEADER.encode()[:20] + b"\0" * 30)
+    with open_store(str(path)) as store:
+        store.append([row()])
+    assert "torn" in capsys.readouterr().err
+    assert [r.batch for r in read_rows(str(path))] == [0]
+
+
+def test_a_row_of_too_few_columns_is_refused_by_line_number(path):
+    body = path.read_text().splitlines()[1].rpartition(",")[0].rpartition(",")[0]
+    path.write_text(f"{HEADER}{body},{hashlib.sha256(body.encode()).hexdigest()[:16]}\n")
+    with pytest.raises(InputError, match=f"line 2: got {len(COLUMNS) - 1} columns, expected {len(COLUMNS)}"):
+        read_rows(str(path))
+
+
+def test_a_file_replaced_between_opening_and_locking_is_not_written_to(path, monkeypatch):
+    """Rows would go to the old file, which no longer has a name."""
+    other = path.with_name("other.csv")
+    shutil.copy(path, other)
+    really_lock = fcntl.flock
+
+    def replaced_first(descriptor, how):
+        os.replace(other, path)
+        return really_lock(descriptor, how)
+
+    monkeypatch.setattr(store_module.fcntl, "flock", replaced_first)
+    with pytest.raises(InputError, match="was replaced by another process just now"), open_store(str(path)):
+        pass
+
+
+def test_the_name_of_a_new_file_is_on_the_disk_before_its_first_row(tmp_path, monkeypatch):
+    synced = []
+    really_sync = os.fsync
+
+    def watched(descriptor):
+        synced.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        really_sync(descriptor)
+
+    monkeypatch.setattr(store_module.os, "fsync", watched)
+    with open_store(str(tmp_path / "runs.csv")):
+        assert os.path.realpath(tmp_path) in synced
 
 
 def test_reading_leaves_a_torn_row_in_place_and_out_of_the_summary(path, capsys):
@@ -141,6 +239,23 @@ def test_a_full_disk_is_a_clear_error_and_leaves_earlier_rows_intact(path, monke
     assert path.read_bytes() == before
 
 
+def test_of_several_rows_those_before_the_disk_was_full_stay(path, monkeypatch):
+    really_write = os.write
+    rows = [row(3), row(4)]
+
+    def write_one(descriptor, content):
+        if content == rows[1].to_line().encode():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really_write(descriptor, content)
+
+    with open_store(str(path)) as store:
+        monkeypatch.setattr(store_module.os, "write", write_one)
+        with pytest.raises(InputError, match="the 4 earlier rows are intact"):
+            store.append(rows)
+        monkeypatch.undo()
+    assert [r.batch for r in read_rows(str(path))] == [0, 1, 2, 3]
+
+
 def test_a_sweep_that_hits_a_size_limit_can_go_on_when_there_is_room(tmp_path):
     """The kernel's own limit on file sizes stands in for a full disk: writes really fail half way."""
     tasks, out, free = write_tasks(tmp_path), tmp_path / "runs.csv", tmp_path / "free.csv"
@@ -168,14 +283,17 @@ def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path, folder):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(IS_ROOT, reason="root may write anywhere")
-def test_a_read_only_folder_is_a_clear_error(tmp_path):
-    tasks = write_tasks(tmp_path, [FLAT])
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    done = collected(tasks, closed / "runs.csv")
-    assert done.returncode == 2
-    assert "cannot be written: Permission denied" in done.stderr
+@pytest.mark.parametrize("reason", [errno.EACCES, errno.EROFS, errno.EISDIR])
+def test_a_folder_where_nothing_may_be_written_is_a_clear_error(tmp_path, monkeypatch, reason):
+    """Root may write anywhere, so the refusal is made here."""
+
+    def refused(*_):
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(store_module.os, "open", refused)
+    message = f"runs.csv: cannot be written: {os.strerror(reason)}"
+    with pytest.raises(InputError, match=message), open_store(str(tmp_path / "runs.csv")):
+        pass
 
 
 def test_a_missing_folder_is_a_clear_error(tmp_path):
@@ -241,17 +359,23 @@ def test_workers_do_not_outlive_a_killed_sweep(tmp_path):
     waited = time.monotonic()
     while len(children) < 3 and time.monotonic() - waited < 60:  # two workers and their resource tracker
         time.sleep(0.05)
-        children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-        others = Path(f"/proc/{process.pid}/task").iterdir()
-        for task in others:
-            children += [int(pid) for pid in (task / "children").read_text().split() if int(pid) not in children]
+        children = _children(process.pid)
     process.kill()
     process.wait()
-    waited = time.monotonic()
-    while any(_alive(pid) for pid in children) and time.monotonic() - waited < 60:
-        time.sleep(0.05)
     assert len(children) >= 3
-    assert not any(_alive(pid) for pid in children)
+    assert _end(children)
+
+
+def _children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def _end(pids: list[int]) -> bool:
+    waited = time.monotonic()
+    while any(_alive(pid) for pid in pids) and time.monotonic() - waited < 60:
+        time.sleep(0.05)
+    return not any(_alive(pid) for pid in pids)
 
 
 def _alive(pid: int) -> bool:
@@ -278,6 +402,86 @@ def test_ctrl_c_leaves_whole_rows_and_says_so(tmp_path):
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert read_rows(str(out))
+
+
+# A cycle of these holds up to two million rounds, nearly all of which are drawn.
+DEEP = {
+    "target": "t",
+    "models": {"t": {"cost": 1}, **{name: {"cost": 0.01} for name in "abcd"}},
+    "acceptance": {"t": {"a": 0.05}, "a": {"b": 0.05}, "b": {"c": 0.05}, "c": {"d": 0.05}},
+    "draft": [
+        {
+            "by": "a",
+            "until": 100,
+            "draft": [
+                {"by": "b", "until": 100, "draft": [{"by": "c", "until": 100, "draft": [{"by": "d", "tokens": 1}]}]}
+            ],
+        }
+    ],
+}
+
+
+def started(folder, task, workers):
+    """A sweep without end that has drawn its first batches."""
+    out = folder / "runs.csv"
+    arguments = ("collect", write_tasks(folder, [task]), "--out", out, "--target-error", "1e-9", "--workers", workers)
+    process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)
+    while not out.exists() or out.stat().st_size < 3 * len(HEADER):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    return process, out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_a_sweep_of_deep_drafts(tmp_path, workers):
+    """Also with workers that have a minute of blocks under way: the limit in time is only there to end the test."""
+    process, out = started(tmp_path, DEEP, workers)
+    children = _children(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert read_rows(str(out))
+    assert _end(children)
+
+
+def test_a_killed_worker_is_said_in_one_line_and_the_sweep_can_go_on(tmp_path):
+    process, out = started(tmp_path, DEEP, 2)
+    workers = [pid for pid in _children(process.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith(
+        "error: --workers: a worker process died (out of memory?); the rows so far"
+    )
+    assert "Traceback" not in errors
+    rows = len(read_rows(str(out)))
+    assert rows > 0
+    done = collected(tmp_path / "tasks.jsonl", out, "--max-seconds", "0.1", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert len(read_rows(str(out))) > rows
+
+
+def test_an_interrupted_sweep_terminates_its_workers():
+    """They sleep for longer than the test may take."""
+
+    def interrupted():
+        with processes(2) as pool:
+            pool.submit(time.sleep, 0).result()
+            pool.submit(time.sleep, 10**6)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not multiprocessing.active_children()
+
+
+def test_workers_leave_ctrl_c_to_the_sweep():
+    """A terminal sends it to all of them, also to those that are only starting."""
+    with processes(2) as pool:
+        for worker in multiprocessing.active_children():
+            os.kill(worker.pid, signal.SIGINT)
+        assert pool.submit(os.getpid).result() != os.getpid()
 
 
 def test_the_file_can_be_read_on_any_machine(tmp_path, path):

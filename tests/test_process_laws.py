@@ -1,6 +1,7 @@
 """Acceptance processes against theory: their own samplers, and what the kernel makes of them."""
 
 import itertools
+import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import oracles
 import pytest
 from scipy import integrate, stats
-from simulated import FALSE_ALARM, fit_p_value
+from simulated import FALSE_ALARM, fit_p_value, stationary_markov_tokens
 
 from analysis.model import Cascade, InputError, acceptances
 from simulate.estimate import estimate
@@ -94,6 +95,18 @@ def test_reading_what_was_written_gives_an_equal_process(kind):
     assert read_process(written or None).to_json() == written
 
 
+def test_numbers_written_otherwise_are_the_same_process():
+    whole, fraction = (on_flat("decay", t={"d": {"initial": one, "decay": one}}) for one in (1, 1.0))
+    assert json.dumps(whole.to_json()) == json.dumps(fraction.to_json())
+    short, full = {"mean_length": 2, "tokens": 3}, {"mean_length": 2.0, "tokens": 3, "decay": 1, "counts_bonus": True}
+    assert on_flat("decay", t={"d": short}).to_json() == on_flat("decay", t={"d": full}).to_json()
+
+
+@pytest.mark.parametrize("empty", [{}, {"decay": {}}, {"decay": {"t": {}}}], ids=str)
+def test_replacing_nothing_is_independent_acceptance(empty):
+    assert read_process(empty) == read_process(None)
+
+
 # Position decay in the forms engines report.
 
 
@@ -158,24 +171,6 @@ def test_prompts_of_equal_tokens_lower_it_to_a_harmonic_mean():
 # Text that drifts, and levels that see the same text.
 
 
-def stationary_markov_tokens(process, hazards, k):
-    """Mean tokens of a cycle on a two-state text, from the chain of states at the cycles' first positions."""
-    step = process.transition
-    following = np.zeros((2, 2))  # of the first state of the next cycle, by that of this one
-    tokens = np.zeros(2)
-    for states in itertools.product((0, 1), repeat=k + 2):
-        path = math.prod(step[a, b] for a, b in itertools.pairwise(states))
-        alive = 1.0
-        for n in range(1, k + 2):
-            stop = alive * (1 - hazards[states[n - 1]]) if n <= k else alive
-            alive -= stop
-            tokens[states[0]] += path * stop * n
-            following[states[0], states[n]] += path * stop
-    values, vectors = np.linalg.eig(following.T)
-    first = np.real(vectors[:, np.argmax(np.real(values))])
-    return float(tokens @ first / first.sum())
-
-
 @pytest.mark.parametrize("autocorrelation", [0.0, 0.307, 0.9])
 def test_a_flat_cascade_on_a_drifting_text_is_its_markov_chain(autocorrelation):
     process = on_flat("markov", share=0.4, autocorrelation=autocorrelation, acceptance={"t": {"d": 0.3}})
@@ -190,6 +185,9 @@ def test_without_autocorrelation_a_flat_cascade_sees_the_mean_acceptance_only():
     mean = 0.6 * 0.9 + 0.4 * 0.3
     assert stationary_markov_tokens(process, (0.9, 0.3), 4) == pytest.approx(sum(mean**j for j in range(5)))
     assert process.law(flat(0.9, 4), PAIR, 4)[4] == pytest.approx(mean**4)
+    drawer = Sampler(flat(0.9, 4), process)
+    found = estimate(drawer.draw((12,), 1500), drawer)
+    assert found.ewif == pytest.approx(sum(mean**j for j in range(5)), abs=Z * found.standard_error)
 
 
 def shared_difficulty_tokens(easy, hard, share):
@@ -213,7 +211,7 @@ def shared_difficulty_tokens(easy, hard, share):
 
 def test_levels_that_see_the_same_difficulty_are_the_enumeration():
     share, hard = 0.5, (0.4, 0.3)
-    process = FreshText(share, 0.0, acceptance_pairs({"t": {"a": hard[0]}, "a": {"b": hard[1]}}))
+    process = FreshText(share, 0.0, acceptance_pairs({"t": {"a": hard[0]}, "a": {"b": hard[1]}}), cycles=1)
     tokens = Sampler(Cascade.from_json(nested(0.95, 0.9)), process).sample((7,), 40_000).tokens
     expected = shared_difficulty_tokens((0.95, 0.9), hard, share)
     mean = 0.5 * (0.95 + hard[0]), 0.5 * (0.9 + hard[1])
@@ -289,6 +287,10 @@ def test_replay_reviews_inner_rounds_by_their_own_recording():
         ({"beta": {"pairs": {"t": {"d": [0, 2]}}}}, "expected a number in"),
         ({"beta": {"pairs": {"t": {"d": [1, 2]}}, "cycles": 3, "tokens": 4}}, "got both cycles and tokens"),
         ({"markov": {"share": 1.5, "autocorrelation": 0, "acceptance": {}}}, "share: got 1.5"),
+        (
+            {"markov": {"share": 0.5, "autocorrelation": 0.99, "acceptance": {}, "cycles": 9999}},
+            "cycles: got 9999, expected at least 10000",
+        ),
         ({"replay": {"traces": [{"t": {"d": "10x"}}]}}, "a string of 0 and 1"),
         ({"replay": {"traces": [{"t": {"d": "10"}}, {"d": {"t": "1"}}]}}, "same pairs"),
         ({"by_yield": {"t": {"d": []}}}, "1 to 64 acceptances"),

@@ -1,6 +1,7 @@
 """The command line of the simulation: results, refusals, and JSON on the last line."""
 
 import json
+import resource
 
 import pytest
 from sweeps import BETA, FLAT, NESTED, run
@@ -55,6 +56,19 @@ def test_generations_take_a_process(spec):
     assert found["generations"] > 100
 
 
+def test_a_full_disk_under_the_cache_of_compiled_loops_costs_no_result(spec, tmp_path, monkeypatch):
+    """The limit on file sizes stands in for a full disk: the cache's index is larger than that."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    arguments = ("run", spec(FLAT), "--engine", "kernel", "--cycles", "1000", "--json")
+    cramped, free = last(run(*arguments, preexec_fn=limit)), last(run(*arguments))
+    assert cramped | {"seconds": 0} == free | {"seconds": 0}
+    assert list((tmp_path / "cache").rglob("*.nbi"))  # with room, it is kept
+
+
 def test_bench_ends_with_its_four_numbers():
     found = last(run("bench", "--repeats", "1", "--memory-cycles", "100000000"))
     for key in ("flat_cycles_per_s", "decay_cycles_per_s", "nested_rounds_per_s", "rng_doubles_per_s"):
@@ -69,6 +83,10 @@ def test_bench_ends_with_its_four_numbers():
         (["run", "SPEC", "--engine", "torch", "--device", "abacus"], "--device: got 'abacus'"),
         (["compare", "SPEC", "SPEC", "--blocks", "1"], "--blocks: got '1'"),
         (["generations", "SPEC", "--tokens", "0"], "--tokens: got '0'"),
+        (["generations", "SPEC", "--tokens", "9", "--prefill", "x"], "--prefill: got 'x'"),
+        (["generations", "SPEC", "--tokens", "9", "--prefill", "-1"], "--prefill: got -1.0"),
+        (["generations", "SPEC", "--tokens", "9", "--prefill", "nan"], "--prefill: got nan"),
+        (["bench", "--memory-cycles", "10000000000000", "--device", "abacus"], "--device: got 'abacus'"),
         (["summarise", "no.csv"], "no.csv: no such file"),
         (["bench", "--repeats", "0"], "--repeats: got '0'"),
     ],

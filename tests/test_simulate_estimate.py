@@ -1,15 +1,19 @@
 """Intervals for EWIF: their coverage, over hundreds of repetitions, against the exact value."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
+from simulated import stationary_markov_tokens
 
 from analysis.exact import ewif
 from analysis.model import Cascade
 from simulate.bench import flat, three_levels
 from simulate.estimate import bootstrap_interval, compare, estimate
 from simulate.processes import read_process
-from simulate.sampler import Sampler
+from simulate.reference import run_cycles
+from simulate.sampler import Generation, Sampler
 from simulate.stats import NORMAL_95
 
 REPETITIONS = 1000
@@ -19,6 +23,11 @@ FALSE_ALARM = 1e-6
 def within_binomial_error(covered: int, repetitions: int, nominal: float = 0.95) -> bool:
     """Whether a count of covering intervals is one that nominal coverage gives, but for a chance of 10^-6."""
     return stats.binomtest(covered, repetitions, nominal).pvalue > FALSE_ALARM
+
+
+def covers_enough(covered, repetitions, nominal=0.95):
+    """Whether intervals cover no less often than they say, but for a chance of 10^-6."""
+    return stats.binomtest(covered, repetitions, nominal, alternative="less").pvalue > FALSE_ALARM
 
 
 def shares(sampler, key, repetitions, blocks):
@@ -116,6 +125,115 @@ def test_an_interval_of_a_certain_outcome_holds_it():
     found = estimate(sampler.draw((8,), 1000), sampler)
     assert found.ci95[0] < ewif(certain) < found.ci95[1]
     assert found.standard_error == 0
+
+
+def rare(chance, length=20):
+    """A target that hardly ever accepts the first token, and then all."""
+    return flat({"per_position": [chance, 1.0]}, tokens=length)
+
+
+def test_events_hardly_ever_seen_are_covered_all_the_same():
+    """One in 5000 cycles is another than the rest, and 1000 are drawn: four times of five, all are alike."""
+    cascade = rare(2e-4)
+    sampler, exact, covered, alike = Sampler(cascade), ewif(cascade), 0, 0
+    for repetition in range(400):
+        found = estimate(sampler.draw((14, repetition), 1000), sampler)
+        covered += found.ci95[0] <= exact <= found.ci95[1]
+        alike += found.tokens_per_cycle == 1
+    assert alike > 200
+    assert covers_enough(covered, 400)
+    assert not covers_enough(400 - alike, 400)  # what intervals of no width would have covered
+
+
+def test_the_reference_covers_events_hardly_ever_seen():
+    cascade, covered = rare(1e-3, 3), 0
+    exact = ewif(cascade)
+    for repetition in range(200):
+        low, high = run_cycles(cascade, 200, repetition).ci95
+        covered += low <= exact <= high
+    assert covers_enough(covered, 200)
+
+
+@pytest.mark.parametrize("second", [0.5, 2e-4, 1e-4], ids=["one varies", "same cascade", "none varies"])
+def test_comparisons_cover_events_hardly_ever_seen(second):
+    cascades = rare(2e-4), rare(second)
+    samplers, covered = [Sampler(cascade) for cascade in cascades], 0
+    exact = ewif(cascades[0]) - ewif(cascades[1])
+    for repetition in range(300):
+        low, high = compare(*samplers, (15, repetition), 1000).ci95
+        covered += low <= exact <= high
+    assert covers_enough(covered, 300)
+
+
+def test_a_comparison_adds_the_unseen_of_the_one_that_did_not_vary():
+    varying, unseen, certain = (Sampler(flat(hazard)) for hazard in (0.5, 1e-12, 0.0))
+    alone = estimate(unseen.draw((21,), 1000), unseen).standard_error
+    found = compare(unseen, varying, (21,), 1000).standard_error
+    assert found == pytest.approx(alone + compare(certain, varying, (21,), 1000).standard_error)
+
+
+def test_a_difference_never_seen_is_not_taken_for_none():
+    one, other = (flat({"per_position": [0.5, last]}) for last in (0.7, 0.7 + 1e-12))
+    found = compare(Sampler(one), Sampler(other), (22,), 1000)
+    assert found.difference == 0 < found.standard_error
+
+
+def test_what_is_recorded_alike_is_not_taken_for_certain():
+    replayed = Sampler(flat(1.0), read_process({"replay": {"traces": [{"t": {"d": "1111"}}], "cycles": 4}}))
+    assert estimate(replayed.draw((16,), 1000), replayed).standard_error > 0
+
+
+def test_certain_outcomes_are_certain_for_every_engine():
+    certain = flat({"per_position": [1, 0]})
+    assert run_cycles(certain, 100, 0).standard_error == 0
+    assert compare(Sampler(certain), Sampler(flat(1.0)), (17,), 100).standard_error == 0
+    assert run_cycles(certain, 100, 0).ci95[0] < ewif(certain) < run_cycles(certain, 100, 0).ci95[1]
+
+
+def test_every_estimate_counts_the_prefill():
+    """10 tokens in two cycles of cost 1 and a prefill of 3: (10 + 3) / (2 + 3)."""
+    sampler = Sampler(flat(1.0, tokens=4, cost=0), generation=Generation(10, prefill=3.0))
+    nothing = Sampler(flat(1.0, tokens=4, cost=0), generation=Generation(10))
+    found = compare(sampler, nothing, (18,), 100)
+    assert (found.first, found.second) == (2.6, 5.0)
+    assert estimate(sampler.draw((18,), 100), sampler).ewif == 2.6
+    assert bootstrap_interval(sampler.sample((18,), 100), np.random.default_rng(0)) == (2.6, 2.6)
+
+
+def test_a_comparison_of_generations_agrees_with_their_estimates():
+    samplers = [Sampler(c, generation=Generation(16, prefill=4.0)) for c in (three_levels(), flat())]
+    first, second = (estimate(s.draw((19, i), 20_000), s) for i, s in enumerate(samplers))
+    found = compare(*samplers, (19,), 20_000)
+    error = np.hypot(first.standard_error, second.standard_error)
+    assert found.first - found.second == pytest.approx(first.ewif - second.ewif, abs=5 * (error + found.standard_error))
+    assert found.first == pytest.approx(first.ewif, abs=8 * first.standard_error)
+
+
+def drifting(autocorrelation, **length):
+    """Beside the sampler, the exact EWIF."""
+    content = {"share": 0.3, "autocorrelation": autocorrelation, "acceptance": {"t": {"d": 0.2}}}
+    process = read_process({"markov": content})
+    sampler = Sampler(flat(0.9, tokens=4, cost=0), replace(process, **length))
+    return sampler, stationary_markov_tokens(process, (0.9, 0.2), 4)
+
+
+def drifting_coverage(sampler, exact, blocks, repetitions):
+    covered = 0
+    for repetition in range(repetitions):
+        low, high = estimate(sampler.draw((20, repetition), blocks), sampler).ci95
+        covered += low <= exact <= high
+    return covered
+
+
+@pytest.mark.parametrize(("autocorrelation", "blocks", "repetitions"), [(0.9, 60, 400), (0.99, 40, 120)])
+def test_intervals_along_a_drifting_text_cover_the_exact_ewif(autocorrelation, blocks, repetitions):
+    covered = drifting_coverage(*drifting(autocorrelation), blocks, repetitions)
+    assert within_binomial_error(covered, repetitions)
+
+
+def test_stretches_too_short_for_the_correlation_are_found_out():
+    """Negative control: a cycle at a time, as a task is not allowed to have it."""
+    assert not within_binomial_error(drifting_coverage(*drifting(0.99, cycles=1), 20_000, 60), 60)
 
 
 def test_one_block_says_nothing_about_its_error():

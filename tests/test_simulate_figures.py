@@ -14,7 +14,6 @@ from analysis.exact import ewif
 from figures import simulation_agreement, simulation_convergence, simulation_decay, simulation_departures
 from simulate.bench import three_levels
 from simulate.figure_data import agreement, convergence, decay_curves, departures, random_cascade
-from simulate.stats import NORMAL_95
 
 FALSE_ALARM = 1e-6
 FAMILY = 400
@@ -38,13 +37,19 @@ def family():
 
 def test_as_many_of_a_random_family_lie_outside_their_intervals_as_should(family, ax):
     exact, found = family
-    scores = [(e.ewif - x) / e.standard_error for x, e in zip(exact, found, strict=True) if e.standard_error]
-    outside = sum(abs(score) > NORMAL_95 for score in scores)
-    assert stats.binomtest(outside, len(scores), 0.05).pvalue > FALSE_ALARM
+    outside = sum(not e.ci95[0] <= x <= e.ci95[1] for x, e in zip(exact, found, strict=True))
+    assert stats.binomtest(outside, FAMILY, 0.05).pvalue > FALSE_ALARM
+    scores = [(e.ewif - x) / e.standard_error for x, e in zip(exact, found, strict=True)]
     assert stats.kstest(scores, "norm").pvalue > FALSE_ALARM
     columns = {"exact": exact, "ewif": [e.ewif for e in found], "standard_error": [e.standard_error for e in found]}
     simulation_agreement.draw(ax, columns)
-    assert f"{outside} of {len(scores)} outside" in ax.get_title()
+    assert f"{outside} of {FAMILY} outside" in ax.get_title()
+
+
+def test_a_cascade_that_cannot_vary_is_outside_unless_it_agrees(ax):
+    columns = {"exact": [2.0, 2.0, 1.5], "ewif": [2.0, 2.001, 1.5], "standard_error": [0.0, 0.0, 0.1]}
+    simulation_agreement.draw(ax, columns)
+    assert "1 of 3 outside" in ax.get_title()
 
 
 def test_exact_values_off_by_two_percent_would_leave_the_diagonal(family):

@@ -1,5 +1,6 @@
 """The fast kernel against exact enumeration, the token-level reference and the torch engine."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -10,13 +11,16 @@ from simulated import FALSE_ALARM, fit_p_value, generation_cost, joint_counts, r
 from strategies import specs
 
 from analysis.model import Cascade, InputError
-from simulate import sampler
+from simulate import bounds, sampler
 from simulate.bench import flat, three_levels
 from simulate.estimate import estimate
+from simulate.generator import BLOCK
+from simulate.kernel import count_passing, draw_blocks
 from simulate.lanes import TorchSampler
-from simulate.program import GUIDE_BITS, exact_cost
-from simulate.reference import Cycles, uniforms
+from simulate.program import GUIDE_BITS, SINGLE, exact_cost
+from simulate.reference import Cycles, run_cycles, uniforms
 from simulate.sampler import Generation, Sampler
+from simulate.totals import block_moments
 
 CYCLES = 20_000
 fixed = settings(max_examples=60, deadline=None, derandomize=True)
@@ -37,8 +41,8 @@ def test_totals_are_the_sums_of_the_sample(spec):
     sample = drawer.sample((2,), 1000)
     if drawer.is_fast:
         return  # counted by other code, held against the law below
-    totals, ticks = drawer.draw((2,), 1000), np.round(sample.costs / drawer.layout.tick).astype(np.int64).astype(object)
-    tokens = sample.tokens.astype(object)
+    totals = drawer.draw((2,), 1000)
+    tokens, ticks = sample.tokens.astype(object), sample.ticks.astype(object)
     assert (totals.cycles, totals.tokens, totals.ticks) == (1000, tokens.sum(), ticks.sum())
     assert (totals.tokens_squared, totals.ticks_squared) == ((tokens**2).sum(), (ticks**2).sum())
     assert totals.tokens_ticks == (tokens * ticks).sum()
@@ -177,6 +181,111 @@ def test_a_missing_acceptance_is_refused():
         Sampler(Cascade.from_json(spec))
 
 
-def test_no_gpu_is_said_plainly():
-    with pytest.raises(InputError, match="--device"):
+def test_an_unknown_device_is_refused():
+    with pytest.raises(InputError, match="--device: got 'tpu', expected cpu"):
         TorchSampler(flat(), "tpu")
+
+
+def test_no_gpu_is_said_plainly(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=r"--device: got 'cuda', expected cpu \(no GPU was found\)"):
+        TorchSampler(flat(), "cuda")
+
+
+def test_torch_counts_by_survivals_of_its_own():
+    sound, broken = TorchSampler(flat()), TorchSampler(flat())
+    broken.sampler.layout.program.thresholds[:] = 0
+    broken.sampler.layout.program.ticks[:] = 0
+    assert broken.draw((14,), 10_000) == sound.draw((14,), 10_000)
+
+
+def nest(levels, until=64):
+    """Every model goes on until it has drafted that many tokens, on the drafts of the next."""
+    names = [f"m{i}" for i in range(levels)]
+    draft = [{"by": names[-1], "tokens": 1}]
+    for name in reversed(names[:-1]):
+        draft = [{"by": name, "until": until, "draft": draft}]
+    return {
+        "target": "t",
+        "models": {"t": {"cost": 1}} | {name: {"cost": 0.01} for name in names},
+        "acceptance": {a: {b: 0.999} for a, b in itertools.pairwise(["t", *names])},
+        "draft": draft,
+    }
+
+
+def test_deep_nests_lose_no_cost():
+    """Their greatest cost is 10^10 times what a cycle usually costs."""
+    drawer = Sampler(Cascade.from_json(nest(8)))
+    totals = drawer.draw((15,), 200)
+    exact = float(exact_cost(drawer.cascade, totals.calls))
+    assert totals.ticks * drawer.layout.tick == pytest.approx(exact, rel=1e-4)
+
+
+def test_cycles_that_could_cost_too_much_are_refused():
+    with pytest.raises(InputError, match="draft: got cycles that could cost"):
+        Sampler(Cascade.from_json(nest(10)))
+
+
+def test_costs_that_matter_to_no_sum_are_not_refused():
+    spec = flat().to_json()
+    spec["models"]["d"]["cost"] = 1e-50
+    drawer = Sampler(Cascade.from_json(spec))
+    assert estimate(drawer.draw((16,), 1000), drawer).cost_per_cycle == pytest.approx(1, rel=1e-12)
+
+
+def test_costs_whose_squares_are_no_numbers_are_refused(monkeypatch):
+    monkeypatch.setattr(bounds, "MAX_COST", 1e20)
+    spec = flat().to_json()
+    spec["models"]["d"]["cost"] = 1e20
+    for engine in (lambda c: Sampler(c), lambda c: run_cycles(c, 10, 0)):
+        with pytest.raises(InputError, match=r"models: costs give a cycle of up to 5e\+20"):
+            engine(Cascade.from_json(spec))
+
+
+def test_moments_of_the_greatest_blocks_are_exact():
+    generator = np.random.default_rng(17)
+    tokens = generator.integers(1 << 22, 1 << 23, size=1 << 16)
+    ticks = generator.integers(1 << 61, 1 << 62, size=1 << 16)
+    t, c = tokens.astype(object), ticks.astype(object)
+    assert block_moments(tokens, ticks) == (t.sum(), c.sum(), (t**2).sum(), (c**2).sum(), (t * c).sum())
+
+
+@pytest.mark.parametrize("generation", [None, Generation(9)], ids=["stationary", "generations"])
+@pytest.mark.parametrize("forked", [False, True], ids=["one stream", "forked"])
+def test_two_levels_at_a_time_are_the_same_cycles(generation, forked):
+    for i, cascade in enumerate((three_levels(), Cascade.from_json(nest(4, until=5)))):
+        fast, plain = (Sampler(cascade, generation=generation) for _ in range(2))
+        assert fast.layout.program.nodes[:, SINGLE].any()
+        plain.layout.program.nodes[:, SINGLE] = 0
+        one, other = (s.sample((18, i), 3000, forked=forked) for s in (fast, plain))
+        assert (one.tokens == other.tokens).all()
+        assert (one.ticks == other.ticks).all()
+
+
+def test_counting_in_pieces_gives_the_same_numbers(monkeypatch):
+    whole = Sampler(flat()).draw((19,), 100_000)
+    sizes = []
+
+    def watched(lanes, thresholds, cycles, passing):
+        sizes.append(cycles)
+        count_passing(lanes, thresholds, cycles, passing)
+
+    monkeypatch.setattr(sampler, "_PIECE", 8 * BLOCK)
+    monkeypatch.setattr(sampler, "count_passing", watched)
+    assert Sampler(flat()).draw((19,), 100_000) == whole
+    assert max(sizes) == 8 * BLOCK
+    assert sum(sizes) == 100_000
+
+
+def test_a_call_of_the_kernel_never_holds_more_than_its_share_of_work(monkeypatch):
+    """What is drawn in one call cannot be interrupted."""
+    sizes = []
+
+    def watched(program, text, rule, state, starts, constants, out):
+        sizes.append(out.tokens.size)
+        draw_blocks(program, text, rule, state, starts, constants, out)
+
+    monkeypatch.setattr(sampler, "draw_blocks", watched)
+    Sampler(Cascade.from_json(nest(3))).draw((20,), 40_000)
+    assert max(sizes) * 64**2 < sampler._CHUNK_WORK
+    assert sum(sizes) == 40_000

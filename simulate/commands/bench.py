@@ -8,7 +8,7 @@ import os
 import sys
 
 from analysis.model import Subparsers, whole_option
-from simulate.bench import measure, memory_growth
+from simulate.bench import flat, measure, memory_growth
 from simulate.commands.options import MAX_WORKERS
 
 _BASELINES = {
@@ -38,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     workers = os.cpu_count() or 1
     if arguments.workers is not None:
         workers = whole_option("--workers", arguments.workers, 1, MAX_WORKERS)
+    from simulate.lanes import TorchSampler  # costs a second that no other command should pay
+
+    TorchSampler(flat(), arguments.device)  # refuses a device that is not there before anything is measured
     before, after = memory_growth(cycles)
     measured = measure(repeats, workers, arguments.device)
     print(f"medians of {repeats}, kernel on {workers} threads, torch on {arguments.device}", file=sys.stderr)

@@ -31,7 +31,11 @@ def add(commands: Subparsers) -> None:
         help="stop a task when half its 95 %% interval is at most this share of its EWIF "
         f"(default {DEFAULT_TARGET_ERROR} where no other limit is given)",
     )
-    parser.add_argument("--max-cycles", help="stop a task at this many cycles")
+    parser.add_argument(
+        "--max-cycles",
+        help="stop a task at this many cycles; its last batch is cut for that, so going on with a higher limit gives "
+        "other, equally good numbers than the higher limit at once",
+    )
     parser.add_argument("--max-seconds", help="stop the sweep after this many seconds")
     parser.add_argument("--workers", default=None, help="processes (default: all processors)")
     parser.add_argument("--dask", metavar="ADDRESS", help="draw on the Dask cluster with this scheduler instead")

@@ -8,9 +8,8 @@ import math
 from dataclasses import replace
 
 from analysis.model import Subparsers, whole_option
-from analysis.model.fields import number
 from simulate.commands.compare import read_task
-from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
+from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed, number_option
 from simulate.estimate import estimate
 from simulate.sampler import Generation, Sampler
 from simulate.stats import NORMAL_95
@@ -22,7 +21,7 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser("generations", help="EWIF of whole generations beside that of stationary cycles")
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification, `process` allowed")
     parser.add_argument("--tokens", required=True, help="tokens of a generation")
-    parser.add_argument("--prefill", type=float, default=0.0, help="cost of the prompt, in target calls (default 0)")
+    parser.add_argument("--prefill", default="0", help="cost of the prompt, in target calls (default 0)")
     parser.add_argument("--cycles", default="1000000", help="at least this many cycles of each (default 1000000)")
     add_seed(parser)
     add_json(parser)
@@ -32,7 +31,7 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw both and print them."""
     tokens = whole_option("--tokens", arguments.tokens, 1, MAX_GENERATION)
-    prefill = number(arguments.prefill, "--prefill", 0)
+    prefill = number_option("--prefill", arguments.prefill)
     cycles = whole_option("--cycles", arguments.cycles, 2, MAX_CYCLES)
     seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
     task = read_task(arguments.spec)

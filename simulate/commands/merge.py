@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
-from analysis.model import Subparsers, whole_file
-from simulate.rows import HEADER
-from simulate.store import read_rows
+from analysis.model import InputError, Subparsers, whole_file
+from simulate.rows import HEADER, Row
+from simulate.store import read_rows, replacing
 from simulate.summary import merged
 
 
@@ -14,14 +15,36 @@ def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("merge", help="join results files; batches found in several count once")
     parser.add_argument("runs", nargs="+", metavar="RUNS.csv", help="results files")
-    parser.add_argument("--out", required=True, metavar="ALL.csv", help="results file to write")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="ALL.csv",
+        help="results file to write; one already there may hold no rows but these",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the union of the rows."""
-    rows = merged([(path, read_rows(path)) for path in arguments.runs])
-    with whole_file(arguments.out) as file:
-        file.write(HEADER)
-        file.writelines(row.to_line() for row in rows)
+    with replacing(arguments.out) as former:
+        rows = merged([(path, read_rows(path)) for path in arguments.runs])
+        _demand_all(arguments.out, former, rows)
+        try:
+            with whole_file(arguments.out) as file:
+                file.write(HEADER)
+                file.writelines(row.to_line() for row in rows)
+        except OSError as error:
+            raise InputError(arguments.out, f"cannot be written: {error.strerror}") from None
     return 0
+
+
+def _demand_all(path: str, former: Sequence[Row], rows: Sequence[Row]) -> None:
+    """Refuse to replace a file by one that lacks some of its rows."""
+    kept = {row.key for row in rows}
+    for row in former:
+        if row.key not in kept:
+            raise InputError(
+                path,
+                f"holds batch {row.batch} of task {row.task.name} (seed {row.seed}), which the merged files do not; "
+                "expected a new file, or this one among those merged",
+            )

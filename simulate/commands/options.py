@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from analysis.model import InputError
-from analysis.model.fields import number
+from analysis.model.fields import number, reject
 
 MAX_CYCLES = 10**15
 MAX_SEED = 2**63 - 1
@@ -22,6 +22,15 @@ def positive_option(option: str, text: str | None, high: float) -> float | None:
         value = float("nan")
     if not 0 < value <= high:
         raise InputError(option, f"got {text!r}, expected a number in (0, {high:g}]")
+    return number(value, option, 0)
+
+
+def number_option(option: str, text: str) -> float:
+    """Read an option's finite number >= 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        reject(option, text, "a finite number >= 0")
     return number(value, option, 0)
 
 

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             "cycles": totals.cycles,
             "seconds": seconds,
         }
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
         return 0
     print(f"EWIF              {totals.ewif:.6f}   95 % interval [{low:.6f}, {high:.6f}]")
     print(f"tokens per cycle  {totals.tokens_per_cycle:.6f}")

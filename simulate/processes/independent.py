@@ -21,15 +21,18 @@ class Independent(MeanOfLaw):
 
     Attributes:
         replaced: Acceptances that hold instead of the specification's.
-        source: The JSON they came from.
+        forms: The forms they were given in, numbers parsed and defaults filled in.
     """
 
     replaced: Mapping[Pair, Acceptance] = field(default_factory=dict)
-    source: Mapping[str, object] = field(default_factory=dict)
+    forms: Mapping[Pair, Mapping[str, object]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """The process as it stands in a task; empty for the specification's own acceptances."""
-        return {"decay": dict(self.source)} if self.source else {}
+        table: dict[str, dict[str, object]] = {}
+        for (reviewer, drafter), form in self.forms.items():
+            table.setdefault(reviewer, {})[drafter] = dict(form)
+        return {"decay": table} if table else {}
 
     def plan(self, cascade: Cascade) -> Plan:
         """One cycle a block."""
@@ -122,31 +125,34 @@ def read_decay(value: object) -> Independent:
     optional `decay` (default 1) and `counts_bonus` (default true).
     """
     replaced: dict[Pair, Acceptance] = {}
+    forms: dict[Pair, dict[str, object]] = {}
     for reviewer, row in mapping(value, "").items():
         with inside(reviewer):
             for drafter, form in mapping(row, "").items():
                 with inside(drafter):
-                    replaced[reviewer, drafter] = _read_form(mapping(form, ""))
-    return Independent(replaced, mapping(value, ""))
+                    replaced[reviewer, drafter], forms[reviewer, drafter] = _read_form(mapping(form, ""))
+    return Independent(replaced, forms)
 
 
-def _read_form(form: Mapping[str, object]) -> Acceptance:
+def _read_form(form: Mapping[str, object]) -> tuple[Acceptance, dict[str, object]]:
+    """The acceptance, and the form with its numbers parsed and its defaults filled in."""
     if "survival" in form:
         only_keys(form, ("survival",))
         values = sequence(form["survival"], "survival")
         if not values:
             reject("survival", [], "a list of at least one number in [0, 1]")
-        return from_survival([number(v, f"survival[{j}]", 0, 1) for j, v in enumerate(values)])
+        survival = [number(v, f"survival[{j}]", 0, 1) for j, v in enumerate(values)]
+        return from_survival(survival), {"survival": survival}
     if "mean_length" in form:
         only_keys(form, ("mean_length", "tokens", "decay", "counts_bonus"), required=("mean_length", "tokens"))
         bonus = form.get("counts_bonus", True)
         if not isinstance(bonus, bool):
             reject("counts_bonus", bonus, "true or false")
-        return from_mean_length(
-            number(form["mean_length"], "mean_length", 0),
-            count(form["tokens"], "tokens", 4096),
-            number(form.get("decay", 1.0), "decay", 0, 1),
-            counts_bonus=bonus,
-        )
+        mean_length = number(form["mean_length"], "mean_length", 0)
+        k = count(form["tokens"], "tokens", 4096)
+        decay = number(form.get("decay", 1.0), "decay", 0, 1)
+        parsed: dict[str, object] = {"mean_length": mean_length, "tokens": k, "decay": decay, "counts_bonus": bonus}
+        return from_mean_length(mean_length, k, decay, counts_bonus=bonus), parsed
     only_keys(form, ("initial", "decay"), required=("initial", "decay"))
-    return geometric_survival(number(form["initial"], "initial", 0, 1), number(form["decay"], "decay", 0))
+    initial, decay = number(form["initial"], "initial", 0, 1), number(form["decay"], "decay", 0)
+    return geometric_survival(initial, decay), {"initial": initial, "decay": decay}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,13 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, acceptances
-from analysis.model.fields import count, inside, mapping, number, only_keys
+from analysis.model.fields import count, inside, mapping, number, only_keys, reject
 from simulate.processes.base import MARKOV, MeanOfLaw, Pair, Plan, hazards_of, runs
 from simulate.processes.independent import with_acceptances
 from simulate.program import HazardTables
 
-STRETCH = 1000
-"""Cycles of a stretch of text that counts as one observation; far beyond any correlation between its ends."""
+_LEAST_STRETCH = 1000
+_CORRELATION_LENGTHS = 100
+
+MAX_STRETCH = 10**6
+
+
+def least_stretch(autocorrelation: float) -> int:
+    """Least cycles of a stretch of text that may count as one observation: 100 correlation lengths.
+
+    The correlation of two positions falls to 1 / e within 1 / (1 - autocorrelation) positions, and a cycle moves on by
+    at least one, so stretches lean on their neighbours for a hundredth of their length or less; intervals are too
+    narrow by about as much.
+
+    Args:
+        autocorrelation: Of neighbouring positions, in [0, 1).
+    """
+    return max(1, math.ceil(_CORRELATION_LENGTHS / (1 - autocorrelation) - 1e-6))
+
+
+def usual_stretch(autocorrelation: float) -> int:
+    """Cycles of a stretch where a task does not say."""
+    return max(_LEAST_STRETCH, least_stretch(autocorrelation))
 
 
 @dataclass(frozen=True)
@@ -30,13 +51,14 @@ class Markov(MeanOfLaw):
         share: Stationary probability of state 1, in [0, 1].
         autocorrelation: Correlation of the states of neighbouring positions, in [0, 1).
         other: Acceptances in state 1; state 0, and pairs left out, keep the specification's.
-        cycles: Cycles of a stretch of text that counts as one observation.
+        cycles: Cycles of a stretch of text that counts as one observation, and of the one before the first; many
+            correlation lengths, see `least_stretch`.
     """
 
     share: float
     autocorrelation: float
     other: Mapping[Pair, Acceptance]
-    cycles: int = STRETCH
+    cycles: int
 
     def to_json(self) -> dict[str, object]:
         """The process as it stands in a task."""
@@ -44,7 +66,9 @@ class Markov(MeanOfLaw):
         for (reviewer, drafter), acceptance in self.other.items():
             table.setdefault(reviewer, {})[drafter] = acceptance.to_json()
         content = {"share": self.share, "autocorrelation": self.autocorrelation, "acceptance": table}
-        return {"markov": content | ({"cycles": self.cycles} if self.cycles != STRETCH else {})}
+        return {
+            "markov": content | ({"cycles": self.cycles} if self.cycles != usual_stretch(self.autocorrelation) else {})
+        }
 
     def plan(self, cascade: Cascade) -> Plan:
         """One stretch of text a block; the text goes on from block to block."""
@@ -99,9 +123,15 @@ def read_markov(value: object) -> Markov:
     only_keys(fields, (*keys, "cycles"), required=keys)
     with inside("acceptance"):
         table = acceptances({r: mapping(row, r) for r, row in mapping(fields["acceptance"], "").items()})
+    share = number(fields["share"], "share", 0, 1)
+    autocorrelation = number(fields["autocorrelation"], "autocorrelation", 0, 0.999)
+    cycles = count(fields.get("cycles", usual_stretch(autocorrelation)), "cycles", MAX_STRETCH)
+    least = least_stretch(autocorrelation)
+    if cycles < least:
+        reject("cycles", cycles, f"at least {least} with this autocorrelation, so that stretches are independent")
     return Markov(
-        number(fields["share"], "share", 0, 1),
-        number(fields["autocorrelation"], "autocorrelation", 0, 0.999),
+        share,
+        autocorrelation,
         {(reviewer, drafter): entry for reviewer, row in table.items() for drafter, entry in row.items()},
-        count(fields.get("cycles", STRETCH), "cycles", 10**6),
+        cycles,
     )

@@ -24,7 +24,7 @@ from realrun.cascade import CascadeDecoder
 from realrun.choice import Draws, seeded
 from realrun.models import DTYPES, Ensemble, load_ensemble
 from realrun.policy import Policy
-from realrun.prompts import Prompt, encode
+from realrun.prompts import Prompt, encode, encode_chat
 from realrun.record import Finish, Generation
 from realrun.review import Verification
 from realrun.stream import TextStream
@@ -39,7 +39,7 @@ class LoadedCascade:
 
     Attributes:
         cascade: The specification.
-        ensemble: Its models, with the target's tokenizer, end-of-sequence ids and the context they share.
+        ensemble: Its models, with the target's tokenizer, end-of-sequence ids and context.
     """
 
     cascade: Cascade
@@ -184,10 +184,7 @@ def _ids(prompt: str | Sequence[int] | Sequence[Message], ensemble: Ensemble) ->
     elif prompt and isinstance(prompt[0], Mapping):
         if not ensemble.tokenizer.chat_template:
             raise InputError("prompt", "is a chat, but the target's tokenizer has no chat template")
-        chat = [dict(message) for message in prompt]  # type: ignore[arg-type]
-        ids = list(
-            ensemble.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
-        )
+        ids = encode_chat(prompt, ensemble.tokenizer, "prompt")  # type: ignore[arg-type]
     else:
         ids = list(prompt)  # type: ignore[arg-type]
     if not ids or not all(type(i) is int and 0 <= i < len(ensemble.tokenizer) for i in ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 
@@ -30,18 +31,22 @@ class CachedModel:
         network: A decoder-only transformers model whose cache can be cropped.
         output_ids: Token id that each column of its logits stands for, shape (columns,); None where column i is
             token i.
+        context: Greatest number of tokens that the model was made for. Its owner asks for nothing beyond; a longer
+            prompt is not read.
 
     Attributes:
         log: Calls since the owner last replaced it.
         network: The model.
         output_ids: As given.
+        context: As given.
         vocabulary: Number of token ids that the model can read.
     """
 
-    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None) -> None:
+    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
         self.log = CallLog()
         self.network = network
         self.output_ids = output_ids
+        self.context = context
         self.vocabulary = int(network.get_input_embeddings().num_embeddings)
         self._cache = growing_cache()
         self._length = 0
@@ -54,8 +59,10 @@ class CachedModel:
     def prefill(self, prompt: Sequence[int]) -> None:
         """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
         started = time.perf_counter()
-        with torch.inference_mode():
-            self._start(prompt)
+        self.rollback(0)
+        if len(prompt) <= self.context:
+            with torch.inference_mode():
+                self._start(prompt)
         self._wait()
         self.log.prefill_seconds += time.perf_counter() - started
 
@@ -98,7 +105,7 @@ class CachedModel:
         return self._cache
 
     def _start(self, prompt: Sequence[int]) -> None:
-        self.rollback(0)
+        """Read the prompt, with nothing held."""
         for first in range(0, len(prompt) - 1, PREFILL):
             self._read(prompt[first : min(first + PREFILL, len(prompt) - 1)], keep=1)
 

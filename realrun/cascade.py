@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,10 +43,12 @@ class Network(Drafter, Protocol):
     Attributes:
         vocabulary: Number of token ids that it can read.
         output_ids: Token id of every output column; None where column i is token i.
+        context: Greatest number of tokens that it can read.
     """
 
     vocabulary: int
     output_ids: Tensor | None
+    context: int
 
     def logits(self, sequence: Sequence[int], positions: int) -> Tensor:
         """Logits after each of the last `positions` prefixes of the sequence, in one call; (positions, columns)."""
@@ -76,7 +79,8 @@ class CascadeDecoder:
         cascade: The specification; an empty draft is autoregressive decoding.
         models: Every model the draft uses and the target, by name; those with inner drafts and the target must be
             networks.
-        context: Greatest number of tokens, prompt included, that every model can hold.
+        context: Greatest number of tokens, prompt included, that the text may have: what the target can hold. A
+            drafter whose own context is shorter adds nothing from there on.
         policy: How target and drafters choose tokens; the default is greedy.
         verification: Judge drafts token by token or as a block; the same for greedy choice.
 
@@ -131,7 +135,7 @@ class CascadeDecoder:
         prefilled = time.perf_counter()
 
         end = min(len(prompt) + max_new_tokens, self._context)
-        finish: Finish = "length" if end < self._context else "context"
+        finish: Finish = "length" if len(prompt) + max_new_tokens <= self._context else "context"
         origins: list[Origin] = []
         cycles: list[Cycle] = []
         while len(self._sequence) < end:
@@ -207,9 +211,14 @@ class CascadeDecoder:
         return drafted
 
     def _increment(self, step: Step, room: int) -> list[_Drafted]:
-        """What a step adds at a time: a block of leaf tokens, or the yield of a round."""
+        """What a step adds at a time: a block of leaf tokens, or the yield of a round; nothing beyond its context.
+
+        A model adds a token after at most as many as its context holds, by drafting it or as its own after a review.
+        """
+        readable = getattr(self._models[step.by], "context", sys.maxsize)  # a proposer reads any length
+        room = min(room, readable + 1 - len(self._sequence))
         if not step.is_leaf:
-            return self._round(step.by, step.draft, room, step.lenience)
+            return self._round(step.by, step.draft, room, step.lenience) if room > 0 else []
         drafted: list[_Drafted] = []
         wanted = min(step.block if step.tokens is None else step.tokens, room)
         while len(drafted) < wanted and not (drafted and self._has_ended()):

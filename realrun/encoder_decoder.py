@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -23,10 +24,11 @@ class CachedEncoderDecoder(CachedModel):
     Args:
         network: A transformers model with an encoder and a decoder, and a `decoder_start_token_id`.
         output_ids: As for `CachedModel`.
+        context: Likewise.
     """
 
-    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None) -> None:
-        super().__init__(network, output_ids)
+    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
+        super().__init__(network, output_ids, context)
         self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
         self._first = 0
         self._encoded = torch.empty(0)

@@ -12,7 +12,7 @@ A `load` is a name, or an object with `name` and options:
     ``packed``    true or false: whether linear layers in half precision on a CPU are packed for it (default true).
 
 ``skip:N``: N layers of the target with its embedding and head, without further memory.
-    ``layers``    list of N different layer numbers (default: see `realrun.skip.default_layers`).
+    ``layers``    list of N different layer numbers, run in this order (default: see `realrun.skip.default_layers`).
     ``head``      as above.
 
 ``maxgram``: the statistical drafter (`realrun.maxgram.MaxGram`).
@@ -27,10 +27,14 @@ A `load` is a name, or an object with `name` and options:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.model import Cascade, InputError
+
+MAXGRAM = "maxgram"
+SKIP = re.compile(r"skip:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,24 @@ class Source:
         if not isinstance(name, str) or not name:
             raise InputError(f"{field}.name", "missing, expected what to load: a known name, a folder or a hub id")
         return cls(name, {key: value for key, value in load.items() if key != "name"}, field)
+
+    @classmethod
+    def of_target(cls, option: str, load: str) -> Source:
+        """The `load` of a target that a command-line option names.
+
+        Raises:
+            InputError: where it is empty, or what only drafters can be.
+        """
+        if not load:
+            raise InputError(option, "got '', expected a known name, a folder or a hub id")
+        source = cls(load, {}, option)
+        source.demand_neural()
+        return source
+
+    def demand_neural(self) -> None:
+        """Refuse what cannot be a target."""
+        if self.name == MAXGRAM or SKIP.fullmatch(self.name):
+            raise self.reject("cannot be the target, expected a neural model")
 
     def reject(self, problem: str) -> InputError:
         """The error that says what is wrong with this source."""
@@ -116,3 +138,16 @@ class Source:
 
     def _bad(self, key: str, expected: str) -> InputError:
         return InputError(f"{self.field}.{key}", f"got {self.options[key]!r}, expected {expected}")
+
+
+def with_target(cascade: Cascade, load: str | None) -> Cascade:
+    """The cascade with another `load` of its target, from the option --target; the same cascade for None.
+
+    Raises:
+        InputError: where no target can be loaded from that.
+    """
+    if load is None:
+        return cascade
+    Source.of_target("--target", load)
+    target = replace(cascade.models[cascade.target], load=load)
+    return replace(cascade, models={**cascade.models, cascade.target: target})

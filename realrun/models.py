@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
-from realrun import networks
+from realrun import hub, networks
 from realrun.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.cached_model import CachedModel
 from realrun.cascade import Drafter
 from realrun.head import narrow_head
-from realrun.load_options import Source
+from realrun.load_options import MAXGRAM, SKIP, Source
 from realrun.maxgram import LONGEST, MaxGram
 from realrun.networks import DTYPES
 from realrun.packed import can_pack, pack
@@ -25,9 +24,6 @@ from realrun.skip import skip_layers
 
 __all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_tokenizer"]
 
-MAXGRAM = "maxgram"
-
-_SKIP = re.compile(r"skip:(\d+)")
 _MOST = 1024
 """Greatest `max_match` and `candidates` of Max-Gram: what an index may cost per token."""
 
@@ -39,7 +35,7 @@ class Ensemble:
     Attributes:
         models: Every model that the draft uses, and the target, by name.
         tokenizer: The target's.
-        context: Greatest number of tokens that every model can hold.
+        context: Greatest number of tokens that the target can hold.
         eos: Ids that end the target's text.
     """
 
@@ -48,19 +44,23 @@ class Ensemble:
     context: int
     eos: frozenset[int]
 
+    @property
+    def shared_context(self) -> int:
+        """Greatest number of tokens that every model can hold, for programs that would run a drafter beyond its own."""
+        return min(model.context for model in self.models.values() if isinstance(model, CachedModel))
+
     def only(self, cascade: Cascade) -> dict[str, Drafter]:
         """The models that a cascade uses, of those loaded."""
         used = {cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))}
         return {name: model for name, model in self.models.items() if name in used}
 
 
-def load_ensemble(cascade: Cascade, dtype: torch.dtype, target: str | None = None, device: str = "cpu") -> Ensemble:
+def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> Ensemble:
     """Load the target and every model that the draft uses.
 
     Args:
         cascade: The specification; each of these models needs a `load` (see `realrun.load_options`).
         dtype: Of the weights of neural models whose `load` does not say.
-        target: What to load as the target instead of the specification's `load`.
         device: Where all neural models run: cpu, cuda or cuda:N.
 
     Raises:
@@ -68,38 +68,39 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, target: str | None = Non
     """
     logging.disable_progress_bar()
     place = _device(device)
-    source = Source(target, {}, "--target") if target else Source.of(cascade, cascade.target)
-    if source.name == MAXGRAM or _SKIP.fullmatch(source.name):
-        raise source.reject("cannot be the target, expected a neural model")
+    hub.show_downloads()
+    source = Source.of(cascade, cascade.target)
+    source.demand_neural()
     if "head" in source.options:
         raise InputError(f"{source.field}.head", "an option of drafters, the target needs its whole output layer")
     network = networks.load_network(source, dtype, place)
     tokenizer = networks.load_tokenizer(source)
     vocabulary = tokenizer.get_vocab()
+    networks.demand_embedding(source, network, vocabulary)
     models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
     packable = [network] if source.flag("packed", True) else []
     for by, drafter in _drafters(cascade):
         if drafter.name == MAXGRAM:
             models[by] = _max_gram(drafter, vocabulary)
             continue
-        if _SKIP.fullmatch(drafter.name):
+        if SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
             packs = bool(packable) and packable[0] is network
         else:
             smaller = networks.load_network(drafter, dtype, place)
             _demand_vocabulary(drafter, networks.load_tokenizer(drafter).get_vocab(), vocabulary)
+            networks.demand_embedding(drafter, smaller, vocabulary)
             packs = drafter.flag("packed", True)
         models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
         packable += [smaller] if packs else []
     pack([network for network in packable if can_pack(network)])
-    cached = [model for model in models.values() if isinstance(model, CachedModel)]
-    context = min(networks.context_of(model.network) for model in cached)
-    return Ensemble(models, tokenizer, context, networks.eos_of(network, tokenizer))
+    return Ensemble(models, tokenizer, networks.context_of(network), networks.eos_of(network, tokenizer))
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a target named as in `load`."""
-    return networks.load_tokenizer(Source(target, {}, "--target"))
+    """Load the tokenizer of a target that --target names."""
+    hub.show_downloads()
+    return networks.load_tokenizer(Source.of_target("--target", target))
 
 
 def _device(name: str) -> torch.device:
@@ -169,7 +170,7 @@ def _bigram(source: Source, fingerprint: str) -> Bigram | None:
 
 def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
     source.only("layers", "head")
-    match = _SKIP.fullmatch(source.name)
+    match = SKIP.fullmatch(source.name)
     assert match
     if target.config.is_encoder_decoder:
         raise source.reject("needs a decoder-only target")

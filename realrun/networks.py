@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -15,9 +17,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from analysis.model import InputError
-from realrun import embedded
+from realrun import embedded, hub
 from realrun.attention import group_heads
 from realrun.cached_model import CachedModel, check_cache
 from realrun.encoder_decoder import CachedEncoderDecoder
@@ -31,6 +34,8 @@ _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
 
 It tells a model that ignores its cache or keeps more than that from rounding.
 """
+_SAME = 1e-5
+"""The same for logits in float32 that the same arithmetic gives."""
 _PROBE = 6
 
 
@@ -49,17 +54,21 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     place, options = _place(source)
     if "dtype" in source.options:
         dtype = DTYPES[source.choice("dtype", tuple(DTYPES), "float32")]
-    try:
+    with _refusals(source, "cannot be loaded"):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
         _demand_attention(source, config)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        network = kind.from_pretrained(
-            place, config=config, dtype=dtype, trust_remote_code=False, use_safetensors=True, **options
+        network, found = kind.from_pretrained(
+            place,
+            config=config,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
+            **options,
         )
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise source.reject(f"cannot be loaded: {_first_line(error)}{_advice(source)}") from None
+        _demand_weights(source, found)
     if getattr(network, "_is_stateful", False):
         raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
     network = network.to(device).eval()
@@ -77,16 +86,14 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     place, options = _place(source)
     if isinstance(place, Path) and (place / "tokenizer.json").is_file():
         options.pop("gguf_file", None)  # what the model was trained with rather than what was made of it
-    try:
+    with _refusals(source, "has no tokenizer that can be loaded"):
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
-        raise source.reject(f"has no tokenizer that can be loaded: {_first_line(error)}") from None
 
 
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
     """The cached model for a network of either kind."""
     wrap = CachedEncoderDecoder if network.config.is_encoder_decoder else CachedModel
-    return wrap(network, output_ids)
+    return wrap(network, output_ids, context_of(network))
 
 
 def context_of(network: PreTrainedModel) -> int:
@@ -100,6 +107,15 @@ def eos_of(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> froz
     listed = network.generation_config.eos_token_id if network.generation_config else None
     ids = listed if isinstance(listed, list) else [listed]
     return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
+
+
+def demand_embedding(source: Source, network: PreTrainedModel, vocabulary: Mapping[str, int]) -> None:
+    """Refuse a model that cannot read every token of its tokenizer; more rows than that do no harm."""
+    rows = network.get_input_embeddings().num_embeddings
+    if rows <= max(vocabulary.values()):
+        raise source.reject(
+            f"has an embedding of {rows} rows, expected at least {max(vocabulary.values()) + 1} for its tokenizer"
+        )
 
 
 def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
@@ -116,10 +132,41 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
     options: dict[str, object] = {} if gguf is None else {"gguf_file": gguf}
     if folder.is_dir():
         return folder, options
+    options |= hub.download_options()
     return source.name, options if revision is None else options | {"revision": revision}
 
 
+@contextlib.contextmanager
+def _refusals(source: Source, problem: str) -> Iterator[None]:
+    """Turn whatever goes wrong with files from elsewhere into one line with the model's name; keep transformers quiet.
+
+    The libraries raise anything: safetensors errors of its own, tokenizers bare exceptions.
+    """
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise source.reject(f"{problem}: {_first_line(error)}{_advice(source)}") from None
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _demand_weights(source: Source, found: Mapping[str, Collection[object]]) -> None:
+    """Refuse a checkpoint that does not determine the model: what it lacks would be drawn at random."""
+    for key in ("missing_keys", "mismatched_keys"):
+        names = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in found[key])
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            what = "lacks weights" if key == "missing_keys" else "has weights of another shape than its configuration's"
+            raise source.reject(f"{what}: {names[0]}{more}{_advice(source) if source.name == embedded.NAME else ''}")
+
+
 def _advice(source: Source) -> str:
+    if source.name == embedded.NAME:
+        return f" (delete the folder {embedded.embedded_model()} to have it fetched anew)"
     if Path(source.name).expanduser().is_dir():
         return ""
     return f" (expected {embedded.NAME}, maxgram, skip:N, a folder with a model, or a hub id within reach or cached)"
@@ -144,13 +191,29 @@ def _demand_rollback(source: Source, network: PreTrainedModel) -> None:
     model = cached(network)
     text = [i % model.vocabulary for i in range(2, 2 + _PROBE)]
     try:
+        if not network.config.is_encoder_decoder and _looks_ahead(network, text):
+            raise AssertionError("its attention is not causal")
         model.prefill(text[:2])
         model.logits(text, 1)
         model.rollback(3)
         if not model.cached_tokens()[1]:
-            raise source.reject("keeps no key-value cache that could be rolled back")
+            raise AssertionError("it keeps no key-value cache")
         check_cache(model, text[:2], [*text[:3], text[-1]], _TOLERANCE[network.dtype])
     except AssertionError as error:
         raise source.reject(f"cannot be rolled back: {error}") from None
     except (TypeError, ValueError, AttributeError, IndexError, NotImplementedError, RuntimeError) as error:
         raise source.reject(f"cannot be run with a key-value cache: {_first_line(error)}") from None
+
+
+@torch.inference_mode()
+def _looks_ahead(network: PreTrainedModel, text: Sequence[int]) -> bool:
+    """Whether logits depend on a later token: in a causal model two calls of one shape differ there by nothing.
+
+    A difference in half precision may come from experts, which see other batches.
+    """
+    texts = (list(text), [*text[:-1], text[0]])
+    first, second = (
+        network(input_ids=torch.tensor([ids], device=network.device), use_cache=False).logits[0, :-1] for ids in texts
+    )
+    tolerance = _SAME if network.dtype == torch.float32 else _TOLERANCE[network.dtype]
+    return float((first - second).abs().max()) > tolerance * float(first.abs().max())

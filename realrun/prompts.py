@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from analysis.model import InputError, parse_json, read_text
+
+if TYPE_CHECKING:  # transformers takes a second
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,27 @@ def encode(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of a prompt, in the chat template where the tokenizer has one.
 
     Raises:
-        InputError: where no token comes out.
+        InputError: where the template refuses it or no token comes out.
     """
     if tokenizer.chat_template:
-        chat = [{"role": "user", "content": prompt.text}]
-        ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
+        ids = encode_chat([{"role": "user", "content": prompt.text}], tokenizer, f"prompt {prompt.id}")
     else:
         ids = tokenizer(prompt.text)["input_ids"]
     if not ids:
         raise InputError(f"prompt {prompt.id}", "has no tokens")
     return list(ids)
+
+
+def encode_chat(chat: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, where: str) -> list[int]:
+    """Token ids of the turns of a chat in the tokenizer's template, up to where the answer begins.
+
+    Raises:
+        InputError: where the template refuses them or is itself wrong.
+    """
+    import jinja2
+
+    try:
+        messages = [dict(message) for message in chat]
+        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
+        raise InputError(where, f"the tokenizer's chat template fails on it: {error}") from None

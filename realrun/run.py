@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from analysis.model import Cascade, InputError
+from analysis.model import Cascade, InputError, walk
 from realrun.cascade import CascadeDecoder
 from realrun.choice import Source, seeded
 from realrun.models import Ensemble
@@ -90,8 +90,13 @@ def generate_rows(
     """
     decoder = CascadeDecoder(cascade, ensemble.models, ensemble.context, settings.policy, settings.verification)
     how = settings.to_json()
-    named = f"{cascade.canonical()} {settings.max_new_tokens} {dtype}" + (f" {json.dumps(how)}" if how else "")
-    task = hashlib.sha256(named.encode()).hexdigest()[:16]
+    what = {
+        "method": "cascade" if cascade.draft else "autoregressive",
+        "load": cascade.models[cascade.target].load,
+        "task": task_id(cascade, settings, dtype),
+        "dtype": dtype,
+        "device": str(ensemble.models[cascade.target].network.device),
+    }
     for index, (prompt, ids) in enumerate(zip(prompts, encode_all(prompts, ensemble), strict=True)):
         stream = TextStream(ensemble.tokenizer, settings.stops) if settings.stops else None
         generation = decoder.generate(
@@ -102,7 +107,25 @@ def generate_rows(
             row["text"] = stream.finish(generation.tokens)
         if trace:
             row["trace"] = generation.trace()
-        yield row | how | {"task": task, "dtype": dtype, **provenance()}
+        yield row | how | what | provenance()
+
+
+def task_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
+    """A hash of everything that the text depends on: what is loaded, the draft and how it is run, but no measurements.
+
+    Costs, acceptances, uncertainties and `meta` of the specification do not change what a real run does.
+    """
+    used = {cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))}
+    spec = {
+        "target": cascade.target,
+        "load": {name: cascade.models[name].load for name in sorted(used)},
+        "draft": [step.to_json() for step in cascade.draft],
+        "lenience": cascade.lenience,
+        "max_new_tokens": settings.max_new_tokens,
+        "dtype": dtype,
+        **settings.to_json(),
+    }
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:

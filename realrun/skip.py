@@ -30,11 +30,16 @@ def default_layers(kept: int, total: int) -> list[int]:
 def skip_layers(target: PreTrainedModel, kept: int, layers: Sequence[int] | None = None) -> PreTrainedModel:
     """A model of `kept` layers of the target that shares its weights, so that it takes no further memory.
 
+    Args:
+        target: Whose layers.
+        kept: How many.
+        layers: Their numbers, in the order in which they are run; None for the default ones.
+
     Raises:
         InputError: where the target's layers cannot be found by name.
     """
     total = target.config.num_hidden_layers
-    chosen = sorted(layers) if layers is not None else default_layers(kept, total)
+    chosen = list(layers) if layers is not None else default_layers(kept, total)
     config = copy.deepcopy(target.config)
     config.num_hidden_layers = kept
     if getattr(config, "layer_types", None):

@@ -223,3 +223,34 @@ def test_plain_models_have_neither_packed_layers_nor_our_attention_nor_a_short_h
         layers, attention = kinds(plain, name)
         assert "PackedLinear" not in layers
         assert attention == "sdpa"
+
+
+def test_a_drafter_whose_context_is_shorter_limits_other_programs_but_not_our_engine(run, tmp_path, files):
+    short = tiny.save(tmp_path / "short", seed=1, max_position_embeddings=40)
+    cascade = files("short", DRAFTS["full"], a=short)
+    long = options(tmp_path, "--max-new-tokens", 60)
+    assert run(cascade, *long).returncode == 0
+    result = run(cascade, "--baseline", "hf-assisted", *long)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: --max-new-tokens: got 60, expected at most 29 beside programs that end a text where a drafter's context"
+    )
+    assert run(cascade, "--baseline", "hf-assisted", *options(tmp_path, "--max-new-tokens", 29)).returncode == 0
+
+
+def test_a_drafter_with_a_short_head_can_be_timed_beside_its_target_alone(run, tmp_path, files):
+    cascade = files("head", DRAFTS["speculative"], a={"name": "skip:2", "head": 20})
+    assert run(cascade, *options(tmp_path)).returncode == 0
+
+
+def test_the_task_of_a_row_does_not_change_with_costs(run, tmp_path, files):
+    cascade = files("plain", DRAFTS["speculative"])
+    spec = json.loads(cascade.read_text())
+    spec["models"]["a"]["cost"] = 0.3
+    tasks = []
+    for _ in range(2):
+        assert run(cascade, *options(tmp_path, "--out", tmp_path / "rows.jsonl")).returncode == 0
+        tasks.append({json.loads(line)["task"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()})
+        cascade.write_text(json.dumps(spec))
+    assert tasks[0] == tasks[1]
+    assert len(tasks[0]) == 2

@@ -92,6 +92,42 @@ def test_the_context_is_filled_but_never_overrun(llamas, draft):
     assert all(max(log.q) <= CONTEXT for log in generation.calls.values() if log.q)
 
 
+def test_a_text_that_ends_just_where_the_context_does_has_the_length_it_was_to_have(llamas):
+    room = CONTEXT - len(PROMPT)
+    assert [run(llamas, CASCADES["max-gram"], n).finish for n in (room - 1, room, room + 1)] == [
+        *("length", "length", "context")
+    ]
+
+
+class Limited(CachedModel):
+    """Fails where it reads more than its context holds."""
+
+    def _read(self, tokens, keep):
+        assert self.length + len(tokens) <= self.context
+        return super()._read(tokens, keep)
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, [3 + i % 20 for i in range(30)], [3 + i % 20 for i in range(50)]], ids=len)
+@pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
+def test_drafters_of_shorter_context_help_as_far_as_it_goes_and_no_further(llamas, draft, prompt):
+    contexts = {"t": CONTEXT, "a": 40, "b": 25}
+    models = {name: Limited(network, context=contexts[name]) for name, network in llamas.items()} | {"mag": MaxGram()}
+    generation = CascadeDecoder(cascade(draft), models, CONTEXT).generate(prompt, 1000)
+    assert generation.tokens == run(llamas, (), 1000, prompt=prompt).tokens
+    assert generation.finish == "context"
+    made = {name: [i for i, origin in enumerate(generation.origins) if origin.by == name] for name in contexts}
+    for name, context in contexts.items():
+        assert all(len(prompt) + i <= context for i in made[name])
+        if len(prompt) > context:
+            assert not generation.calls[name].q
+
+
+def test_a_drafter_drafts_until_its_context_is_full(llamas):
+    models = {"t": CachedModel(llamas["t"]), "a": Limited(llamas["t"], context=40)}
+    generation = CascadeDecoder(cascade((Step("a", tokens=99),)), models, CONTEXT).generate(PROMPT, 1000)
+    assert [cycle.tokens for cycle in generation.cycle_log][:2] == [40 + 1 - len(PROMPT) + 1, 1]
+
+
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
 def test_the_text_ends_with_the_first_end_of_sequence_token(llamas, draft):
     full = run(llamas, ()).tokens
@@ -154,6 +190,19 @@ def test_a_drafter_that_abstains_for_ever_stops_nothing(llamas, draft):
     assert not any(drafter == "mag" for _, drafter in generation.pairs)
 
 
+def test_max_gram_that_abstains_under_reviewers_stops_nothing(llamas):
+    """With no token twice and no bigram it has nothing to say at first, in blocks, in rounds and on its own."""
+    prompt = [5, 9, 2, 14, 21]
+    mag = MaxGram()
+    inner = Step("b", until=3, draft=(Step("mag", until=4, block=2),))
+    generation = run(
+        llamas, (Step("a", until=5, draft=(inner,)), Step("mag", until=9, block=3)), 40, prompt=prompt, mag=mag
+    )
+    assert generation.tokens == run(llamas, (), 40, prompt=prompt).tokens
+    assert mag.counts.misses > 0
+    assert {("t", "a"), ("a", "b"), ("b", "mag")} <= set(generation.pairs)
+
+
 def test_an_end_of_text_inside_an_accepted_draft_ends_it_there(llamas):
     full = run(llamas, (), 10).tokens
     eos = full[2]
@@ -201,10 +250,11 @@ def test_the_trace_tells_who_made_and_who_accepted_every_token(llamas, draft):
     assert [row["token"] for row in rows] == generation.tokens
 
 
-def test_two_thousand_tokens_are_those_of_the_target(llamas):
-    generation = run(llamas, (MAG,), 2000, context=2100)
-    assert generation.tokens == run(llamas, (), 2000, context=2100).tokens
-    assert len(generation.tokens) == 2000
+@pytest.mark.parametrize("length", [600, pytest.param(2000, marks=pytest.mark.slow)])
+def test_long_texts_are_those_of_the_target(llamas, length):
+    generation = run(llamas, (MAG,), length, context=2100)
+    assert generation.tokens == run(llamas, (), length, context=2100).tokens
+    assert len(generation.tokens) == length
 
 
 def test_a_watch_sees_all_tokens_of_every_cycle_and_ends_the_text(llamas):

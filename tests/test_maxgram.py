@@ -3,13 +3,16 @@
 import random
 from collections import Counter
 
+import command_line
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.model import InputError
 from realrun.bigram import Bigram
+from realrun.commands import bigram as command
 from realrun.maxgram import MaxGram
 from realrun.suffix import SuffixIndex
 
@@ -188,3 +191,29 @@ def test_other_files_are_refused_as_tables(tmp_path, content):
         Bigram.load(tmp_path / "b.npz")
     with pytest.raises(InputError, match="no such file"):
         Bigram.load(tmp_path / "none.npz")
+
+
+def learn(tmp_path, capsys, monkeypatch, target):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "abab"}\n{"text": "ac"}\n')
+    out = tmp_path / "table.npz"
+    return out, *command_line.run(command, capsys, monkeypatch, "bigram", rows, "--target", target, "--out", out)
+
+
+def test_a_table_is_learnt_from_text_also_where_the_tokenizers_ids_have_gaps(tmp_path, capsys, monkeypatch):
+    tiny.tokenizer(stride=3).save_pretrained(tmp_path / "target")
+    out, code, stdout, stderr = learn(tmp_path, capsys, monkeypatch, tmp_path / "target")
+    assert code == 0, stderr
+    assert stdout == f"2 of {len(tiny.PIECES)} tokens have a successor\n"
+    table = Bigram.load(out)
+    assert table.successors.size == 3 * (len(tiny.PIECES) - 1) + 1
+    a, b = (3 * tiny.PIECES.index(letter) for letter in "ab")
+    assert (table.successor(a), table.successor(b)) == (b, a)
+
+
+@pytest.mark.parametrize("target", ["maxgram", "skip:3", ""])
+def test_a_table_needs_a_target_with_a_tokenizer(tmp_path, capsys, monkeypatch, target):
+    out, code, _, stderr = learn(tmp_path, capsys, monkeypatch, target)
+    assert code == 2
+    assert stderr.startswith(f"error: --target: {'got' if not target else repr(target)}")
+    assert not out.exists()

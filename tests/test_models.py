@@ -1,10 +1,17 @@
 """Loading models: options of `load` are validated, unfit models refused by name, fit ones decode rightly."""
 
+import json
+import shutil
+from pathlib import Path
+
 import gguf
 import pytest
 import tiny
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
+    BertConfig,
+    BertLMHeadModel,
     Lfm2Config,
     Lfm2ForCausalLM,
     OpenAIGPTConfig,
@@ -14,6 +21,7 @@ from transformers import (
 )
 
 from analysis.model import Cascade, InputError
+from realrun import embedded, networks
 from realrun.cached_model import CachedModel, check_cache
 from realrun.cascade import CascadeDecoder
 from realrun.encoder_decoder import CachedEncoderDecoder
@@ -184,6 +192,7 @@ def test_a_gguf_file_gives_the_models_own_logits(folders, tmp_path):
 
 SMALL = {"vocab_size": tiny.VOCABULARY, "hidden_size": 16, "num_attention_heads": 2}
 UNFIT = {
+    "bidirectional": lambda: BertLMHeadModel(BertConfig(**SMALL, num_hidden_layers=2, intermediate_size=32)),
     "no cache": (
         lambda: OpenAIGPTLMHeadModel(OpenAIGPTConfig(vocab_size=tiny.VOCABULARY, n_embd=16, n_layer=1, n_head=2))
     ),
@@ -221,12 +230,161 @@ class Oblivious(CachedModel):
 
 @pytest.mark.parametrize(
     ("unfit", "reason"),
-    [(Recurrent, "cannot be rolled back: logits differ by"), (Oblivious, "keeps no key-value cache that could be")],
+    [(Recurrent, "cannot be rolled back: logits differ by"), (Oblivious, "back: it keeps no key-value cache")],
 )
 def test_a_model_that_is_not_what_its_cache_says_is_found_by_the_trial(folders, monkeypatch, unfit, reason):
     monkeypatch.setattr("realrun.networks.CachedModel", unfit)
     with pytest.raises(InputError, match=f"models.t.load: .* {reason}"):
         load_ensemble(spec(folders(), draft=[]), torch.float32)
+
+
+@pytest.mark.parametrize("kind", tiny.CONFIGS)
+def test_no_causal_model_looks_ahead(kind):
+    assert not networks._looks_ahead(tiny.network(kind), PROMPT)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_drafter_of_shorter_context_neither_shortens_nor_changes_the_text(folders, tmp_path, kind):
+    drafter = tiny.save(tmp_path, kind, 1, max_position_embeddings=40)
+    cascade = spec(folders(kind), drafter)
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert (ensemble.context, ensemble.shared_context) == (128, 40)
+    for draft in (VERTICAL, VERTICAL[1:]):
+        generation = decode(
+            ensemble, cascade.with_draft(Cascade.from_json(cascade.to_json() | {"draft": draft}).draft), 999
+        )
+        assert generation.tokens == decode(ensemble, cascade.with_draft(()), 999).tokens
+        assert len(generation.tokens) == 128 - len(PROMPT)
+        assert generation.pairs["t", "a"].examined
+
+
+def altered(folder, tmp_path, change):
+    """A copy of a saved model whose tensors `change` has changed in place."""
+    shutil.copytree(folder, tmp_path / "altered")
+    file = tmp_path / "altered" / "model.safetensors"
+    tensors = load_file(file)
+    change(tensors)
+    save_file(tensors, file, metadata={"format": "pt"})
+    return str(tmp_path / "altered")
+
+
+def lose_a_layer(tensors):
+    for name in [name for name in tensors if ".layers.1." in name]:
+        del tensors[name]
+
+
+def cut_a_matrix(tensors):
+    tensors["model.layers.1.mlp.up_proj.weight"] = tensors["model.layers.1.mlp.up_proj.weight"][:, :8].contiguous()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lose_a_layer, r"altered' lacks weights: model\.layers\.1\.input_layernorm\.weight and 8 more$"),
+        (cut_a_matrix, r"altered' has weights of another shape .*: model\.layers\.1\.mlp\.up_proj\.weight$"),
+    ],
+)
+@pytest.mark.parametrize("role", ["t", "a"])
+def test_weights_that_do_not_determine_the_model_are_refused_by_name(folders, tmp_path, capfd, role, change, message):
+    loads = {"t": folders(), "a": folders(seed=1)}
+    loads[role] = altered(loads[role], tmp_path, change)
+    with pytest.raises(InputError, match=rf"models.{role}.load: .*{message}"):
+        load_ensemble(spec(loads["t"], loads["a"]), torch.float32)
+    assert capfd.readouterr().err == ""
+
+
+def test_tied_weights_are_not_missing(tmp_path):
+    folder = tiny.save(tmp_path, tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(tmp_path / "model.safetensors")
+    load_ensemble(spec(folder, draft=[]), torch.float32)
+
+
+def cut_short(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:3000])
+
+
+def write_tokenizer(text):
+    return lambda folder: (folder / "tokenizer.json").write_text(text)
+
+
+def write_config(**changes):
+    def write(folder):
+        config = json.loads((folder / "config.json").read_text()) | changes
+        (folder / "config.json").write_text(json.dumps(config))
+
+    return write
+
+
+DAMAGED = {
+    "truncated weights": (cut_short, "cannot be loaded: "),
+    "a configuration of no model": (write_config(model_type="abacus"), "cannot be loaded: "),
+    "a size that is no number": (write_config(hidden_size="wide"), "cannot be loaded: "),
+    "a size that does not fit": (write_config(num_attention_heads=3), "cannot be loaded: "),
+    "half a tokenizer": (write_tokenizer('{"a":'), "has no tokenizer that can be loaded: "),
+    "no tokenizer": (write_tokenizer('{"version": "1.0", "model": 3}'), "has no tokenizer that can be loaded: "),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_files_are_one_line_with_the_models_name(tmp_path, damage):
+    spoil, message = DAMAGED[damage]
+    folder = tiny.save(tmp_path / "damaged")
+    spoil(Path(folder))
+    with pytest.raises(InputError, match=rf"^models\.t\.load: '.*damaged' {message}.+$"):
+        load_ensemble(spec(folder, draft=[]), torch.float32)
+
+
+def test_a_damaged_copy_of_the_embedded_model_is_to_be_deleted(tmp_path, monkeypatch):
+    monkeypatch.setenv(embedded.CACHE_VARIABLE, str(tmp_path))
+    folder = tmp_path / f"{embedded.NAME}-v1"
+    tiny.save(folder)
+    cut_short(folder)
+    with pytest.raises(InputError, match=rf"load: 'smollm2-135m' cannot be loaded: .* \(delete the folder {folder} to"):
+        load_ensemble(spec(embedded.NAME, draft=[]), torch.float32)
+
+
+def resized(folder, rows):
+    network = tiny.network(seed=1)
+    network.resize_token_embeddings(rows)
+    network.save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("role", ["t", "a"])
+def test_an_embedding_too_small_for_the_tokenizer_is_refused(folders, tmp_path, role):
+    loads = {"t": folders(), "a": folders(seed=1)} | {role: resized(tmp_path, tiny.VOCABULARY - 3)}
+    with pytest.raises(InputError, match=rf"models.{role}.load: .* has an embedding of 26 rows, expected at least 29"):
+        load_ensemble(spec(loads["t"], loads["a"]), torch.float32)
+
+
+def test_embeddings_padded_differently_go_together(folders, tmp_path):
+    """Also where the target then says tokens that the drafter has no row for."""
+    target = resized(tmp_path, tiny.VOCABULARY + 7)
+    cascade = spec(target, folders())
+    ensemble = load_ensemble(cascade, torch.float32)
+    with torch.no_grad():
+        head = ensemble.models["t"].network.lm_head.weight
+        head[tiny.VOCABULARY + 2] = 1.5 * head[3]
+    tokens = decode(ensemble, cascade).tokens
+    assert tokens == decode(ensemble, cascade.with_draft(())).tokens
+    assert max(tokens) >= tiny.VOCABULARY
+
+
+def test_layers_are_run_in_the_order_given(folders):
+    orders = ([0, 2], [2, 0])
+    models = [
+        load_ensemble(spec(folders(), {"name": "skip:2", "layers": order}), torch.float32).models["a"]
+        for order in orders
+    ]
+    for model, order in zip(models, orders, strict=True):
+        whole = load_ensemble(spec(folders(), draft=[]), torch.float32).models["t"].network
+        whole.model.layers = torch.nn.ModuleList([whole.model.layers[i] for i in order])
+        whole.config.num_hidden_layers = 2
+        expected = whole(input_ids=torch.tensor([PROMPT]), use_cache=False).logits[0, -1]
+        torch.testing.assert_close(model.uncached_logits(PROMPT, PROMPT), expected)
+    assert not torch.allclose(*(model.uncached_logits(PROMPT, PROMPT) for model in models))
 
 
 def test_a_drafter_with_another_vocabulary_is_refused_with_a_piece_that_differs(folders, tmp_path):

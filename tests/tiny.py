@@ -80,13 +80,16 @@ ENCODER_DECODERS = {
 }
 
 
-def network(kind="llama", seed=0, scale=8.0):
+def network(kind="llama", seed=0, scale=8.0, **changes):
     """A model in float32 whose greedy text is varied, because its random weights are scaled up; no bias is zero."""
     torch.manual_seed(seed)
+    config = (ENCODER_DECODERS | CONFIGS)[kind]()
+    for key, value in changes.items():
+        setattr(config, key, value)
     if kind in ENCODER_DECODERS:
-        model = AutoModelForSeq2SeqLM.from_config(ENCODER_DECODERS[kind]()).eval()
+        model = AutoModelForSeq2SeqLM.from_config(config).eval()
     else:
-        model = AutoModelForCausalLM.from_config(CONFIGS[kind]()).eval()
+        model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
@@ -96,15 +99,15 @@ def network(kind="llama", seed=0, scale=8.0):
     return model
 
 
-def tokenizer(pieces=PIECES):
-    """One token a character."""
-    backend = Tokenizer(models.WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token=" "))
+def tokenizer(pieces=PIECES, stride=1):
+    """One token a character; ids are the multiples of the stride."""
+    backend = Tokenizer(models.WordLevel({piece: stride * i for i, piece in enumerate(pieces)}, unk_token=" "))
     backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
 
 
-def save(folder, kind="llama", seed=0, pieces=PIECES):
+def save(folder, kind="llama", seed=0, pieces=PIECES, **changes):
     """Save model and tokenizer into a folder and return its name."""
-    network(kind, seed).save_pretrained(folder)
+    network(kind, seed, **changes).save_pretrained(folder)
     tokenizer(pieces).save_pretrained(folder)
     return str(folder)

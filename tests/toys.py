@@ -43,11 +43,12 @@ class ToyNetwork(Follower):
         seed: Networks of equal seed and style have the same laws.
         style: "dense"; "sparse", where some tokens have probability zero; "certain", where all but one have.
         output_ids: For a drafter with an output vocabulary of its own.
+        context: Greatest number of tokens that it can read.
     """
 
-    def __init__(self, vocabulary, seed, style="dense", output_ids=None):
+    def __init__(self, vocabulary, seed, style="dense", output_ids=None, context=CONTEXT):
         super().__init__()
-        self.vocabulary = vocabulary
+        self.vocabulary, self.context = vocabulary, context
         self.output_ids = None if output_ids is None else torch.tensor(output_ids)
         self._columns = vocabulary if output_ids is None else len(output_ids)
         self._seed, self._style = seed, style
@@ -68,6 +69,7 @@ class ToyNetwork(Follower):
         return self._known[key]
 
     def logits(self, sequence, positions):
+        assert len(sequence) <= self.context
         self._follow(sequence)
         first = len(sequence) - positions + 1
         self.log.count(positions, 0.0)

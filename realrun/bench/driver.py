@@ -14,7 +14,7 @@ from analysis.model import Cascade, InputError
 from realrun.bench import AUTOREGRESSIVE
 from realrun.bench.flash import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
-from realrun.bench.plan import counterpart, defaults, surroundings
+from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
 from realrun.bench.search import LADDER, Trial, climb, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
 from realrun.cached_model import CachedModel
@@ -142,9 +142,14 @@ def make_plan(
 ) -> Plan:
     """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
     around = surroundings(next(iter(cascades.values())), others)
+    limit = settings.max_new_tokens
+    if set(baselines) - {AUTOREGRESSIVE}:
+        demand_whole_heads(others)
     if "flashspec" in baselines:
         demand_decoders(around)
-        _demand_room(encode_all(prompts, ensemble), settings.max_new_tokens, ensemble.context)
+        _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
+    elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
+        _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
     plan = Plan()
     ours = {name: CascadeMethod(name, cascade, ensemble) for name, cascade in cascades.items()}
     alone = CascadeMethod(AUTOREGRESSIVE, next(iter(cascades.values())).with_draft(()), ensemble)
@@ -171,7 +176,7 @@ def make_plan(
 
 def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], length: int) -> dict[str, object] | None:
     """Peak memory of one generation above models and whatever else is there before it, and what caches take of it."""
-    length = min(length, ensemble.context - MEMORY_TOKENS - LADDER[-1] - 1)
+    length = min(length, ensemble.shared_context - MEMORY_TOKENS - LADDER[-1] - 1)
     if length < 1:
         return None
     tokens = (token for ids in cycle(encode_all(prompts, ensemble)) for token in ids)
@@ -220,13 +225,11 @@ def _distinct(methods: Iterable[Method]) -> list[Method]:
     return list({identity(method): method for method in methods}.values())
 
 
-def _demand_room(encoded: Sequence[Sequence[int]], max_new_tokens: int, context: int) -> None:
-    allowed = context - max(map(len, encoded)) - LADDER[-1] - 1
+def _demand_room(prompts: Sequence[Prompt], ensemble: Ensemble, max_new_tokens: int, more: int, beside: str) -> None:
+    """Refuse a text that, with so many tokens more, would not fit into the context of every model."""
+    allowed = ensemble.shared_context - max(map(len, encode_all(prompts, ensemble))) - more
     if max_new_tokens > allowed:
-        raise InputError(
-            "--max-new-tokens",
-            f"got {max_new_tokens}, expected at most {allowed} beside flashspec, which drafts beyond the text's end",
-        )
+        raise InputError("--max-new-tokens", f"got {max_new_tokens}, expected at most {allowed} beside {beside}")
 
 
 def _bar(methods: Sequence[Method]) -> Iterable[Method]:

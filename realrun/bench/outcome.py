@@ -82,7 +82,7 @@ class Surroundings:
         if tokens and tokens[-1] in self.eos:
             finish: Finish = "eos"
         else:
-            finish = "length" if len(prompt) + max_new_tokens < self.context else "context"
+            finish = "length" if len(prompt) + max_new_tokens <= self.context else "context"
         generation = Generation(
             tokens=tokens,
             finish=finish,

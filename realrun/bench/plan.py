@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.model import Cascade, InputError, Model, longest, walk
+from analysis.model import Cascade, InputError, longest, walk
 from realrun.baselines import Assisted, Plain, PromptLookup
 from realrun.bench.flash import FlashSpec
 from realrun.bench.outcome import Surroundings
 from realrun.cached_model import CachedModel
+from realrun.load_options import with_target
 from realrun.measure import Method
 from realrun.models import Ensemble
 
@@ -36,24 +37,26 @@ def joint_cascade(cascades: Mapping[str, Cascade], load: str | None = None) -> C
                 raise InputError(
                     f"{name}, models.{key}.load", f"got {model.load!r}, expected {known.load!r} as in another cascade"
                 )
-    if load is not None:
-        models[target] = Model(load=load)
     steps = tuple(dict.fromkeys(step for cascade in cascades.values() for step in cascade.draft))
-    return Cascade(target, models, draft=steps)
+    return with_target(Cascade(target, models, draft=steps), load)
 
 
 def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:
-    """What baselines need to know of the loaded models.
+    """What baselines need to know of the loaded models."""
+    cached = {name: model for name, model in ensemble.models.items() if isinstance(model, CachedModel)}
+    networks = {name: model.network for name, model in cached.items()}
+    return Surroundings(cascade.target, networks, ensemble.shared_context, ensemble.eos)
+
+
+def demand_whole_heads(ensemble: Ensemble) -> None:
+    """Refuse, for other programs, a model whose output layer is cut short, which they would misread.
 
     Raises:
-        InputError: where a model's output layer is cut short, which they would misread.
+        InputError: naming the model.
     """
-    cached = {name: model for name, model in ensemble.models.items() if isinstance(model, CachedModel)}
-    for name, model in cached.items():
-        if model.output_ids is not None:
+    for name, model in ensemble.models.items():
+        if isinstance(model, CachedModel) and model.output_ids is not None:
             raise InputError("--baseline-models", f"got shared, expected plain, since {name!r} has a `head` cut short")
-    networks = {name: model.network for name, model in cached.items()}
-    return Surroundings(cascade.target, networks, ensemble.context, ensemble.eos)
 
 
 def counterpart(baseline: str, cascade: Cascade, around: Surroundings) -> Method | None:

@@ -14,6 +14,7 @@ from typing import IO
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.load_options import Source
 from realrun.prompts import read_prompts, shipped_prompts
 
 BASELINE_MODELS = ("plain", "shared")
@@ -75,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     repeats = whole_option("--repeats", arguments.repeats, 1, 1000)
     memory_prompt = whole_option("--memory-prompt", arguments.memory_prompt, 0, MAX_NEW_TOKENS)
     seed = whole_option("--seed", arguments.seed, 0, 2**31)
+    if arguments.target is not None:
+        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     tuning = whole_option("--tune", arguments.tune, 0, len(prompts) - 1)
 
@@ -107,9 +110,11 @@ def run(arguments: argparse.Namespace) -> int:
             "baseline_models": arguments.baseline_models,
         }
 
+        loads = {name: model.load for name, model in sorted(joint.models.items())}
+
         def keep(row):
             if file is not None:
-                task = json.dumps([joint.to_json()["models"], row["method"], row["settings"], conditions])
+                task = json.dumps([joint.target, loads, row["method"], row["settings"], conditions])
                 row = row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 

@@ -7,6 +7,7 @@ import argparse
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, parse_json, read_text
+from realrun.load_options import Source
 
 
 def add(commands: Subparsers) -> None:
@@ -21,6 +22,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count successors and write the table; name it as `bigram` in the `load` of Max-Gram."""
+    Source.of_target("--target", arguments.target)
     texts = [
         _text(parse_json(line, arguments.texts, first_line=i), arguments.key, f"{arguments.texts}, line {i}")
         for i, line in enumerate(read_text(arguments.texts).split("\n"), start=1)
@@ -31,9 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     tokenizer = load_tokenizer(arguments.target)
     rows = (tokenizer(text)["input_ids"] for text in tqdm(texts, unit="text", desc="bigrams", delay=2))
-    table = Bigram.learn(rows, len(tokenizer), tokenizer_fingerprint(tokenizer.get_vocab()))
+    vocabulary = tokenizer.get_vocab()
+    table = Bigram.learn(rows, max(vocabulary.values()) + 1, tokenizer_fingerprint(vocabulary))
     table.save(arguments.out)
-    print(f"{int((table.successors >= 0).sum())} of {len(tokenizer)} tokens have a successor")
+    print(f"{int((table.successors >= 0).sum())} of {len(vocabulary)} tokens have a successor")
     return 0
 
 

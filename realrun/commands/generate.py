@@ -9,6 +9,7 @@ import math
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, read_cascade, whole_file, whole_option
+from realrun.load_options import with_target
 from realrun.prompts import read_prompts, shipped_prompts
 
 METHODS = ("cascade", "autoregressive")
@@ -45,7 +46,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate for every prompt; the file appears when all rows are there."""
-    cascade = read_cascade(arguments.cascade)
+    cascade = with_target(read_cascade(arguments.cascade), arguments.target)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     _demand("--method", arguments.method, METHODS)
     _demand("--dtype", arguments.dtype, DTYPE_NAMES)
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = Settings(
             limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification
         )
-        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.target, arguments.device)
+        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
         rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace)
         tokens, seconds = 0, 0.0
         for row in tqdm(rows, total=len(prompts), unit="prompt", desc=arguments.method, delay=2):

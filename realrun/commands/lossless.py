@@ -11,6 +11,7 @@ from dataclasses import asdict
 from analysis.model import InputError, Subparsers, whole_file, whole_option
 from realrun.commands.bench import named_cascades
 from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.load_options import Source
 from realrun.prompts import read_prompts, shipped_prompts
 
 DEFAULT_TARGET = "smollm2-135m"
@@ -44,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name, cascade in named.items():
         if cascade.lenience > 1:
             raise InputError(f"{name}, lenience", f"got {cascade.lenience:g}, expected 1: no other target is lossless")
+    if arguments.target is not None:
+        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     with whole_file(arguments.out) as file:
         from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds

@@ -190,7 +190,7 @@ def build_real_runs(run: Run) -> None:
     prompts = read_prompts(shipped_prompts())
     measured, calibration = prompts[:12], prompts[12:] if run.full else prompts[12:18]
     checked = measured if run.full else measured[:4]
-    tokens = 128 if run.full else 40
+    tokens = 128 if run.full else 32
     cascades = real_cascades()
     fast = load_ensemble(cascades["full cascade"], DTYPES["bfloat16"])
     neural = {name: model for name, model in fast.models.items() if isinstance(model, CachedModel)}

@@ -167,16 +167,6 @@ class Generation:
     bias: BiasLog | None = None
     counts: Mapping[str, dict[str, object]] = field(default_factory=dict)
 
-    @property
-    def model_seconds(self) -> dict[str, float]:
-        """Wall-clock seconds inside the calls of each model, without the prefill."""
-        return {name: log.seconds for name, log in self.calls.items()}
-
-    @property
-    def loop_seconds(self) -> float:
-        """Wall-clock seconds outside all models: acceptance arithmetic, choices, bookkeeping."""
-        return self.seconds - self.prefill_seconds - sum(self.model_seconds.values())
-
     def to_json(self) -> dict[str, object]:
         """Everything but tokens and origins, in the keys of a result row."""
         result: dict[str, object] = {

@@ -94,11 +94,6 @@ class FlashSpec:
         """Target and drafting model."""
         return self.around.only(self.around.target, self.drafter)
 
-    @property
-    def overrun(self) -> int:
-        """Tokens that it feeds beyond the end of the text at most: it does not shorten its last drafts."""
-        return max(self.lookup, self.tokens) + 1
-
     def run(self, prompt: Sequence[int], max_new_tokens: int) -> Outcome:
         """Continue one prompt."""
         around = self.around

@@ -7,22 +7,22 @@ there is, ``--only NAME...`` builds a part (with what it needs), and naming a fo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+import paper_real
 from analysis import figure_data
 from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
-from analysis.model import Cascade, InputError, Parser, exit_with, whole_option
+from analysis.model import InputError, Parser, exit_with, whole_option
 from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
 from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
 from figures import (
-    real_runs,
     simulation_agreement,
     simulation_convergence,
     simulation_decay,
@@ -153,181 +153,206 @@ def build_claims(run: Run) -> None:
     run.write("claims.md", as_markdown(rows) + "\n")
 
 
-MAX_GRAM = {"by": "max-gram", "tokens": 6}
-METHODS: dict[str, list[dict[str, object]]] = {
-    "autoregressive": [],
-    "speculative decoding": [{"by": "drafter", "tokens": 2}],
-    "Max-Gram alone": [MAX_GRAM],
-    "vertical cascade": [{"by": "drafter", "rounds": 1, "draft": [MAX_GRAM]}],
-    "horizontal cascade": [{"by": "drafter", "tokens": 1}, MAX_GRAM],
-    "full cascade": [{"by": "drafter", "rounds": 1, "draft": [MAX_GRAM]}, MAX_GRAM],
-}
-"""The drafts that are run on real models."""
-
-MODELS = {
-    "target": {"load": "smollm2-135m"},
-    "drafter": {"load": "skip:24"},
-    "max-gram": {"load": "maxgram"},
-}
-
-
-def real_cascades() -> dict[str, Cascade]:
-    """The cascades of `METHODS` over real models."""
-    spec = {"target": "target", "models": MODELS}
-    return {name: Cascade.from_json(spec | {"draft": draft}) for name, draft in METHODS.items()}
-
-
-def build_real_runs(run: Run) -> None:
-    """Rows of real runs: calibration and measurement in bfloat16 on different prompts, and a float32 check."""
-    from realrun.cached_model import CachedModel
-    from realrun.lossless import rounded_to
-    from realrun.measure import measure
-    from realrun.models import DTYPES, load_ensemble
-    from realrun.prompts import read_prompts, shipped_prompts
-    from realrun.record import provenance
-    from realrun.timing import call_seconds
-
-    prompts = read_prompts(shipped_prompts())
-    measured, calibration = prompts[:12], prompts[12:] if run.full else prompts[12:18]
-    checked = measured if run.full else measured[:4]
-    tokens = 128 if run.full else 32
-    cascades = real_cascades()
-    fast = load_ensemble(cascades["full cascade"], DTYPES["bfloat16"])
-    neural = {name: model for name, model in fast.models.items() if isinstance(model, CachedModel)}
-    rows = {
-        "provenance": provenance() | {"seed": run.seed, "dtype": "bfloat16", "max_new_tokens": tokens},
-        "call_seconds": call_seconds(neural, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20]),
-        "calibration": list(measure(cascades, fast, calibration, tokens, "calibrating acceptance")),
-        "measurement": list(measure(cascades, fast, measured, tokens, "measuring speedup")),
-    }
-    del fast, neural
-    exact = load_ensemble(cascades["full cascade"], DTYPES["float32"])
-    rows["float32"] = list(measure(cascades, exact, checked, 64 if run.full else 32, "checking float32 output"))
-    rows["bfloat16"] = _comparisons(rows["measurement"], measured, rounded_to(exact, "target", DTYPES["bfloat16"]))
-    for name in ("calibration", "measurement", "float32"):
-        for row in rows[name]:
-            del row["text"]
-    run.write("real_runs.json", rows)
-
-
-def _comparisons(rows: Sequence[dict[str, Any]], prompts: Sequence[Any], exact: Any) -> list[dict[str, object]]:
-    """How every bfloat16 output compares with the autoregressive one, judged by float32 arithmetic."""
-    from realrun.lossless import compare
-    from realrun.models import DTYPES
-    from realrun.prompts import encode
-
-    ids = {prompt.id: encode(prompt, exact.tokenizer) for prompt in prompts}
-    plain = {row["id"]: row["tokens"] for row in rows if row["method"] == "autoregressive"}
-    target = exact.models["target"]
-
-    def judged(row: dict[str, Any]) -> dict[str, object]:
-        prompt, expected = ids[row["id"]], plain[row["id"]]
-
-        def logits_at(position: int) -> Any:
-            return target.uncached_logits(prompt, [*prompt, *expected[:position]]).float()
-
-        return dataclasses.asdict(compare(expected, row["tokens"], DTYPES["bfloat16"], logits_at))
-
-    return [
-        {"method": row["method"], "id": row["id"]} | judged(row)
-        for row in tqdm(rows, desc="judging bfloat16 output", unit="run", delay=2)
-    ]
-
-
-def build_real_table(run: Run) -> None:
-    """Tokens per cycle, predictions from the calibration prompts, and what the stopwatch said on other prompts."""
-    from realrun.calibrate import acceptance_by_position, constant_acceptance, costs_by_tokens
-
-    data = run.read("real_runs.json")
-    seconds = {m: {int(q): s for q, s in by.items()} for m, by in data["call_seconds"].items()}
-    curves = costs_by_tokens(seconds, "target")
-    scalar = {m: {"cost": curve[0]} for m, curve in curves.items()} | {"max-gram": {"cost": 0}}
-    by_tokens = {m: {"cost": {"by_tokens": curve}} for m, curve in curves.items()} | {"max-gram": {"cost": 0}}
-    families = {
-        "predicted_iid": {"models": scalar, "acceptance": constant_acceptance(data["calibration"])},
-        "predicted": {"models": by_tokens, "acceptance": acceptance_by_position(data["calibration"])},
-    }
-    generator = np.random.default_rng(run.seed)
-    table = [_real_row(method, draft, data, families, generator) for method, draft in METHODS.items()]
-    run.write("real_table.json", {"calibration": families, "rows": table})
-    header = [
-        "method",
-        "tokens a cycle",
-        "EWIF i.i.d.",
-        "EWIF t(q)",
-        "speedup",
-        "95 % interval",
-        "bf16 same/tie/off",
-        "float32 same",
-    ]
-    cells = [
-        [
-            row["method"],
-            f"{row['tokens_per_cycle']:.2f}",
-            f"{row['predicted_iid']:.2f}",
-            f"{row['predicted']:.2f}",
-            f"{row['speedup']:.2f}",
-            "{:.2f} to {:.2f}".format(*row["speedup_ci95"]),
-            "{identical}/{near-tie}/{divergent}".format(**row["bfloat16"]),
-            "{} of {}".format(*row["equal_float32"]),
-        ]
-        for row in table
-    ]
-    run.write("real_table.md", markdown(header, cells) + "\n")
-
-
-def _real_row(
-    method: str, draft: list[dict[str, object]], data: Any, families: dict[str, Any], generator: np.random.Generator
-) -> dict[str, object]:
-    mine = {row["id"]: row for row in data["measurement"] if row["method"] == method}
-    plain = {row["id"]: row for row in data["measurement"] if row["method"] == "autoregressive"}
-    ratios = np.array([plain[key]["seconds"] / mine[key]["seconds"] for key in plain])
-    resampled = np.median(generator.choice(ratios, (2000, ratios.size)), axis=1)
-    predictions = {
-        name: cycle_law(Cascade.from_json({"target": "target", "draft": draft, **family})).ewif
-        for name, family in families.items()
-    }
-    return {
-        "method": method,
-        "tokens_per_cycle": sum(len(row["tokens"]) for row in mine.values()) / sum(r["cycles"] for r in mine.values()),
-        **predictions,
-        "speedup": float(np.median(ratios)),
-        "speedup_ci95": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
-        "bfloat16": {
-            kind: sum(row["category"] == kind for row in data["bfloat16"] if row["method"] == method)
-            for kind in ("identical", "near-tie", "divergent")
-        },
-        "equal_float32": _equal(method, data["float32"]),
-    }
-
-
-def _equal(method: str, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """How many prompts' outputs equal the autoregressive ones, and of how many."""
-    mine = {row["id"]: row["tokens"] for row in rows if row["method"] == method}
-    plain = {row["id"]: row["tokens"] for row in rows if row["method"] == "autoregressive"}
-    return [sum(mine[key] == plain[key] for key in plain), len(plain)]
-
-
-def build_real_figure(run: Run) -> None:
-    """Predicted and measured, side by side."""
-    with style.figure(7.2, 4.2) as fig:
-        real_runs.draw(fig.subplots(), run.read("real_table.json")["rows"])
-        style.save(fig, run.path("real_runs"))
-
-
-REAL_CAPTION = (
-    "SmolLM2-135M-Instruct on prompts of 12 domains, batch 1. The drafter `skip:24` is the target with 24 of its 30 "
-    "layers: it costs almost as much as the target, so the cascades that call it are slow, and are here to show that "
-    "theory says so too; Max-Gram is all but free. Predictions are calibrated on other prompts than those measured: "
-    "i.i.d. takes one acceptance a pair and one cost a model; t(q) takes acceptance by position and type, and call "
-    "times by number of tokens. Speedup is the median over prompts of autoregressive over cascade seconds, prefill "
-    "included. The last columns hold outputs against the autoregressive ones, token for token. In float32 all must be "
-    "the same. In bfloat16 a call on several tokens rounds differently from a call on one: an output is the same, or "
-    "differs first at a tie (tokens whose float32 logits are within 4 units in the last place of bfloat16), or is off, "
-    "which none should be."
+RUN_CAPTION = (
+    "Measured now, in bfloat16, on a few prompts, so the intervals are wide; calibrated on other prompts than those "
+    "measured. Predictions from one acceptance a pair and one cost a model (iid), with call times by the number of "
+    "tokens (iid+t(q)), by position, type and prompt (fits), and by decoding the recorded texts again (replay). "
+    "Speedup is autoregressive over cascade seconds, prefill left out."
+)
+LOSSLESS_CAPTION = (
+    "Outputs against the autoregressive ones, token for token. In float32 all must be the same. In bfloat16 a call on "
+    "several tokens rounds differently from a call on one: an output is the same, or differs first at a tie (tokens "
+    "whose float32 logits are within 4 units in the last place of bfloat16), or is off, which none should be."
 )
 
-ARTEFACTS: tuple[Artefact, ...] = (
+
+def of_this_run() -> tuple[Artefact, ...]:
+    """Calibrate, predict and measure now."""
+    return (
+        Artefact(
+            "real-calibration",
+            "Calibration of the embedded models",
+            (),
+            (paper_real.CALIBRATION, paper_real.TRACES),
+            paper_real.build_calibration,
+        ),
+        Artefact(
+            "real-predictions",
+            "Predictions for this run's cascades",
+            ("real-calibration",),
+            (paper_real.CASCADES, paper_real.PREDICTED, paper_real.REPLAYED),
+            paper_real.build_predictions,
+        ),
+        Artefact(
+            "real-measurements",
+            "Rows of real runs",
+            ("real-calibration", "real-predictions"),
+            (paper_real.MEASURED, paper_real.LOSSLESS),
+            paper_real.build_measurements,
+        ),
+        Artefact(
+            "real-lossless",
+            "Is the text the target's own?",
+            ("real-measurements",),
+            ("real_lossless.md",),
+            paper_real.build_lossless,
+            LOSSLESS_CAPTION,
+        ),
+        Artefact(
+            "real-ladder",
+            "Predicted and measured, in this run",
+            ("real-calibration", "real-predictions", "real-measurements"),
+            (paper_real.LADDER, "real_ladder.md"),
+            paper_real.build_ladder,
+            RUN_CAPTION,
+        ),
+        Artefact(
+            "real-figure",
+            "Predicted against measured, in this run",
+            ("real-ladder",),
+            ("real_ladder.png", "real_ladder.pdf"),
+            paper_real.draw_ladder(paper_real.LADDER, "real_ladder"),
+            "One panel a rung; the band is +-5 %. Bars are 95 % intervals.",
+        ),
+    )
+
+
+def of_long_run(recorded: paper_real.Rows | None) -> tuple[Artefact, ...]:
+    """What calibrated and measured rows say: recorded ones, or without them those of this run."""
+    if recorded is None:
+        which, sources, origin = paper_real.Rows.of_run, (), "this run"
+        needs = {"calibration": ("real-calibration",), "all": tuple(a.name for a in of_this_run()[:3])}
+        shapes = paper_real.recorded_shapes()
+    else:
+        which, sources, origin = (lambda _: recorded), recorded.files, "the recorded long run"
+        needs = {"calibration": (), "all": ()}
+        shapes = recorded.shapes
+
+    def artefact(name: str, title: str, needed: str, also: tuple[str, ...], build: Any, caption: str) -> Artefact:
+        stem = name.replace("-", "_")
+        inputs, own = (needs[needed], sources) if needed else ((), ())
+        return Artefact(name, title, (*inputs, *also), (f"{stem}.png", f"{stem}.pdf"), build, caption, own)
+
+    result = [
+        Artefact(
+            "ladder",
+            f"The prediction ladder: {origin}",
+            needs["all"],
+            ("ladder.json", "ladder.md"),
+            paper_real.builder_of_ladder(which),
+            "Every rung's errors as they fell, what choosing by it costs, and every cascade.",
+            sources,
+        ),
+        artefact(
+            "ladder-figure",
+            f"Predicted against measured: {origin}",
+            "",
+            ("ladder",),
+            paper_real.draw_ladder("ladder.json", "ladder_figure"),
+            "One panel a rung, one mark a cascade, by family; the band is +-5 %. Bars are 95 % intervals.",
+        ),
+        artefact(
+            "remainder",
+            f"What the replay leaves: {origin}",
+            "",
+            ("ladder",),
+            paper_real.build_remainder,
+            "log(predicted / measured) of the replay, split exactly; the fastest cascade first. The band is +-5 %.",
+        ),
+        Artefact(
+            "checks",
+            f"Which assumptions hold: {origin}",
+            needs["calibration"],
+            ("checks.json", "checks.md"),
+            paper_real.builder_of_checks(which),
+            "Departures with intervals over prompts: the hazard after three accepted tokens less the first, standard "
+            "deviations of alpha over prompts and domains, the correlation of neighbouring tokens, and how much "
+            "likelier acceptance is where the inner review agreed. Violated: p below 0.05 after Holm's correction; "
+            "holds: not so, and the interval within +-0.05.",
+            sources,
+        ),
+        artefact(
+            "checks-figure",
+            f"Sizes of the departures: {origin}",
+            "",
+            ("checks",),
+            paper_real.build_checks_figure,
+            "The grey band counts as no departure.",
+        ),
+        artefact(
+            "survival",
+            f"Acceptance by position: {origin}",
+            "",
+            ("checks",),
+            paper_real.build_survival,
+            "P(the first tokens of a draft are all accepted), from every start of the recorded texts. A constant "
+            "hazard is a straight line. Two laws bend it: alpha that differs over prompts, and hard and easy text.",
+        ),
+        artefact(
+            "domains",
+            f"Acceptance by domain: {origin}",
+            "",
+            ("checks",),
+            paper_real.builder_of_domains(),
+            "Intervals over prompts.",
+        ),
+        artefact(
+            "correlation",
+            f"Acceptance along the text: {origin}",
+            "",
+            ("checks",),
+            paper_real.builder_of_correlation(),
+            "Cleared of what prompts differ; bands over prompts.",
+        ),
+        artefact(
+            "call-times",
+            f"Call times: {origin}",
+            "calibration",
+            (),
+            paper_real.builder_of_call_times(which),
+            "Medians; the band is half the interquartile range.",
+        ),
+        artefact(
+            "neighbourhood",
+            f"Around the optimum: {origin}",
+            "calibration",
+            ("ladder",),
+            paper_real.builder_of_neighbourhood(which),
+            "EWIF by the calibrated hazards and call times; numbers are measured speedups.",
+        ),
+        Artefact(
+            "headline",
+            f"The best cascade over the best speculative decoding: {origin}",
+            needs["all"],
+            ("headline.json", "headline.md"),
+            paper_real.builder_of_headline(which),
+            "Additional speedup by fixed cost tables and by the clock. The best of many is flattered by its own noise; "
+            "`chosen elsewhere` is chosen on other prompts than those it is judged on.",
+            sources,
+        ),
+    ]
+    costs = artefact(
+        "costs",
+        "Cost ratios, assumed and measured",
+        "calibration",
+        (),
+        paper_real.builder_of_costs(which),
+        "What a drafter's one-token call costs, in one-token calls of its target.",
+    )
+    result.append(dataclasses.replace(costs, sources=(*costs.sources, *shapes)))
+    return tuple(result)
+
+
+def of_drafters() -> tuple[Artefact, ...]:
+    """Learning curves of the shipped drafters, where their cards have any."""
+    if not any(card.get("curve") for _, card in paper_real.cards()):
+        return ()
+    files = ("learning.json", "learning.png", "learning.pdf")
+    caption = "Greedy agreement with the target on texts never trained on, as the drafters were distilled."
+    return (Artefact("learning", "How the drafters learnt", (), files, paper_real.build_learning, caption),)
+
+
+THEORY: tuple[Artefact, ...] = (
     Artefact(
         "table1",
         "Table 1 of the paper",
@@ -427,24 +452,17 @@ ARTEFACTS: tuple[Artefact, ...] = (
         build_claims,
         "Each row was checked by this run: proved (SymPy), tested, or refuted with the smallest counterexample found.",
     ),
-    Artefact("real-runs", "Rows of real runs", (), ("real_runs.json",), build_real_runs),
-    Artefact(
-        "real-table",
-        "What a real model did",
-        ("real-runs",),
-        ("real_table.json", "real_table.md"),
-        build_real_table,
-        REAL_CAPTION,
-    ),
-    Artefact(
-        "real-figure",
-        "Predicted and measured",
-        ("real-table",),
-        ("real_runs.png", "real_runs.pdf"),
-        build_real_figure,
-        "Bars are medians over prompts, with bootstrap intervals over prompts.",
-    ),
 )
+"""What theory and simulation say by themselves."""
+
+
+def artefacts(recorded: paper_real.Rows | None) -> tuple[Artefact, ...]:
+    """All artefacts in their order; with recorded rows, those show what a long run gave, beside this short one."""
+    return (*THEORY, *of_this_run(), *of_long_run(recorded), *of_drafters())
+
+
+ARTEFACTS = artefacts(paper_real.Rows.recorded(paper_real.RESULTS))
+"""The quick profile's; the full one measures everything anew instead of showing recorded rows."""
 
 
 def main() -> int:
@@ -456,22 +474,23 @@ def main() -> int:
     parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
     parser.add_argument("--full", action="store_true", help="take hours: all prompts, long texts, narrow intervals")
     arguments = parser.parse_args()
+    listed = artefacts(None) if arguments.full else ARTEFACTS
     if arguments.list:
-        for artefact in ARTEFACTS:
+        for artefact in listed:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""
-            print(f"{artefact.name:14s} {artefact.title}{needs}")
+            print(f"{artefact.name:18s} {artefact.title}{needs}")
         return 0
     run = Run(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
-    artefacts = with_inputs(ARTEFACTS, arguments.only or [artefact.name for artefact in ARTEFACTS])
+    wanted = with_inputs(listed, arguments.only or [artefact.name for artefact in listed])
     try:
         run.path(".finished").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", f"the folder {run.out} cannot be written: {error.strerror}") from None
-    builder = Builder(run, ARTEFACTS)
-    for artefact in tqdm(artefacts, desc="artefacts", unit="artefact", delay=2):
+    builder = Builder(run, listed)
+    for artefact in tqdm(wanted, desc="artefacts", unit="artefact", delay=2):
         builder.build(artefact)
-    write_report("Cascade speculative drafting, reproduced", ARTEFACTS, builder)
-    for artefact in artefacts:
+    write_report("Cascade speculative drafting, reproduced", listed, builder)
+    for artefact in wanted:
         for file in artefact.files:
             if file.endswith(".md") and artefact.name not in builder.failed:
                 print(f"\n{artefact.title}\n\n{run.path(file).read_text(encoding='utf-8').rstrip()}")

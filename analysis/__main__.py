@@ -2,7 +2,23 @@
 
 from analysis.model import run_command
 
-COMMANDS = ("ewif", "moments", "heterogeneity", "optimise", "fit", "derive", "claims", "bench", "canonical")
+COMMANDS = (
+    "ewif",
+    "moments",
+    "heterogeneity",
+    "optimise",
+    "fit",
+    "derive",
+    "claims",
+    "checks",
+    "bench",
+    "canonical",
+    "cascades",
+    "predict",
+    "ladder",
+    "swi",
+    "scale",
+)
 
 if __name__ == "__main__":
     run_command("analysis", "Theory of cascade speculative drafting.", COMMANDS)

@@ -54,6 +54,7 @@ class Artefact:
         files: What it writes into the results folder; tables (.md) and pictures (.png) are shown in the report.
         build: Writes the files.
         caption: What the reader should know of it.
+        sources: Files outside the results folder that it is built from.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Artefact:
     files: tuple[str, ...]
     build: Callable[[Run], None]
     caption: str = ""
+    sources: tuple[Path, ...] = ()
 
 
 class Builder:
@@ -114,6 +116,7 @@ class Builder:
     def _state(self, artefact: Artefact) -> dict[str, object]:
         files = [file for name in artefact.inputs for file in self._known[name].files]
         inputs = {file: _digest(self.run.path(file)) for file in files if self.run.path(file).is_file()}
+        inputs |= {str(path): _digest(path) for path in artefact.sources if path.is_file()}
         return {"seed": self.run.seed, "full": self.run.full, "code": self._code, "inputs": inputs}
 
 
@@ -122,7 +125,7 @@ def code_fingerprint() -> str:
     root = Path(__file__).parent.parent
     packages = [root / name for name in ("analysis", "simulate", "realrun", "figures")]
     sources = sorted(path for package in packages for path in package.rglob("*.py"))
-    digests = [_digest(path) for path in [*sources, root / "paper_repro.py"]]
+    digests = [_digest(path) for path in [*sources, root / "paper_real.py", root / "paper_repro.py"]]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 A review of n drafted tokens x_1 .. x_n compares two laws at every position: `target_probs`, the reviewer's own, shape
 (n + 1, vocabulary), and `draft_probs`, the law each token was drawn from, of the same shape; its last row is zero,
-since nothing was drafted there. The outcome is one draw of the number of accepted tokens from the weights below, then
+since nothing was drafted there. The outcome is a draw of the number of accepted tokens from the weights below, then
 one draw of the reviewer's next token from `residual` at that position. Rows are laws given all tokens before them.
 
 All functions keep the dtype and the device of their arguments and never look at a value on the host.
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def dense_draft_probs(laws: list[Tensor | None], tokens: list[int], like: Tensor) -> Tensor:
-    """Laws of drafted tokens as the rows of one matrix with a zero row at its end, shape (n + 1, vocabulary).
+    """Laws of drafted tokens as the first rows of a matrix, whose further rows are zero.
 
     Args:
         laws: Law of each drafted token, shape (vocabulary,); None for a drafter that was sure of its token.
@@ -32,19 +32,25 @@ def dense_draft_probs(laws: list[Tensor | None], tokens: list[int], like: Tensor
     return draft_probs
 
 
-def tokenwise_weights(target_probs: Tensor, draft_probs: Tensor, tokens: Tensor, lenience: float = 1.0) -> Tensor:
+def drafted_probs(laws: list[Tensor | None], tokens: list[int], like: Tensor) -> Tensor:
+    """Probability of each drafted token under the law it was drawn from, shape (n,), in the type of `like`."""
+    certain = like.new_ones(())
+    values = [certain if law is None else law[token] for law, token in zip(laws, tokens, strict=True)]
+    return torch.stack(values).to(like.dtype)
+
+
+def tokenwise_weights(target_of: Tensor, draft_of: Tensor, lenience: float = 1.0) -> Tensor:
     """P(exactly a tokens are accepted), a = 0..n, when tokens are judged one after the other.
 
     Token x_i, all before it accepted, is accepted with min(1, l p_i(x_i) / q_i(x_i)): Leviathan 2023 (Algorithm 1) for
     l = 1, and its appendix A.5 for lenience l > 1.
 
     Args:
-        target_probs: Laws p of the reviewer, shape (n + 1, vocabulary).
-        draft_probs: Laws q of the drafts, same shape, last row zero; q_i(x_i) > 0.
-        tokens: The drafted tokens, shape (n,).
+        target_of: Probabilities p_i(x_i) of the drafted tokens under the reviewer, shape (n,).
+        draft_of: Probabilities q_i(x_i) > 0 that they were drawn with, shape (n,).
         lenience: l >= 1.
     """
-    accept = (lenience * _ratios(target_probs, draft_probs, tokens)).clamp(max=1)
+    accept = _times(lenience, target_of / draft_of).clamp(max=1)
     one = accept.new_ones(1)
     return torch.cat([one, accept.cumprod(0)]) * torch.cat([1 - accept, one])
 
@@ -96,7 +102,7 @@ def handed_up(target_probs: Tensor, draft_probs: Tensor, lenience: float) -> Ten
     """
     if lenience == 1:
         return target_probs
-    kept = torch.minimum(draft_probs, lenience * target_probs)
+    kept = torch.minimum(draft_probs, _times(lenience, target_probs))
     rejected = (1 - kept.sum(-1, keepdim=True)).clamp(min=0)
     return kept + rejected * residual(target_probs, draft_probs)
 
@@ -109,6 +115,11 @@ def total_variation(law: Tensor, reference: Tensor) -> Tensor:
 def kl_divergence(law: Tensor, reference: Tensor) -> Tensor:
     """KL(law || reference) in nats over the last axis, >= 0; infinite where the reference lacks support."""
     return torch.where(law > 0, law * (law.log() - reference.log()), 0).sum(-1).clamp(min=0)
+
+
+def _times(lenience: float, values: Tensor) -> Tensor:
+    """The product; a lenience beyond the type's range, as infinite, would make zeros of the values no numbers."""
+    return min(lenience, torch.finfo(values.dtype).max) * values
 
 
 def _ratios(target_probs: Tensor, draft_probs: Tensor, tokens: Tensor) -> Tensor:

@@ -13,8 +13,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -35,15 +36,17 @@ Message = Mapping[str, str]
 
 @dataclass(frozen=True)
 class LoadedCascade:
-    """A cascade whose models are in memory.
+    """A cascade whose models are in memory. They follow one text at a time.
 
     Attributes:
         cascade: The specification.
         ensemble: Its models, with the target's tokenizer, end-of-sequence ids and context.
+        busy: Held while a text is generated with these models, by whatever draft.
     """
 
     cascade: Cascade
     ensemble: Ensemble
+    busy: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def with_draft(self, draft: Sequence[Mapping[str, object]]) -> LoadedCascade:
         """The same models with another draft over them; ``[]`` for the target alone.
@@ -56,7 +59,7 @@ class LoadedCascade:
             if step.by not in self.ensemble.models:
                 loaded = ", ".join(self.ensemble.models)
                 raise InputError(f"{path}.by", f"got {step.by!r}, expected one of the loaded models {loaded}")
-        return LoadedCascade(cascade, self.ensemble)
+        return LoadedCascade(cascade, self.ensemble, self.busy)
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def generate(
     top_k: int | None = None,
     top_p: float = 1.0,
     seed: int | torch.Generator | None = None,
-    eos: Sequence[int] | None = None,
+    eos: Collection[int] | None = None,
     stop: str | Sequence[str] = (),
     verification: Verification = "tokenwise",
     on_text: Callable[[str], None] | None = None,
@@ -139,20 +142,28 @@ def generate(
     ensemble = models.ensemble
     if type(max_new_tokens) is not int or max_new_tokens < 1:
         raise InputError("max_new_tokens", f"got {max_new_tokens!r}, expected a whole number >= 1")
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
-    if not all(isinstance(text, str) and text for text in stops):
+    stops = (stop,) if isinstance(stop, str) else stop
+    if not isinstance(stops, Sequence) or not all(isinstance(text, str) and text for text in stops):
         raise InputError("stop", f"got {stop!r}, expected texts that are not empty")
+    if eos is not None and not (isinstance(eos, Collection) and all(type(i) is int for i in eos)):
+        raise InputError("eos", f"got {eos!r}, expected token ids")
     policy = Policy(temperature, top_k, top_p)
     decoder = CascadeDecoder(models.cascade, ensemble.only(models.cascade), ensemble.context, policy, verification)
     ids = _ids(prompt, ensemble)
     stream = TextStream(ensemble.tokenizer, stops, on_text)
-    generation = decoder.generate(
-        ids,
-        max_new_tokens,
-        ensemble.eos if eos is None else eos,
-        source=None if policy.is_greedy else _source(seed),
-        watch=stream if stops or on_text else None,
-    )
+    source = None if policy.is_greedy else _source(seed)
+    if not models.busy.acquire(blocking=False):
+        raise InputError("models", "are busy with another text, expected one at a time")
+    try:
+        generation = decoder.generate(
+            ids,
+            max_new_tokens,
+            ensemble.eos if eos is None else eos,
+            source=source,
+            watch=stream if stops or on_text else None,
+        )
+    finally:
+        models.busy.release()
     return Completion(stream.finish(generation.tokens), generation.tokens, generation.finish, generation)
 
 
@@ -161,6 +172,8 @@ def _cascade(
     drafters: Mapping[str, object] | None,
     draft: Sequence[Mapping[str, object]] | None,
 ) -> Cascade:
+    if isinstance(target, Path) and target.is_dir():
+        target = str(target)
     whole = not isinstance(target, str) or target.endswith(".json")
     if whole and (drafters is not None or draft is not None):
         raise InputError("draft", "given beside a whole cascade, expected it inside the cascade only")
@@ -174,19 +187,19 @@ def _cascade(
     for name, how in (drafters or {}).items():
         if name == "target":
             raise InputError("drafters.target", "is the name of the target, expected another name")
-        models[name] = {"load": how}
+        models[name] = {"load": str(how) if isinstance(how, Path) else how}
     return Cascade.from_json({"target": "target", "models": models, "draft": list(draft or ())})
 
 
 def _ids(prompt: str | Sequence[int] | Sequence[Message], ensemble: Ensemble) -> list[int]:
     if isinstance(prompt, str):
         ids = encode(Prompt("prompt", prompt), ensemble.tokenizer)
-    elif prompt and isinstance(prompt[0], Mapping):
+    elif isinstance(prompt, Sequence) and len(prompt) and isinstance(prompt[0], Mapping):
         if not ensemble.tokenizer.chat_template:
             raise InputError("prompt", "is a chat, but the target's tokenizer has no chat template")
         ids = encode_chat(prompt, ensemble.tokenizer, "prompt")  # type: ignore[arg-type]
     else:
-        ids = list(prompt)  # type: ignore[arg-type]
+        ids = list(prompt) if isinstance(prompt, Sequence) else []  # type: ignore[arg-type]
     if not ids or not all(type(i) is int and 0 <= i < len(ensemble.tokenizer) for i in ids):
         raise InputError("prompt", f"got {_short(prompt)}, expected a text, a chat, or ids of the target's tokens")
     if len(ids) >= ensemble.context:

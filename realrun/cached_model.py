@@ -56,6 +56,10 @@ class CachedModel:
         """Number of leading tokens of the sequence that the cache holds."""
         return self._length
 
+    def afresh(self) -> CachedModel:
+        """The same model with a cache that holds nothing yet, and no buffers."""
+        return type(self)(self.network, self.output_ids, self.context)
+
     def prefill(self, prompt: Sequence[int]) -> None:
         """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
         started = time.perf_counter()

@@ -85,7 +85,7 @@ class CascadeDecoder:
         verification: Judge drafts token by token or as a block; the same for greedy choice.
 
     Raises:
-        InputError: where verification by block meets a lenience.
+        InputError: where verification by block meets a lenience, or a step with an inner draft is no network's.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class CascadeDecoder:
         self._verification = verification
         self._vocabulary = models[cascade.target].vocabulary  # type: ignore[attr-defined]
         self._demand_verification()
+        self._demand_reviewers()
 
     @torch.inference_mode()
     def generate(
@@ -257,6 +258,11 @@ class CascadeDecoder:
         if source is None:
             raise InputError("source", "missing, sampling needs a source of random choices")
         return SamplingJudge(self._policy, source, self._vocabulary, self._verification)
+
+    def _demand_reviewers(self) -> None:
+        for path, _, step in walk(self._cascade.draft, self._cascade.target):
+            if step.draft and hasattr(self._models[step.by], "propose_next"):
+                raise InputError(f"{path}.by", f"got {step.by!r}, which has no probabilities to review a draft with")
 
     def _demand_verification(self) -> None:
         if self._verification not in VERIFICATIONS:

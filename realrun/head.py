@@ -27,4 +27,7 @@ def narrow_head(network: PreTrainedModel, size: int) -> torch.Tensor:
     if whole.bias is not None:
         narrow.bias = nn.Parameter(whole.bias[:size], requires_grad=False)
     network.set_output_embeddings(narrow)
+    shift = getattr(network, "final_logits_bias", None)  # BART and its kin add it to the output layer's columns
+    if shift is not None:
+        network.final_logits_bias = shift[..., :size]
     return torch.arange(size, device=whole.weight.device)

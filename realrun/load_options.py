@@ -15,6 +15,14 @@ A `load` is a name, or an object with `name` and options:
     ``layers``    list of N different layer numbers, run in this order (default: see `realrun.skip.default_layers`).
     ``head``      as above.
 
+``smollm2-d1``, ``smollm2-d2``, or a folder of ``python -m realrun distill``: a drafter distilled from the target.
+    ``head``      N in 1..size of its output: it proposes only the N most frequent of its tokens.
+    ``packed``    as above.
+    ``lean``      true or false: whether a Llama-like drafter runs by our own forward pass (default true) or
+                  transformers' (`realrun.lean`).
+    ``spread``    true or false: whether its logits stand in the columns of the whole vocabulary, as other programs
+                  read them (default false).
+
 ``maxgram``: the statistical drafter (`realrun.maxgram.MaxGram`).
     ``match``       recent (default) or leftmost.
     ``min_match``   >= 1: shorter matches are none (default 1).
@@ -35,6 +43,8 @@ from analysis.model import Cascade, InputError
 
 MAXGRAM = "maxgram"
 SKIP = re.compile(r"skip:(\d+)")
+DISTILLED = ("smollm2-d1", "smollm2-d2")
+"""Drafters for the embedded model that ship with the package."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Source:
 
     def demand_neural(self) -> None:
         """Refuse what cannot be a target."""
-        if self.name == MAXGRAM or SKIP.fullmatch(self.name):
+        if self.name == MAXGRAM or self.name in DISTILLED or SKIP.fullmatch(self.name):
             raise self.reject("cannot be the target, expected a neural model")
 
     def reject(self, problem: str) -> InputError:

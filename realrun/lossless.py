@@ -94,6 +94,7 @@ def comparisons(
     max_new_tokens: int,
     dtype: torch.dtype,
     exact: Callable[[], Ensemble],
+    first: int = 0,
 ) -> Iterator[tuple[Prompt, str, Comparison]]:
     """Compare every cascade with its target on every prompt.
 
@@ -104,6 +105,7 @@ def comparisons(
         max_new_tokens: Greatest number of tokens a prompt, >= 1.
         dtype: Of the run.
         exact: Loads the target with float32 arithmetic and the run's weights; called at the first difference.
+        first: How many texts, counted prompt by prompt, are compared already and passed over.
     """
     target = next(iter(cascades.values())).target
     alone = next(iter(cascades.values())).with_draft(())
@@ -113,8 +115,11 @@ def comparisons(
     reference = CascadeDecoder(alone, ensemble.only(alone), ensemble.context)
     judge: list[Ensemble] = []
     encoded = encode_all(prompts, ensemble)
-    with tqdm(total=len(prompts) * len(cascades), desc="comparing", unit="text", delay=2) as bar:
-        for prompt, ids in zip(prompts, encoded, strict=True):
+    with tqdm(total=len(prompts) * len(cascades), initial=first, desc="comparing", unit="text", delay=2) as bar:
+        for i, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
+            left = list(decoders.items())[max(0, first - i * len(decoders)) :]
+            if not left:
+                continue
             expected = reference.generate(ids, max_new_tokens, ensemble.eos).tokens
 
             def logits_at(position: int, ids: list[int] = ids, expected: list[int] = expected) -> Tensor:
@@ -122,7 +127,7 @@ def comparisons(
                     judge.append(exact())
                 return judge[0].models[target].uncached_logits(ids, [*ids, *expected[:position]]).float()
 
-            for name, decoder in decoders.items():
+            for name, decoder in left:
                 found = decoder.generate(ids, max_new_tokens, ensemble.eos).tokens
                 yield prompt, name, compare(expected, found, dtype, logits_at)
                 bar.update()

@@ -77,8 +77,9 @@ class CascadeMethod:
 
     @property
     def settings(self) -> dict[str, object]:
-        """The draft."""
-        return {"draft": [step.to_json() for step in self.cascade.draft]}
+        """The draft, and the target's lenience where it is not lossless."""
+        draft = {"draft": [step.to_json() for step in self.cascade.draft]}
+        return draft if self.cascade.lenience == 1 else draft | {"lenience": self.cascade.lenience}
 
     @property
     def networks(self) -> dict[str, PreTrainedModel]:

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
-from realrun import hub, networks
+from realrun import drafters, hub, networks
 from realrun.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.cached_model import CachedModel
 from realrun.cascade import Drafter
@@ -22,7 +22,7 @@ from realrun.networks import DTYPES
 from realrun.packed import can_pack, pack
 from realrun.skip import skip_layers
 
-__all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_tokenizer"]
+__all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_target", "load_tokenizer"]
 
 _MOST = 1024
 """Greatest `max_match` and `candidates` of Max-Gram: what an index may cost per token."""
@@ -77,11 +77,17 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     tokenizer = networks.load_tokenizer(source)
     vocabulary = tokenizer.get_vocab()
     networks.demand_embedding(source, network, vocabulary)
+    fingerprint = tokenizer_fingerprint(vocabulary)
     models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
     packable = [network] if source.flag("packed", True) else []
     for by, drafter in _drafters(cascade):
         if drafter.name == MAXGRAM:
-            models[by] = _max_gram(drafter, vocabulary)
+            models[by] = _max_gram(drafter, fingerprint)
+            continue
+        distilled = drafters.folder_of(drafter)
+        if distilled is not None:
+            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint)
+            packable += [small.network] if drafters.wants_packing(drafter, small) else []
             continue
         if SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
@@ -101,6 +107,26 @@ def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a target that --target names."""
     hub.show_downloads()
     return networks.load_tokenizer(Source.of_target("--target", target))
+
+
+def load_target(
+    option: str, load: str, dtype: torch.dtype, device: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a target by itself, not packed, and its tokenizer.
+
+    Args:
+        option: The command-line option that names it.
+        load: A known name, a folder or a hub id.
+        dtype: Of its weights.
+        device: cpu, cuda or cuda:N.
+    """
+    logging.disable_progress_bar()
+    place = _device(device)
+    hub.show_downloads()
+    source = Source.of_target(option, load)
+    network, tokenizer = networks.load_network(source, dtype, place), networks.load_tokenizer(source)
+    networks.demand_embedding(source, network, tokenizer.get_vocab())
+    return network, tokenizer
 
 
 def _device(name: str) -> torch.device:
@@ -137,7 +163,7 @@ def _demand_vocabulary(source: Source, found: Mapping[str, int], expected: Mappi
     )
 
 
-def _max_gram(source: Source, vocabulary: Mapping[str, int]) -> MaxGram:
+def _max_gram(source: Source, fingerprint: str) -> MaxGram:
     source.only("match", "min_match", "max_match", "candidates", "bigram", "variant")
     variant = source.choice("variant", ("ours", "authors"), "ours")
     match = source.choice("match", ("recent", "leftmost"), "leftmost" if variant == "authors" else "recent")
@@ -145,7 +171,7 @@ def _max_gram(source: Source, vocabulary: Mapping[str, int]) -> MaxGram:
         raise InputError(f"{source.field}.match", f"got {match!r}, expected leftmost with the authors' variant")
     least = source.whole("min_match", 1, _MOST, 1)
     return MaxGram(
-        _bigram(source, tokenizer_fingerprint(vocabulary)),
+        _bigram(source, fingerprint),
         match,
         min_match=least,
         max_match=source.whole("max_match", least, _MOST, max(least, LONGEST)),

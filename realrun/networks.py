@@ -24,7 +24,7 @@ from realrun import embedded, hub
 from realrun.attention import group_heads
 from realrun.cached_model import CachedModel, check_cache
 from realrun.encoder_decoder import CachedEncoderDecoder
-from realrun.load_options import Source
+from realrun.load_options import DISTILLED, Source
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -169,7 +169,8 @@ def _advice(source: Source) -> str:
         return f" (delete the folder {embedded.embedded_model()} to have it fetched anew)"
     if Path(source.name).expanduser().is_dir():
         return ""
-    return f" (expected {embedded.NAME}, maxgram, skip:N, a folder with a model, or a hub id within reach or cached)"
+    known = ", ".join((embedded.NAME, *DISTILLED))
+    return f" (expected {known}, maxgram, skip:N, a folder with a model, or a hub id within reach or cached)"
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,12 @@ from analysis.model import InputError
 
 _BLOCK = 64
 """Values in a block of `largest`."""
+
+_LIKELY = 1e-3
+"""Probability of a likely token: at most 1,000 tokens are."""
+
+_COLD = 1e-6
+"""Below this temperature only the likeliest token is left, up to ties."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,10 @@ class Policy:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        _demand_number("temperature", self.temperature, 0 <= self.temperature < math.inf, "a finite number >= 0")
+        _demand_number("temperature", self.temperature, lambda t: 0 <= t < math.inf, "a finite number >= 0")
         if self.top_k is not None and (type(self.top_k) is not int or self.top_k < 1):
             raise InputError("top_k", f"got {self.top_k!r}, expected a whole number >= 1")
-        _demand_number("top_p", self.top_p, 0 < self.top_p <= 1, "a number in (0, 1]")
+        _demand_number("top_p", self.top_p, lambda p: 0 < p <= 1, "a number in (0, 1]")
 
     @property
     def is_greedy(self) -> bool:
@@ -49,8 +56,10 @@ class Policy:
     def probabilities(self, logits: Tensor) -> Tensor:
         """The law of the next token, over the last axis; at least float32. Not for a greedy policy."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if self.temperature < _COLD:
+            logits = logits - logits.amax(-1, keepdim=True)  # or the quotient would be infinite
         if self.temperature != 1:
-            logits = logits / self.temperature
+            logits = logits / max(self.temperature, torch.finfo(logits.dtype).tiny)
         probabilities = logits.softmax(-1)
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             probabilities = _at_least(probabilities, largest(probabilities, self.top_k)[..., -1:])
@@ -59,8 +68,8 @@ class Policy:
         return probabilities
 
 
-def _demand_number(field: str, value: object, good: bool, allowed: str) -> None:
-    if isinstance(value, bool) or not good:
+def _demand_number(field: str, value: object, good: Callable[[float], bool], allowed: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not good(value):
         raise InputError(field, f"got {value!r}, expected {allowed}")
 
 
@@ -83,14 +92,22 @@ def nucleus_edge(probabilities: Tensor, top_p: float) -> Tensor:
         ordered = probabilities.sort(-1, descending=True).values
         reached = (ordered.cumsum(-1) < top_p).sum(-1, keepdim=True)
         return ordered.gather(-1, reached.clamp(max=ordered.shape[-1] - 1))
-    # Tokens below (1 - top_p) / vocabulary have less than 1 - top_p together, so that the edge is not among them.
     rows = probabilities.numpy().reshape(-1, probabilities.shape[-1])
-    least = (1 - top_p) / rows.shape[-1]
-    edges = []
-    for row in rows:
-        falling = -np.sort(-row[row >= least])
-        edges.append(falling[min(np.searchsorted(falling.cumsum(), top_p), falling.size - 1)])
-    return torch.from_numpy(np.array(edges, rows.dtype)).reshape(*probabilities.shape[:-1], 1)
+    edges = np.array([_edge_of(row, top_p) for row in rows], rows.dtype)
+    return torch.from_numpy(edges).reshape(*probabilities.shape[:-1], 1)
+
+
+def _edge_of(row: np.ndarray, top_p: float) -> float:
+    """The same for one law, looked for among the likely tokens first, which mostly are enough and always few.
+
+    Tokens below (1 - top_p) / vocabulary have less than 1 - top_p together, so that the edge is not among them.
+    """
+    for least in (_LIKELY, (1 - top_p) / row.size):
+        falling = -np.sort(-row[np.flatnonzero(row >= least)])
+        masses = falling.cumsum()
+        if falling.size and float(masses[-1]) >= top_p:
+            break
+    return float(falling[min(np.searchsorted(masses, top_p), falling.size - 1)]) if falling.size else math.nan
 
 
 def largest(values: Tensor, k: int) -> Tensor:
@@ -142,5 +159,5 @@ def over_vocabulary(columns: Tensor, output_ids: Tensor | None, vocabulary: int,
     if output_ids is None:
         spread[..., :width] = columns
     else:
-        spread[..., output_ids] = columns
+        spread.index_copy_(-1, output_ids, columns)
     return spread

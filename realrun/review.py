@@ -8,12 +8,16 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from analysis.model import InputError
 from realrun import accept
 from realrun.choice import Source
 from realrun.policy import Policy, greatest, over_vocabulary
 
 Law: TypeAlias = Tensor | None
 """Law over the target's vocabulary that a drafted token was drawn from; None where the drafter was sure of it."""
+
+_AT_ONCE = 2
+"""Positions of a sampled draft that a CPU judges at a time: mostly the review ends with one of the first."""
 
 Verification = Literal["tokenwise", "block"]
 VERIFICATIONS: tuple[str, ...] = get_args(Verification)
@@ -49,7 +53,7 @@ class Ruling(NamedTuple):
 
 
 class Judge(Protocol):
-    """Drafts and reviews from logits, each with one transfer from the device."""
+    """Drafts and reviews from logits."""
 
     def draft(self, logits: Tensor, output_ids: Tensor | None) -> tuple[int, Law]:
         """A token from the logits after a sequence, shape (1, columns), and the law it was drawn from."""
@@ -132,40 +136,82 @@ class SamplingJudge:
 
     def draft(self, logits: Tensor, output_ids: Tensor | None) -> tuple[int, Law]:
         """A token drawn from the drafter's law."""
-        law = self._laws(logits, output_ids)[0]
-        return self._checked(int(self._source.choose(law))), law
+        columns = self._probabilities(logits, output_ids)[0]
+        place = _checked(self._source.choose(columns), columns)
+        law = over_vocabulary(columns, output_ids, self._vocabulary)
+        return (place if output_ids is None else int(output_ids[place])), law
 
     def review(
         self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], laws: list[Law], lenience: float
     ) -> Ruling:
         """Draw the number of accepted tokens, then the reviewer's own token from the residual there."""
+        if self._verification == "block":
+            accepted, target_probs, own_law = self._reviewed_as_a_block(logits, output_ids, tokens, laws)
+        else:
+            accepted, target_probs = self._reviewed_by_token(logits, output_ids, tokens, laws, lenience)
+            own_law = target_probs[accepted]
+            if accepted < len(tokens):
+                rejected = slice(accepted, accepted + 1)
+                draft_law = accept.dense_draft_probs(laws[rejected], tokens[rejected], like=own_law[None])[0]
+                own_law = accept.residual(own_law, draft_law)
+        token = _checked(self._source.choose(own_law), own_law)
+        if lenience == 1:
+            return Ruling(accepted, token, list(target_probs[: accepted + 1]), [])
+        own = torch.stack(target_probs[: accepted + 1])
+        out = accept.handed_up(own, accept.dense_draft_probs(laws[: accepted + 1], tokens, like=own), lenience)
+        return Ruling(accepted, token, list(out), _biases(out, own))
+
+    def _reviewed_by_token(
+        self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], laws: list[Law], lenience: float
+    ) -> tuple[int, list[Tensor]]:
+        """How many tokens are accepted, and the reviewer's laws up to that position at least.
+
+        A draft is judged some positions at a time, and the laws after the first rejected token are not worked out. A
+        device that works apart from the host gets all positions at once.
+        """
+        target_probs: list[Tensor] = []
+        step = _AT_ONCE if logits.device.type == "cpu" else len(logits)
+        for first in range(0, len(logits), step):
+            block = self._laws(logits[first : first + step], output_ids)
+            target_probs += block.unbind()
+            judged = slice(first, min(first + step, len(tokens)))
+            drafted = torch.tensor(tokens[judged], dtype=torch.int64, device=logits.device)
+            if not len(drafted):
+                break
+            target_of = block[: len(drafted)].gather(-1, drafted[:, None])[:, 0]
+            draft_of = accept.drafted_probs(laws[judged], tokens[judged], like=block)
+            weights = accept.tokenwise_weights(target_of, draft_of, lenience)
+            accepted = _checked(self._source.choose(weights), weights)
+            if accepted < len(drafted):
+                return first + accepted, target_probs
+        return len(tokens), target_probs
+
+    def _reviewed_as_a_block(
+        self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], laws: list[Law]
+    ) -> tuple[int, list[Tensor], Tensor]:
+        """How many tokens are accepted, the reviewer's laws, and that of its own token after them."""
         target_probs = self._laws(logits, output_ids)
         draft_probs = accept.dense_draft_probs(laws, tokens, like=target_probs)
-        drafted = torch.tensor(tokens, dtype=torch.int64, device=logits.device)
-        scaled = target_probs
-        if self._verification == "block":
-            scales = accept.block_scales(target_probs, draft_probs, drafted)
-            scaled = scales[:, None] * target_probs
-            weights = accept.block_weights(scaled, draft_probs, scales)
-        else:
-            weights = accept.tokenwise_weights(target_probs, draft_probs, drafted, lenience)
-        place = self._source.choose(weights).reshape(1)
-        own_law = accept.residual(scaled.index_select(0, place)[0], draft_probs.index_select(0, place)[0])
-        accepted, token = torch.cat([place, self._source.choose(own_law).reshape(1)]).tolist()
-        out = accept.handed_up(target_probs[: accepted + 1], draft_probs[: accepted + 1], lenience)
-        biases = [] if lenience == 1 else _biases(out, target_probs[: accepted + 1])
-        return Ruling(accepted, self._checked(token), list(out), biases)
+        scales = accept.block_scales(target_probs, draft_probs, torch.tensor(tokens, device=logits.device).long())
+        scaled = scales[:, None] * target_probs
+        weights = accept.block_weights(scaled, draft_probs, scales)
+        accepted = _checked(self._source.choose(weights), weights)
+        return accepted, list(target_probs), accept.residual(scaled[accepted], draft_probs[accepted])
 
     def _laws(self, logits: Tensor, output_ids: Tensor | None) -> Tensor:
         """Laws over the target's vocabulary, shape (positions, vocabulary)."""
-        if output_ids is None:
-            logits = logits[..., : self._vocabulary]
-        return over_vocabulary(self._policy.probabilities(logits), output_ids, self._vocabulary)
+        return over_vocabulary(self._probabilities(logits, output_ids), output_ids, self._vocabulary)
 
-    def _checked(self, token: int) -> int:
-        if token >= self._vocabulary:  # inversion runs off the end where nothing compares
-            raise FloatingPointError("a model's logits are not finite")
-        return token
+    def _probabilities(self, logits: Tensor, output_ids: Tensor | None) -> Tensor:
+        """Laws over a model's output columns, less those that are no token of the target's."""
+        return self._policy.probabilities(logits if output_ids is not None else logits[..., : self._vocabulary])
+
+
+def _checked(choice: Tensor, weights: Tensor) -> int:
+    place = int(choice)
+    if place >= len(weights):  # inversion runs off the end where nothing compares
+        raise InputError("dtype", "a model's logits are not finite in this type, expected one with a wider range")
+    return place
 
 
 def _agreed(tokens: list[int], choices: list[int]) -> int:

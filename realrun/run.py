@@ -77,6 +77,7 @@ def generate_rows(
     settings: Settings,
     dtype: str,
     trace: bool = False,
+    first: int = 0,
 ) -> Iterator[dict[str, object]]:
     """Generate for each prompt in turn and yield its row.
 
@@ -87,6 +88,7 @@ def generate_rows(
         settings: How.
         dtype: Name of the weights' type, for the row.
         trace: Whether the row tells where every token came from.
+        first: Index of the prompt to begin with; the rows before it are there already.
     """
     decoder = CascadeDecoder(cascade, ensemble.models, ensemble.context, settings.policy, settings.verification)
     how = settings.to_json()
@@ -97,7 +99,8 @@ def generate_rows(
         "dtype": dtype,
         "device": str(ensemble.models[cascade.target].network.device),
     }
-    for index, (prompt, ids) in enumerate(zip(prompts, encode_all(prompts, ensemble), strict=True)):
+    encoded = encode_all(prompts, ensemble)
+    for index, (prompt, ids) in list(enumerate(zip(prompts, encoded, strict=True)))[first:]:
         stream = TextStream(ensemble.tokenizer, settings.stops) if settings.stops else None
         generation = decoder.generate(
             ids, settings.max_new_tokens, ensemble.eos, source=settings.source(index), watch=stream
@@ -128,10 +131,15 @@ def task_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def prompt_key(prompt: Prompt) -> dict[str, object]:
+    """What tells a row's prompt from others: its name, and a hash of its text in place of the text."""
+    return {"id": prompt.id, "prompt_sha256": hashlib.sha256(prompt.text.encode()).hexdigest()[:16]}
+
+
 def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:
     """What became of one prompt, as a row of JSON."""
     return {
-        "id": prompt.id,
+        **prompt_key(prompt),
         "category": prompt.category,
         "prompt_tokens": len(ids),
         "tokens": generation.tokens,

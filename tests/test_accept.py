@@ -12,6 +12,12 @@ from realrun import accept
 PROMPT = (0,)
 
 
+def tokenwise_weights(target_probs, draft_probs, tokens, lenience=1.0):
+    n = len(tokens)
+    of = [probs[:n].gather(-1, tokens[:, None])[:, 0] for probs in (target_probs, draft_probs)]
+    return accept.tokenwise_weights(*of, lenience)
+
+
 def laws(rows, vocabulary, seed, zeros=False):
     generator = torch.Generator().manual_seed(seed)
     weights = torch.rand(rows, vocabulary, dtype=torch.float64, generator=generator) + 1e-3
@@ -83,13 +89,24 @@ def test_tokenwise_weights_are_the_products_of_the_acceptances(seed, lenience):
     n, vocabulary = 3, 4
     target_probs, draft_probs = matrices(n, vocabulary, seed)
     for tokens in itertools.product(range(vocabulary), repeat=n):
-        found = accept.tokenwise_weights(target_probs, draft_probs, torch.tensor(tokens), lenience).tolist()
+        found = tokenwise_weights(target_probs, draft_probs, torch.tensor(tokens), lenience).tolist()
         survived = 1.0
         for position, token in enumerate(tokens):
             passes = min(1.0, lenience * float(target_probs[position, token] / draft_probs[position, token]))
             assert found[position] == pytest.approx(survived * (1 - passes), abs=1e-14)
             survived *= passes
         assert found[n] == pytest.approx(survived, abs=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_lenience_beyond_the_types_range_takes_all_that_is_possible(dtype):
+    target_probs = torch.tensor([[0.0, 1.0], [0.5, 0.5]], dtype=dtype)
+    draft_probs = torch.tensor([[0.25, 0.75], [0.0, 0.0]], dtype=dtype)
+    for lenience in (1e38, 1e39, 1e300):
+        for token, weights in ((0, [1, 0]), (1, [0, 1])):
+            found = tokenwise_weights(target_probs, draft_probs, torch.tensor([token]), lenience)
+            assert found.tolist() == weights
+        assert accept.handed_up(target_probs, draft_probs, lenience).tolist() == target_probs.tolist()
 
 
 @pytest.mark.parametrize("lenience", [1.0, 1.5, 4.0, 1e6])
@@ -101,9 +118,7 @@ def test_the_law_handed_up_is_that_of_what_comes_out(seed, zeros, lenience):
     out = torch.zeros(vocabulary, dtype=torch.float64)
     for token in range(vocabulary):
         if draft_probs[0, token] > 0:
-            rejected, accepted = accept.tokenwise_weights(
-                target_probs, draft_probs, torch.tensor([token]), lenience
-            ).tolist()
+            rejected, accepted = tokenwise_weights(target_probs, draft_probs, torch.tensor([token]), lenience).tolist()
             out[token] += draft_probs[0, token] * accepted
             out += draft_probs[0, token] * rejected * accept.residual(target_probs[0], draft_probs[0])
     torch.testing.assert_close(accept.handed_up(target_probs, draft_probs, lenience)[0], out, atol=1e-14, rtol=0)
@@ -124,7 +139,7 @@ def test_equal_laws_are_never_rejected_and_have_no_residual():
     tokens = torch.tensor([1, 2])
     scales = accept.block_scales(target_probs, draft_probs, tokens)
     for weights in (
-        accept.tokenwise_weights(target_probs, draft_probs, tokens),
+        tokenwise_weights(target_probs, draft_probs, tokens),
         accept.block_weights(scales[:, None] * target_probs, draft_probs, scales),
     ):
         assert weights.tolist() == pytest.approx([0, 0, 1], abs=1e-15)
@@ -135,7 +150,7 @@ def test_a_token_that_the_reviewer_never_says_is_always_rejected():
     target_probs = torch.tensor([[0.0, 1.0], [0.5, 0.5]])
     draft_probs = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     token = torch.tensor([0])
-    assert accept.tokenwise_weights(target_probs, draft_probs, token, lenience=100.0).tolist() == [1, 0]
+    assert tokenwise_weights(target_probs, draft_probs, token, lenience=100.0).tolist() == [1, 0]
     scales = accept.block_scales(target_probs, draft_probs, token)
     assert accept.block_weights(scales[:, None] * target_probs, draft_probs, scales).tolist() == [1, 0]
 
@@ -146,7 +161,7 @@ def test_weights_of_any_draft_sum_to_one(n):
     tokens = torch.arange(n) % 4
     scales = accept.block_scales(target_probs, draft_probs, tokens)
     for weights in (
-        accept.tokenwise_weights(target_probs, draft_probs, tokens),
+        tokenwise_weights(target_probs, draft_probs, tokens),
         accept.block_weights(scales[:, None] * target_probs, draft_probs, scales),
     ):
         assert weights.shape == (n + 1,)
@@ -159,6 +174,26 @@ def test_certain_drafters_become_rows_with_one_token():
     law = torch.tensor([0.2, 0.3, 0.5])
     found = accept.dense_draft_probs([None, law, None], [2, 0, 1], like)
     assert found.tolist() == [[0, 0, 1], law.tolist(), [0, 1, 0], [0, 0, 0]]
+
+
+def test_tokens_have_the_probability_that_they_were_drawn_with():
+    law = torch.tensor([0.2, 0.3, 0.5])
+    assert (
+        accept.drafted_probs([None, law, None, law], [2, 0, 1, 2], law).tolist()
+        == torch.tensor([1, 0.2, 1, 0.5]).tolist()
+    )
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+@pytest.mark.parametrize("name", ["two", "horizontal", "proposer", "two rounds"])
+def test_positions_judged_some_at_a_time_have_the_law_of_all_at_once(name, at_once, monkeypatch):
+    """The law of a cycle is enumerated; with weights that are not renormalised between blocks it would differ."""
+    models = toys.toys(3, seed=name, styles=("dense", "sparse", "dense"))
+    engine = toys.decoder(models, toys.DRAFTS[name])
+    monkeypatch.setattr("realrun.review._AT_ONCE", 1000)
+    expected = toys.cycle_law(engine, PROMPT, 9)
+    monkeypatch.setattr("realrun.review._AT_ONCE", at_once)
+    assert toys.distance(toys.cycle_law(engine, PROMPT, 9), expected) < 1e-14
 
 
 def test_distances_of_laws():

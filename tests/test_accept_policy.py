@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -9,8 +10,8 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from analysis.model import InputError
 from realrun.choice import Draws, seeded
-from realrun.policy import Policy, greatest, largest, over_vocabulary
-from realrun.review import GreedyJudge
+from realrun.policy import Policy, greatest, largest, nucleus_edge, over_vocabulary
+from realrun.review import GreedyJudge, SamplingJudge
 
 POLICIES = [
     Policy(0.7),
@@ -34,6 +35,32 @@ def test_laws_are_those_of_transformers(policy, spread):
     torch.testing.assert_close(policy.probabilities(logits), expected.softmax(-1), atol=1e-14, rtol=0)
 
 
+@pytest.mark.parametrize("temperature", [1e-7, 1e-40, 5e-324])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_next_to_no_temperature_leaves_the_likeliest_token(temperature, dtype):
+    logits = torch.tensor([[30.0, -30.0, 31.0, -math.inf]], dtype=dtype)
+    for policy in (Policy(temperature), Policy(temperature, top_k=2, top_p=0.5)):
+        assert policy.probabilities(logits).tolist() == [[0, 0, 1, 0]]
+
+
+def test_below_the_threshold_the_law_is_what_it_would_be_without_it():
+    logits = 1e-6 * torch.randn(2, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for temperature in (0.9e-6, 1.1e-6):
+        torch.testing.assert_close(Policy(temperature).probabilities(logits), (logits / temperature).softmax(-1))
+
+
+@pytest.mark.parametrize("policy", [Policy(1.0), Policy(0.5, top_k=3), Policy(1.0, top_p=0.9)], ids=str)
+@pytest.mark.parametrize("where", [0, slice(None)])
+def test_logits_that_are_no_numbers_are_refused(policy, where):
+    logits = torch.randn(3, 40, generator=torch.Generator().manual_seed(0))
+    logits[..., where] = math.nan
+    judge = SamplingJudge(policy, seeded(0), 40, "tokenwise")
+    with pytest.raises(InputError, match="dtype: a model's logits are not finite"):
+        judge.draft(logits[:1], None)
+    with pytest.raises(InputError, match="dtype: a model's logits are not finite"):
+        judge.review(logits, None, [1, 2], [None, None], 1.0)
+
+
 def test_tokens_as_likely_as_the_last_one_kept_are_kept():
     logits = torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0]])
     assert Policy(1.0, top_k=2).probabilities(logits).tolist()[0] == pytest.approx([1 / 3, 0, 1 / 3, 0, 1 / 3])
@@ -47,6 +74,17 @@ def test_laws_of_narrow_logits_are_in_float32_and_sum_to_one(dtype):
         law = policy.probabilities(logits)
         assert law.dtype == torch.float32
         torch.testing.assert_close(law.sum(-1), torch.ones(3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.95, 0.9999])
+@pytest.mark.parametrize("spread", [0.0, 0.3, 2.0, 8.0])
+def test_the_edge_of_a_nucleus_is_that_of_a_whole_sort(top_p, spread):
+    """Flat laws, whose nucleus has tens of thousands of tokens, and sharp ones, whose nucleus has one."""
+    law = (spread * torch.randn(3, 49_152, generator=torch.Generator().manual_seed(2))).softmax(-1)
+    falling = law.sort(-1, descending=True).values.numpy()
+    reached = (falling.cumsum(-1) < np.float64(top_p)).sum(-1).clip(max=law.shape[-1] - 1)
+    expected = [row[place] for row, place in zip(falling, reached, strict=True)]
+    assert nucleus_edge(law, top_p)[:, 0].tolist() == torch.tensor(expected).tolist()
 
 
 @pytest.mark.parametrize("width", [3, 640, 50_257])
@@ -80,6 +118,8 @@ def test_the_greatest_value_is_the_first_of_the_equal_ones(dtype, shift):
         ("temperature", math.inf),
         ("temperature", math.nan),
         ("temperature", True),
+        ("temperature", "1"),
+        ("top_p", None),
         ("top_k", 0),
         ("top_k", 2.5),
         ("top_p", 0.0),

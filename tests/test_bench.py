@@ -219,6 +219,24 @@ def test_models_of_several_specifications_are_loaded_once_and_must_agree(cascade
         joint_cascade({"full": cascades["full"], "other": other})
 
 
+def test_drafts_that_together_would_be_too_long_are_loaded_together(cascades):
+    longs = {str(n): [{"by": "a", "rounds": 1, "draft": [{"by": "mag", "tokens": n}]}] for n in (3000, 2000)}
+    models = cascades["full"].to_json()["models"]
+    specs = {n: Cascade.from_json({"target": "t", "models": models, "draft": draft}) for n, draft in longs.items()}
+    joint = joint_cascade(specs)
+    assert [(step.by, [inner.by for inner in step.draft]) for step in joint.draft] == [("a", ["mag"])]
+
+
+def test_a_lenient_target_is_another_method_with_another_name_in_its_settings(cascades, ensemble):
+    strict = cascades["speculative"]
+    lenient = dataclasses.replace(strict, lenience=4.0)
+    named = {"strict": strict, "lenient": lenient}
+    plan = make_plan(named, ["autoregressive"], ensemble, ensemble, PROMPTS, Settings(max_new_tokens=5))
+    methods = {method.name: method.settings for method in plan.methods.values()}
+    assert methods["lenient"] == methods["strict"] | {"lenience": 4.0}
+    assert [c[1:] for c in plan.comparisons] == [("strict", "autoregressive"), ("lenient", "autoregressive")]
+
+
 def test_each_method_is_first_equally_often_and_follows_each_neighbour():
     orders = [turn("abc", i) for i in range(6)]
     assert [order[0] for order in orders] == list("abcabc")

@@ -28,6 +28,7 @@ from analysis.claims import (
     as_markdown,
     as_text,
     published_survival,
+    recorded,
     run_ledger,
     search,
     shrink,
@@ -98,7 +99,7 @@ def rows():
 
 
 def test_the_ledger_has_these_rows():
-    assert [claim.name for claim in LEDGER] == list(VERDICTS)
+    assert [claim.name for claim in LEDGER if claim not in recorded.CLAIMS] == list(VERDICTS)
 
 
 @pytest.mark.parametrize(("name", "verdict"), VERDICTS.items())

@@ -108,6 +108,7 @@ def test_rows_hold_what_they_promise_and_equal_autoregressive_decoding(run, tmp_
 def generated(run, tmp_path, folder, smaller, prompts, *options):
     cascade = write(tmp_path / "c.json", spec(folder, smaller, VERTICAL))
     out = tmp_path / "out.jsonl"
+    out.unlink(missing_ok=True)
     result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", "24", *map(str, options), "--out", out)
     assert result.returncode == 0, result.stderr
     return rows(out)
@@ -178,6 +179,7 @@ def test_the_task_of_a_row_is_what_the_text_depends_on(run, tmp_path, folder, sm
     def row(changes=None, *options):
         cascade = write(tmp_path / "c.json", spec(folder, smaller, VERTICAL) | (changes or {}))
         out = tmp_path / "out.jsonl"
+        out.unlink(missing_ok=True)
         result = run("generate", cascade, "--prompts", prompts, "--max-new-tokens", 5, *options, "--out", out)
         assert result.returncode == 0, result.stderr
         return rows(out)[0]
@@ -195,6 +197,65 @@ def test_the_task_of_a_row_is_what_the_text_depends_on(run, tmp_path, folder, sm
     others = [other, alone, row({"draft": [MAG]}), row({"lenience": 2}), row(None, "--max-new-tokens", 6)]
     others.append(row(None, "--dtype", "bfloat16"))
     assert len({each["task"] for each in (plain, *others)}) == 7
+
+
+TIMES = ("seconds", "prefill_seconds", "calls")
+
+
+def test_a_killed_run_keeps_its_rows_and_the_same_command_goes_on(run, tmp_path, folder, smaller, prompts, monkeypatch):
+    """Also where rows are drawn at random: what follows is what an uninterrupted run would have drawn."""
+    options = (*SAMPLED, "--seed", 3)
+    whole = generated(run, tmp_path, folder, smaller, prompts, *options)
+    out = tmp_path / "killed.jsonl"
+    arguments = ("generate", tmp_path / "c.json", "--prompts", prompts, "--max-new-tokens", 24, *options, "--out", out)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*arguments, **more):
+        raise Killed
+
+    source = Settings.source
+    with monkeypatch.context() as patch:
+        patch.setattr(Settings, "source", lambda self, i: killed() if i else source(self, i))
+        monkeypatch.setattr(sys, "argv", ["realrun", *map(str, arguments)])
+        with pytest.raises(Killed):
+            runpy.run_module("realrun", run_name="__main__")
+    assert [row["id"] for row in rows(out)] == ["one"]
+    with out.open("a") as file:
+        file.write('{"id": 2, "tok')
+    result = run(*arguments)
+    assert result.returncode == 0
+    assert "killed.jsonl: cut off a torn last row of 14 bytes\n" in result.stderr
+    assert "killed.jsonl: goes on after 1 of 2 rows\n" in result.stderr
+    timeless = [[{key: row[key] for key in row if key not in TIMES} for row in found] for found in (rows(out), whole)]
+    assert timeless[0] == timeless[1]
+    before = out.read_bytes()
+    monkeypatch.setattr("realrun.models.load_ensemble", killed)
+    assert run(*arguments).returncode == 0, "nothing is left to do, so nothing is loaded"
+    assert out.read_bytes() == before
+
+
+def test_a_file_with_rows_of_another_run_is_refused_and_left_as_it_is(run, tmp_path, folder, smaller, prompts):
+    generated(run, tmp_path, folder, smaller, prompts)
+    out = tmp_path / "out.jsonl"
+    before = out.read_bytes()
+    other = write(tmp_path / "other.jsonl", json.dumps({"id": "one", "prompt": "other words"}))
+    few = write(tmp_path / "few.jsonl", json.dumps({"id": "one", "prompt": "hello world"}))
+    same = ("generate", tmp_path / "c.json", "--out", out, "--max-new-tokens")
+    for arguments, message in (
+        ((*same, 23, "--prompts", prompts), "out.jsonl, line 1: task is "),
+        ((*same, 24, "--prompts", other), "out.jsonl: has 2 rows, expected at most the 1 of this run"),
+        ((*same, 24, "--prompts", few), "out.jsonl: has 2 rows, expected at most the 1 of this run"),
+        ((*same, 24, "--prompts", prompts, "--trace"), "--trace: differs from that of the rows in "),
+    ):
+        result = run(*arguments)
+        assert result.returncode == 2
+        assert message in result.stderr.splitlines()[-1]
+        assert out.read_bytes() == before
+    out.write_bytes(before.splitlines(keepends=True)[0])
+    result = run(*same, 24, "--prompts", other)
+    assert "out.jsonl, line 1: prompt_sha256 is " in result.stderr.splitlines()[-1]
 
 
 def test_another_target_can_be_named(run, tmp_path, folder, smaller, prompts):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -43,6 +44,34 @@ def test_a_whole_specification_loads_as_value_json_or_file(folders, models, tmp_
     expected = generate(models, "abc", 20).tokens
     for source in (Cascade.from_json(spec), spec, str(file), file):
         assert generate(load(source), "abc", 20).tokens == expected
+
+
+def test_folders_may_be_paths(folders, models):
+    target, drafter = map(Path, folders)
+    same = load(target, drafters={"a": drafter, "mag": "maxgram"}, draft=DRAFT)
+    assert same.cascade == models.cascade
+    assert generate(same, "abc", 20).tokens == generate(models, "abc", 20).tokens
+
+
+def test_models_in_the_middle_of_a_text_refuse_another_one(models):
+    """Whether from a callback or another thread: both texts would be wrong."""
+    complaints = []
+
+    def again(piece):
+        with pytest.raises(InputError, match="models: are busy with another text, expected one at a time"):
+            generate(models.with_draft([]), "abc", 5)
+        complaints.append(piece)
+
+    answer = generate(models, "hello", 20, on_text=again)
+    assert len(complaints) > 1
+    assert answer.tokens == generate(models, "hello", 20).tokens
+
+    def fail(piece):
+        raise KeyError(piece)
+
+    with pytest.raises(KeyError):
+        generate(models, "hello", 20, on_text=fail)
+    assert generate(models, "hello", 20).tokens == answer.tokens
 
 
 def test_ids_are_taken_as_they_are(models):
@@ -111,6 +140,12 @@ def test_a_generator_moves_on_and_a_seed_starts_anew(models):
         ({"temperature": 1.0}, "seed: got None"),
         ({"temperature": 1.0, "seed": -1}, "seed: got -1"),
         ({"verification": "tree"}, "verification: got 'tree'"),
+        ({"prompt": None}, "prompt: got null, expected a text"),
+        ({"prompt": torch.tensor([3, 4])}, "prompt: got .tensor.*, expected a text"),
+        ({"eos": 3}, "eos: got 3, expected token ids"),
+        ({"eos": "ab"}, "eos: got 'ab', expected token ids"),
+        ({"stop": None}, "stop: got None, expected texts"),
+        ({"top_p": None}, "top_p: got None, expected a number"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(models, arguments, message):
@@ -127,6 +162,11 @@ def test_bad_cascades_are_refused_by_name(folders, models):
         load(models.cascade, draft=[])
     with pytest.raises(InputError, match=r"drafters.target: is the name of the target"):
         load(folders[0], drafters={"target": "maxgram"})
+    reviewing = [{"by": "mag", "rounds": 1, "draft": [{"by": "a", "tokens": 1}]}]
+    with pytest.raises(
+        InputError, match=r"draft\[0\]\.by: got 'mag', which has no probabilities to review a draft with"
+    ):
+        generate(models.with_draft(reviewing), "abc")
     alone = load(models.cascade.with_draft(()))
     with pytest.raises(InputError, match=r"draft\[0\]\.by: got 'mag', expected one of the loaded models target"):
         alone.with_draft([{"by": "mag", "tokens": 1}])

@@ -167,8 +167,8 @@ class AlwaysAccepts(SamplingJudge):
     """Accepts every token."""
 
     def review(self, *arguments):
-        def all_of_them(target_probs, draft_probs, tokens, lenience=1.0):
-            return torch.eye(len(tokens) + 1, dtype=torch.float64)[-1]
+        def all_of_them(target_of, draft_of, lenience):
+            return torch.eye(len(target_of) + 1, dtype=torch.float64)[-1]
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(accept, "tokenwise_weights", all_of_them)

@@ -70,11 +70,29 @@ def test_texts_of_a_right_engine_are_identical(run, files, tmp_path):
     assert not any("text" in row or "prompt" in row for row in rows)
 
 
+@pytest.mark.parametrize("left", [1, 2, 3, 4])
+def test_a_run_goes_on_with_the_rows_that_a_killed_one_left(run, files, tmp_path, left):
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "rows.jsonl"
+    _, expected, _ = run(*files, "--out", whole, "--json")
+    lines = whole.read_text().splitlines(keepends=True)
+    out.write_text("".join(lines[:left]) + ("" if left == 4 else lines[left][:20]))
+    code, said, err = run(*files, "--out", out, "--json")
+    assert code == 0
+    assert said == expected
+    assert out.read_text() == whole.read_text()
+    assert f"goes on after {left} of 4 rows" in err
+    code, _, err = run(*files, "--out", out, "--dtype", "bfloat16")
+    assert code == 2
+    assert "rows.jsonl, line 1: task is " in err.splitlines()[-1]
+
+
 def test_an_engine_that_takes_anything_is_divergent(run, monkeypatch, files, tmp_path):
     monkeypatch.setattr("realrun.review._agreed", lambda tokens, choices: len(tokens))
-    code, said, _ = run(*files, "--out", tmp_path / "rows.jsonl")
+    code, said, _ = run(*files, "--out", tmp_path / "rows.jsonl", "--json")
     assert code == 1
-    assert "0 divergent" not in said
+    summary = json.loads(said)
+    assert summary["divergent"] == len(summary["differences"]) > 0
+    assert {difference["category"] for difference in summary["differences"]} == {"divergent"}
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     wrong = [row for row in rows if row["category"] == "divergent"]
     assert all(row["margin"] > 1e-4 and row["expected"] != row["found"] for row in wrong)

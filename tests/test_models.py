@@ -69,7 +69,7 @@ def test_an_encoder_decoder_target_takes_a_decoder_only_drafter_of_the_same_voca
     assert decode(ensemble, cascade).tokens == decode(ensemble, cascade.with_draft(())).tokens
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "gemma2", "t5", "flan-t5"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "gemma2", "t5", "flan-t5", "bart"])
 def test_a_narrow_head_says_only_its_tokens_with_the_logits_of_the_whole_head(folders, kind):
     drafter = folders(kind, 1)
     wide, narrow = (

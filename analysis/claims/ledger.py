@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from tqdm import tqdm
 
-from analysis.claims import composition, dependence, drafters, formulas, lengths, limits, measured, ordering
+from analysis.claims import composition, dependence, drafters, formulas, lengths, limits, measured, ordering, recorded
 from analysis.claims.claim import Claim, Finding
 
 LEDGER: tuple[Claim, ...] = (
@@ -20,6 +20,7 @@ LEDGER: tuple[Claim, ...] = (
     *composition.CLAIMS,
     *dependence.CLAIMS,
     *measured.CLAIMS,
+    *recorded.CLAIMS,
 )
 """Every claim, formulas first."""
 

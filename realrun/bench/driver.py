@@ -20,7 +20,6 @@ from realrun.bench.summary import Comparison, Row, compare, equality, summarise_
 from realrun.cached_model import CachedModel
 from realrun.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
 from realrun.models import Ensemble
-from realrun.networks import cached
 from realrun.prompts import Prompt
 from realrun.record import provenance
 from realrun.run import encode_all
@@ -209,7 +208,7 @@ def without_caches(method: Method) -> Method:
     if not isinstance(method, CascadeMethod):
         return method
     models = {
-        name: cached(model.network, model.output_ids) if isinstance(model, CachedModel) else model
+        name: model.afresh() if isinstance(model, CachedModel) else model
         for name, model in method.ensemble.models.items()
     }
     return replace(method, ensemble=replace(method.ensemble, models=models))

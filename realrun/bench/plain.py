@@ -7,6 +7,8 @@ from dataclasses import replace
 from analysis.model import Cascade
 from realrun.attention import NAME as GROUPED
 from realrun.cached_model import CachedModel
+from realrun.drafters import folder_of
+from realrun.load_options import Source
 from realrun.models import MAXGRAM, Ensemble
 
 STANDARD_ATTENTION = "sdpa"
@@ -14,7 +16,10 @@ STANDARD_ATTENTION = "sdpa"
 
 
 def plain_cascade(cascade: Cascade) -> Cascade:
-    """The same models without what our engine alone can use: packed weights, and output layers cut short."""
+    """The same models without what our engine alone can use: packed weights, and output layers cut short.
+
+    A distilled drafter has no further columns, so its logits are spread over the whole vocabulary.
+    """
     models = {
         name: replace(model, load=_plain(model.load)) if model.load is not None else model
         for name, model in cascade.models.items()
@@ -27,6 +32,8 @@ def _plain(load: object) -> object:
     if name == MAXGRAM:
         return load
     options.pop("head", None)
+    if folder_of(Source(name, {}, "")) is not None:
+        return {"name": name, "spread": True}
     if not name.startswith("skip:"):  # which has the layers of the target as they are
         options["packed"] = False
     return options | {"name": name}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.model import Cascade, InputError, longest, walk
+from analysis.model import Cascade, InputError, Step, longest, walk
 from realrun.baselines import Assisted, Plain, PromptLookup
 from realrun.bench.flash import FlashSpec
 from realrun.bench.outcome import Surroundings
@@ -15,7 +15,7 @@ from realrun.models import Ensemble
 
 
 def joint_cascade(cascades: Mapping[str, Cascade], load: str | None = None) -> Cascade:
-    """One cascade with the models of all and every step of all drafts, to load them together.
+    """One cascade that uses the models of all as all drafts do, to load them together; it is not to be run.
 
     Args:
         cascades: By name.
@@ -37,8 +37,15 @@ def joint_cascade(cascades: Mapping[str, Cascade], load: str | None = None) -> C
                 raise InputError(
                     f"{name}, models.{key}.load", f"got {model.load!r}, expected {known.load!r} as in another cascade"
                 )
-    steps = tuple(dict.fromkeys(step for cascade in cascades.values() for step in cascade.draft))
+    steps = tuple(dict.fromkeys(_shortest(step) for cascade in cascades.values() for step in cascade.draft))
     return with_target(Cascade(target, models, draft=steps), load)
+
+
+def _shortest(step: Step) -> Step:
+    """A step with the same models in the same places; drafts as long as they are would together be too long."""
+    if step.is_leaf:
+        return Step(step.by, tokens=1)
+    return Step(step.by, rounds=1, draft=tuple(dict.fromkeys(map(_shortest, step.draft))))
 
 
 def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:

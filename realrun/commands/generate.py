@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
+from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
-from analysis.model import InputError, Subparsers, read_cascade, whole_file, whole_option
+from analysis.model import InputError, Subparsers, read_cascade, whole_option
 from realrun.load_options import with_target
 from realrun.prompts import read_prompts, shipped_prompts
 
@@ -40,12 +40,18 @@ def add(commands: Subparsers) -> None:
         "--verification", default=VERIFICATIONS[0], help="judge sampled drafts tokenwise (default) or as a block"
     )
     parser.add_argument("--trace", action="store_true", help="tell in each row where every token came from")
-    parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="where the rows go, one a prompt")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE.jsonl",
+        help="where the rows go, one a prompt, as they come; the same command goes on with what a killed run left, "
+        "and a file with other rows is refused",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate for every prompt; the file appears when all rows are there."""
+    """Generate for every prompt that the file has no row of yet."""
     cascade = with_target(read_cascade(arguments.cascade), arguments.target)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     _demand("--method", arguments.method, METHODS)
@@ -62,31 +68,34 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
-    with whole_file(arguments.out) as file:
-        from realrun.models import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-        from realrun.policy import Policy
-        from realrun.run import Settings, generate_rows
+    from realrun.models import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
+    from realrun.policy import Policy
+    from realrun.rows import rows_file
+    from realrun.run import Settings, generate_rows, prompt_key, task_id
 
-        settings = Settings(
-            limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification
-        )
-        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
-        rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace)
-        tokens, seconds = 0, 0.0
-        for row in tqdm(rows, total=len(prompts), unit="prompt", desc=arguments.method, delay=2):
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            tokens += len(row["tokens"])
-            seconds += row["seconds"]
+    settings = Settings(limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification)
+    task = task_id(cascade, settings, arguments.dtype)
+    with rows_file(arguments.out, [prompt_key(prompt) | {"task": task} for prompt in prompts]) as file:
+        done = len(file.rows)
+        if any(("trace" in row) != arguments.trace for row in file.rows):
+            raise InputError("--trace", f"differs from that of the rows in {arguments.out}, expected the same")
+        if done < len(prompts):
+            ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
+            rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
+            total = len(prompts)
+            for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2):
+                file.append(row)
+    tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
     print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / seconds:.1f} a second)")
     return 0
 
 
-def _demand(option, value, allowed):
+def _demand(option: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")
 
 
-def _number(option, text, allowed, good):
+def _number(option: str, text: str, allowed: str, good: Callable[[float], bool]) -> float:
     try:
         value = float(text)
     except ValueError:

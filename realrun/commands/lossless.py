@@ -7,12 +7,16 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from analysis.model import InputError, Subparsers, whole_file, whole_option
+from analysis.model import InputError, Subparsers, whole_option
 from realrun.commands.bench import named_cascades
 from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
-from realrun.load_options import Source
+from realrun.load_options import Source, with_target
 from realrun.prompts import read_prompts, shipped_prompts
+
+if TYPE_CHECKING:
+    from realrun.models import Ensemble
 
 DEFAULT_TARGET = "smollm2-135m"
 
@@ -31,13 +35,19 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument("--target", metavar="LOAD", help=f"the target (default: the specifications', {DEFAULT_TARGET})")
-    parser.add_argument("--out", required=True, metavar="ROWS.jsonl", help="where the rows go, one a text")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="ROWS.jsonl",
+        help="where the rows go, one a text, as they come; the same command goes on with what a killed run left, "
+        "and a file with other rows is refused",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, write a row a text; status 1 where a text is divergent."""
+    """Compare every text that the file has no row of yet; status 1 where a text is divergent."""
     named = named_cascades(arguments.cascades)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     if arguments.dtype not in DTYPE_NAMES:
@@ -48,29 +58,34 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target is not None:
         Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
-    with whole_file(arguments.out) as file:
-        from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
-        from realrun.lossless import comparisons, rounded_to, shipped_cascades
-        from realrun.models import DTYPES, load_ensemble
-        from realrun.record import provenance
+    from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
+    from realrun.lossless import comparisons, rounded_to, shipped_cascades
+    from realrun.models import DTYPES, load_ensemble
+    from realrun.record import provenance
+    from realrun.rows import rows_file
+    from realrun.run import Settings, prompt_key, task_id
 
-        cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
-        joint = joint_cascade(cascades, arguments.target)
-        dtype = DTYPES[arguments.dtype]
-        ensemble = load_ensemble(joint, dtype, device=arguments.device)
+    cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
+    joint = joint_cascade(cascades, arguments.target)
+    dtype = DTYPES[arguments.dtype]
+    cascades = {name: with_target(cascade, arguments.target) for name, cascade in cascades.items()}
+    tasks = {name: task_id(cascade, Settings(limit), arguments.dtype) for name, cascade in cascades.items()}
+    expected = [prompt_key(prompt) | {"cascade": name, "task": tasks[name]} for prompt in prompts for name in cascades]
 
-        def exact():
-            alone = load_ensemble(joint.with_draft(()), DTYPES["float32"], device=arguments.device)
-            return rounded_to(alone, joint.target, dtype)
+    def exact() -> Ensemble:
+        alone = load_ensemble(joint.with_draft(()), DTYPES["float32"], device=arguments.device)
+        return rounded_to(alone, joint.target, dtype)
 
-        counts: Counter[str] = Counter()
-        tokens, margins = 0, []
-        for prompt, name, comparison in comparisons(cascades, ensemble, prompts, limit, dtype, exact):
-            row = {"id": prompt.id, "cascade": name, **asdict(comparison), "dtype": arguments.dtype, **provenance()}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            counts[comparison.category] += 1
-            tokens += comparison.tokens
-            margins += [comparison.margin] if comparison.margin is not None else []
+    with rows_file(arguments.out, expected) as file:
+        done = len(file.rows)
+        if done < len(expected):
+            ensemble = load_ensemble(joint, dtype, device=arguments.device)
+            found = comparisons(cascades, ensemble, prompts, limit, dtype, exact, done)
+            for key, (_, _, comparison) in zip(expected[done:], found, strict=True):
+                file.append(key | asdict(comparison) | {"dtype": arguments.dtype, **provenance()})
+    counts = Counter(row["category"] for row in file.rows)
+    margins = [row["margin"] for row in file.rows if row["margin"] is not None]
+    tokens = sum(row["tokens"] for row in file.rows)
     summary = {
         "prompts": len(prompts),
         "cascades": {name: cascade.to_json()["draft"] for name, cascade in cascades.items()},
@@ -81,6 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
         "near_tie": counts["near-tie"],
         "divergent": counts["divergent"],
         "greatest_margin": max(margins, default=None),
+        "differences": [
+            {key: row[key] for key in ("id", "cascade", "category", "position", "margin", "ulps")}
+            for row in file.rows
+            if row["category"] != "identical"
+        ],
     }
     words = ", ".join(f"{summary[key]} {key.replace('_', '-')}" for key in ("identical", "near_tie", "divergent"))
     said = f"{len(prompts)} prompts by {len(cascades)} cascades, {tokens} tokens: {words}"

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-MIN_EXAMINED = 30
-"""A position examined less often takes the hazard of the positions from there on pooled."""
+from realrun.calibrate.hazards import groups
 
 Row = Mapping[str, Any]
 
@@ -80,11 +79,4 @@ def _added(a: Sequence[int], b: Sequence[int]) -> list[int]:
 
 def _hazards(examined: Sequence[int], accepted: Sequence[int]) -> list[float]:
     """Hazard by position; the first rarely examined position ends the list with the rest pooled. Empty without data."""
-    hazards = []
-    for j, n in enumerate(examined):
-        if n < MIN_EXAMINED:
-            if sum(examined[j:]):
-                hazards.append(sum(accepted[j:]) / sum(examined[j:]))
-            break
-        hazards.append(accepted[j] / n)
-    return hazards
+    return [sum(accepted[group]) / sum(examined[group]) for group in groups(examined)]

@@ -1,0 +1,36 @@
+"""``python -m analysis cascades``: the cascades to predict and to measure, from a calibration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from analysis.model import Subparsers, whole_file
+from analysis.model.calibration import read_calibration
+from analysis.predict.candidates import cascades
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("cascades", help="at least 40 cascades of every family, good and bad, to be measured")
+    parser.add_argument("calibration", metavar="CALIBRATION.json", help="written by `realrun calibrate`")
+    parser.add_argument("--out", metavar="CASCADES.jsonl", help="one cascade a line (default: standard output)")
+    parser.add_argument("--no-optima", action="store_true", help="leave out those that theory finds best")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the list."""
+    found = cascades(read_calibration(arguments.calibration), optima=not arguments.no_optima)
+    lines = [json.dumps(named.to_json(), allow_nan=False) + "\n" for named in found]
+    if not arguments.out:
+        sys.stdout.writelines(lines)
+        return 0
+    with whole_file(arguments.out) as file:
+        file.writelines(lines)
+    families: dict[str, int] = {}
+    for named in found:
+        families[named.family] = families.get(named.family, 0) + 1
+    print(f"{len(found)} cascades: " + ", ".join(f"{n} {family}" for family, n in families.items()))
+    return 0

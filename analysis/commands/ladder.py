@@ -1,0 +1,51 @@
+"""``python -m analysis ladder``: predictions against measurements."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from analysis.ladder import ladder, markdown, read_measured
+from analysis.ladder.join import read_predictions
+from analysis.model import Subparsers, whole_file, whole_option
+from analysis.model.calibration import read_calibration
+from analysis.model.named import AUTOREGRESSIVE
+
+EPILOG = """Each rung's errors, whether its best cascade is the measured best and what choosing it costs, the noise
+floor, and, with --calibration, what the error of a replay is made of. A replay over the measured prompts' own traces
+(named by `simulate replay --rung "replay, same prompts"`) is one more rung: the difference of the two is what the
+calibration's prompts differ from the measured ones."""
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("ladder", help="predicted speedups held against measured ones", epilog=EPILOG)
+    parser.add_argument("--predicted", nargs="+", metavar="FILE", required=True, help="prediction rows, JSONL")
+    parser.add_argument("--measured", nargs="+", metavar="FILE", required=True, help="rows of real runs, JSONL")
+    parser.add_argument("--calibration", metavar="CALIBRATION.json", help="call times, to split what remains")
+    parser.add_argument("--baseline", default=AUTOREGRESSIVE, help=f"method to compare with (default {AUTOREGRESSIVE})")
+    parser.add_argument("--out", metavar="LADDER.json", help="everything, as one JSON object")
+    parser.add_argument("--markdown", metavar="FILE.md", help="the tables")
+    parser.add_argument("--seed", default="0", help="seed of the bootstrap over prompts")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Join, write and print."""
+    seed = whole_option("--seed", arguments.seed, 0, 2**63 - 1)
+    calibration = read_calibration(arguments.calibration) if arguments.calibration else None
+    predictions = read_predictions(arguments.predicted)
+    found = ladder(predictions, read_measured(arguments.measured), calibration, arguments.baseline, seed)
+    text = markdown(found)
+    if arguments.out:
+        with whole_file(arguments.out) as file:
+            file.write(json.dumps(found, allow_nan=False, indent=1) + "\n")
+    if arguments.markdown:
+        with whole_file(arguments.markdown) as file:
+            file.write(text)
+    print(text, file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(found, allow_nan=False))
+    return 0

@@ -1,0 +1,7 @@
+"""Predicted speedups held against measured ones: errors, what they are made of, and what choosing by them costs."""
+
+from analysis.ladder.join import ladder
+from analysis.ladder.measured import Measured, read_measured
+from analysis.ladder.table import markdown
+
+__all__ = ["Measured", "ladder", "markdown", "read_measured"]

@@ -1,0 +1,38 @@
+"""The noise floor: how far two measurements of the same cascade lie apart."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+
+from analysis.ladder.measured import Speedups
+
+
+def noise_floor(speedups: Speedups) -> dict[str, object]:
+    """Differences of measured speedups of one and the same cascade on the same prompts, as shares.
+
+    Between repeats of a method, and between methods with equal settings under different names. `expected_error` is what
+    a perfect prediction would still be off by because of it: the median of |a - b| / sqrt(2) for one measurement, over
+    the square root of the number of repeats where they are averaged.
+    """
+    between: list[float] = []
+    for name, method in speedups.methods.items():
+        if name == speedups.baseline:
+            continue
+        shared = sorted({*method.repeats} & {*speedups.methods[speedups.baseline].repeats})
+        for a, b in itertools.combinations(shared, 2):
+            between.append(abs(math.log(speedups.point(name, a) / speedups.point(name, b))))
+    twice: dict[str, float] = {}
+    for one, other in itertools.combinations(speedups.methods.values(), 2):
+        if one.settings and json.dumps(one.settings, sort_keys=True) == json.dumps(other.settings, sort_keys=True):
+            twice[f"{one.name} / {other.name}"] = abs(math.log(speedups.point(one.name) / speedups.point(other.name)))
+    repeats = min(len(method.repeats) for method in speedups.methods.values())
+    return {
+        "repeats": repeats,
+        "between_repeats": float(np.median(between)) if between else None,
+        "between_names": twice,
+        "expected_error": float(np.median(between)) / math.sqrt(2 * repeats) if between else None,
+    }

@@ -1,0 +1,62 @@
+"""What choosing a cascade by its prediction costs, against the best that was measured.
+
+The best of many measured speedups is high partly by luck: its own measurement exaggerates it (the winner's curse), and
+the regret of any other choice with it. So the regret is also given across halves of the prompts: the best is found on
+one half and compared with the choice on the other, both ways, over many splits. The one is an upper estimate, the
+other fair to a choice made beforehand; for equally good cascades it is 0 on average, and may be negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analysis.ladder.measured import Speedups
+
+SPLITS = 200
+
+
+def regrets(predicted: Mapping[str, float], speedups: Speedups, seed: int) -> dict[str, object]:
+    """Regret of the cascade with the greatest prediction, among all measured ones.
+
+    Args:
+        predicted: Predicted speedup by cascade, measured ones only.
+        speedups: What was measured.
+        seed: Of the splits.
+    """
+    names = list(predicted)
+    chosen = max(names, key=predicted.__getitem__)
+    points = {name: speedups.point(name) for name in names}
+    best = max(names, key=points.__getitem__)
+    draws = {name: speedups.draws(name) for name in names}
+    greatest = np.max(np.stack([draws[name] for name in names]), axis=0)
+    low, high = np.quantile(1 - draws[chosen] / greatest, [0.025, 0.975])
+    return {
+        "chosen": chosen,
+        "predicted": predicted[chosen],
+        "measured": points[chosen],
+        "best": best,
+        "best_measured": points[best],
+        "regret": 1 - points[chosen] / points[best],
+        "low": float(low),
+        "high": float(high),
+        "regret_across_halves": _across_halves(names, chosen, speedups, seed),
+        "is_best": chosen == best,
+    }
+
+
+def _across_halves(names: Sequence[str], chosen: str, speedups: Speedups, seed: int) -> float | None:
+    """Mean regret against the best of one half of the prompts, judged on the other; None for fewer than 4 prompts."""
+    count = len(speedups.ids)
+    if count < 4:
+        return None
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(SPLITS):
+        first = np.zeros(count, dtype=bool)
+        first[generator.permutation(count)[: count // 2]] = True
+        for half in (first, ~first):
+            best = max(names, key=lambda name, half=half: speedups.point(name, chosen=half))  # type: ignore[misc]
+            found.append(1 - speedups.point(chosen, chosen=~half) / speedups.point(best, chosen=~half))
+    return float(np.mean(found))

@@ -1,0 +1,114 @@
+"""What each rung of the ladder assumes, as a specification: its EWIF is the rung's speedup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError, Model, PerPosition, Tabulated, walk
+from analysis.model.calibration import Calibration
+from analysis.model.fields import inside, mapping, number
+from analysis.model.hazard import read_acceptance
+
+Acceptances = Mapping[str, Mapping[str, Acceptance]]
+
+TABLE = 64
+"""Greatest number of tokens for which a cost is tabulated; longer calls cost the same."""
+
+
+def iid(calibration: Calibration, *, scalar: bool) -> Cascade:
+    """One acceptance a pair, whatever the position; costs as measured, or those of a one-token call for every call."""
+    with inside("meta.calibration.acceptance_iid"):
+        table = mapping(calibration.details.get("acceptance_iid"), "")
+        acceptance = {
+            reviewer: {
+                d: constant(number(alpha, f"{reviewer}.{d}", 0, 1)) for d, alpha in mapping(row, reviewer).items()
+            }
+            for reviewer, row in table.items()
+        }
+    cascade = replace(calibration.cascade, acceptance=acceptance, uncertainty=None)
+    if not scalar:
+        return cascade
+    models = {name: replace(model, cost=Affine(cascade.cost(name).at(1))) for name, model in cascade.models.items()}
+    return replace(cascade, models=models)
+
+
+def with_loop(calibration: Calibration, draft: Draft = ()) -> Cascade:
+    """Hazards as calibrated, measured costs, and the loop's own time as part of the calls it goes with.
+
+    A drafter's call on one token is a drafted token of a leaf step, its call on more an inner review; each of the
+    target's calls is a cycle. Where a drafter of `draft` only reviews, and the calibration tells how its tokens fare by
+    the outcome of that review, the hazards are those by type.
+    """
+    cascade = calibration.cascade
+    loop = calibration.loop
+    unit = calibration.unit / cascade.cost(calibration.target).at(1)
+    models = {}
+    for name, model in cascade.models.items():
+        one, more = loop.per_drafted_token / unit, loop.per_review / unit
+        if name == calibration.target:
+            one = more = loop.per_cycle / unit
+        models[name] = replace(model, cost=_raised(cascade.cost(name), one, more))
+    acceptance = {reviewer: dict(row) for reviewer, row in cascade.acceptance.items()}
+    for reviewer, drafter in typed_pairs(calibration, draft):
+        acceptance[reviewer][drafter] = _by_type(calibration)[reviewer][drafter]
+    return Cascade(cascade.target, models, acceptance, draft)
+
+
+def typed_pairs(calibration: Calibration, draft: Draft) -> set[tuple[str, str]]:
+    """Pairs whose drafter only hands up what it has reviewed, with hazards by type known."""
+    known = _by_type(calibration)
+    leaves = {(r, step.by) for _, r, step in walk(draft, calibration.target) if step.is_leaf}
+    reviewed = {(r, step.by) for _, r, step in walk(draft, calibration.target) if not step.is_leaf}
+    return {(r, d) for r, d in reviewed - leaves if d in known.get(r, {})}
+
+
+def constant(alpha: float) -> Acceptance:
+    """The same hazard at every position."""
+    return Acceptance(PerPosition((alpha,)), PerPosition((alpha,)))
+
+
+def used_pairs(cascade: Cascade) -> list[tuple[str, str]]:
+    """(reviewer, drafter) of every step, each once."""
+    pairs = [(reviewer, step.by) for _, reviewer, step in walk(cascade.draft, cascade.target)]
+    for reviewer, drafter in pairs:
+        cascade.pair(reviewer, drafter)
+    return list(dict.fromkeys(pairs))
+
+
+def used_models(cascade: Cascade) -> list[str]:
+    """The target and every model that drafts, each once."""
+    return list(dict.fromkeys([cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))]))
+
+
+def with_acceptance(cascade: Cascade, pair: tuple[str, str], acceptance: Acceptance) -> Cascade:
+    """The same cascade with another acceptance of one pair."""
+    reviewer, drafter = pair
+    row = {**cascade.acceptance.get(reviewer, {}), drafter: acceptance}
+    return replace(cascade, acceptance={**cascade.acceptance, reviewer: row})
+
+
+def with_cost(cascade: Cascade, name: str, cost: Cost) -> Cascade:
+    """The same cascade with another cost of one model."""
+    return replace(cascade, models={**cascade.models, name: Model(cost, cascade.models[name].load)})
+
+
+def _raised(cost: Cost, one: float, more: float) -> Cost:
+    """A cost with so much added to a call on one token, and to a call on more."""
+    return Tabulated((cost.at(1) + one, *(cost.at(q) + more for q in range(2, TABLE + 1))))
+
+
+def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:
+    """Hazards by the outcome of the drafter's own review, where both outcomes were seen."""
+    result: dict[str, dict[str, Acceptance]] = {}
+    with inside("meta.calibration.by_type"):
+        for reviewer, row in mapping(calibration.details.get("by_type", {}), "").items():
+            for drafter, entry in mapping(row, reviewer).items():
+                fields = mapping(entry, f"{reviewer}.{drafter}")
+                if "accepted" in fields and "corrected" in fields:
+                    both = {key: fields[key] for key in ("accepted", "corrected")}
+                    with inside(f"{reviewer}.{drafter}"):
+                        result.setdefault(reviewer, {})[drafter] = read_acceptance(both)
+                    if drafter not in calibration.cascade.acceptance.get(reviewer, {}):
+                        raise InputError(f"{reviewer}.{drafter}", "no such `acceptance`")
+    return result

@@ -1,0 +1,124 @@
+"""The engine's own time between calls: what a cycle, a review and a drafted token cost beside the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from analysis.model import Cascade, Step
+from realrun.calibrate.roster import Roster
+from realrun.measure import CascadeMethod, interleave
+from realrun.models import Ensemble
+from realrun.prompts import Prompt
+
+TOKENS = 48
+AUTOREGRESSIVE = "autoregressive"
+PARTS = ("per_cycle", "per_review", "per_drafted_token")
+
+Row = Mapping[str, Any]
+
+
+def trial_rows(
+    cascade: Cascade, ensemble: Ensemble, roster: Roster, prompts: Sequence[Prompt], max_new_tokens: int = TOKENS
+) -> list[dict[str, object]]:
+    """Rows of short runs, of the target alone and with each of the trial drafts.
+
+    Args:
+        cascade: The models.
+        ensemble: They, loaded.
+        roster: Who reviews and who drafts.
+        prompts: What to continue.
+        max_new_tokens: Greatest number of tokens a prompt, >= 1.
+    """
+    drafts = {AUTOREGRESSIVE: (), **trial_drafts(roster)}
+    methods = [CascadeMethod(name, replace(cascade, draft=draft), ensemble) for name, draft in drafts.items()]
+    return list(interleave(methods, ensemble, prompts, max_new_tokens, "timing the loop"))
+
+
+def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
+    """Seconds of the decoding loop outside all calls, split by least absolute deviations over short runs.
+
+    A run's seconds without prefill and calls are taken as a sum over its cycles (the target's review included), its
+    inner reviews and its drafted tokens (of leaf steps, at any depth). No part is negative.
+    """
+    counts = np.array([part_counts(row, target) for row in rows], dtype=float)
+    seconds = np.array([_own_seconds(row) for row in rows])
+    parts = least_absolute_deviations(counts, seconds)
+    left = seconds - counts @ parts
+    return {
+        **dict(zip(PARTS, parts.tolist(), strict=True)),
+        "runs": len(rows),
+        "own_seconds": float(seconds.sum()),
+        "residual_share": float(np.abs(left).sum() / seconds.sum()),
+    }
+
+
+def call_check(rows: Sequence[Row], table: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Seconds inside the calls of short runs, by method and model, next to what the timed calls say of the same calls.
+
+    Contexts are taken in the middle of each text. A ratio off 1 is what timing calls outside of decoding misses.
+
+    Args:
+        rows: From `trial_rows`.
+        table: From `realrun.calibrate.costs.seconds_table`.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        context = row["prompt_tokens"] + len(row["tokens"]) / 2
+        for name, log in row["calls"].items():
+            sums = found.setdefault(row["method"], {}).setdefault(name, {"measured": 0.0, "timed": 0.0})
+            sums["measured"] += log["seconds"]
+            sums["timed"] += sum(n * timed_seconds(table[name], int(q), context) for q, n in log["q"].items())
+    return found
+
+
+def timed_seconds(timed: Mapping[str, Any], q: int, context: float) -> float:
+    """Seconds of a call on q tokens by the table of one model, linear between its sizes and contexts."""
+    if "propose" in timed:
+        return float(timed["propose"]["median"])
+    by_context = [np.interp(q, timed["q"], row) for row in timed["median"]]
+    return float(np.interp(context, timed["contexts"], by_context))
+
+
+def trial_drafts(roster: Roster) -> dict[str, tuple[Step, ...]]:
+    """Up to three drafts that differ in what they have most of: drafted tokens, tokens of a proposer, inner reviews."""
+    first, last = roster.drafters[0], roster.drafters[-1]
+    drafts: dict[str, tuple[Step, ...]] = {"first": (Step(first, tokens=3),), "last": (Step(last, tokens=6),)}
+    if first != last:
+        drafts["nested"] = (Step(first, rounds=2, draft=(Step(last, tokens=3),)),)
+    return drafts
+
+
+def least_absolute_deviations(matrix: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The x >= 0 with the least sum |matrix x - wanted|, by a linear programme; a disturbed run hardly moves it."""
+    rows, columns = matrix.shape
+    identity = np.eye(rows)
+    found = linprog(
+        np.concatenate([np.zeros(columns), np.ones(2 * rows)]),
+        A_eq=np.hstack([matrix, identity, -identity]),
+        b_eq=wanted,
+        bounds=(0, None),
+    )
+    parts: NDArray[np.float64] = found.x[:columns]
+    return parts
+
+
+def part_counts(row: Row, target: str) -> tuple[int, int, int]:
+    """Cycles, inner reviews and tokens drafted by leaf steps of one run.
+
+    A drafter's calls are reviews where the run has it judge a draft; else each makes a token.
+    """
+    reviewing = {pair["reviewer"] for pair in row["acceptance"]}
+    calls = {name: log["calls"] for name, log in row["calls"].items() if name != target}
+    reviews = sum(n for name, n in calls.items() if name in reviewing)
+    return row["cycles"], reviews, sum(calls.values()) - reviews
+
+
+def _own_seconds(row: Row) -> float:
+    inside = sum(log["seconds"] for log in row["calls"].values())
+    return float(row["seconds"] - row["prefill_seconds"] - inside)

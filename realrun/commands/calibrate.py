@@ -1,0 +1,179 @@
+"""``python -m realrun calibrate``: acceptances and call times of some models, as a specification to optimise."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.load_options import Source, with_target
+from realrun.prompts import Prompt, read_prompts, shipped_prompts
+from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
+
+TRACES = ".traces.jsonl.gz"
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("calibrate", help="measure acceptances and call times of some models")
+    parser.add_argument(
+        "models",
+        nargs="?",
+        metavar="MODELS.json",
+        help="a specification with `load` on its models, drafters from dear to cheap; its draft, if any, only writes "
+        "the target's texts (default: Max-Gram)",
+    )
+    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--limit", metavar="N", help="only the first N prompts")
+    some.add_argument("--per-category", metavar="N", help="only the first N prompts of every category")
+    parser.add_argument("--out", required=True, metavar="FILE.json", help="where the specification goes")
+    parser.add_argument(
+        "--traces", metavar="FILE", help=f"where the agreements go (default: FILE{TRACES} beside --out)"
+    )
+    parser.add_argument("--max-new-tokens", default="96", metavar="N", help="tokens a prompt at most (default 96)")
+    parser.add_argument(
+        "--temperature",
+        nargs="+",
+        default=["0"],
+        metavar="T",
+        help="0 (default) is greedy; the first gives the acceptances, further ones are added to `meta`",
+    )
+    parser.add_argument("--top-k", metavar="K", help="sample from the K likeliest tokens")
+    parser.add_argument("--top-p", default="1", metavar="P", help="sample from the likeliest tokens of mass P")
+    parser.add_argument("--seed", default="0", help="of samples, order and bootstrap, a whole number >= 0 (default 0)")
+    parser.add_argument(
+        "--follow-every",
+        default="8",
+        metavar="N",
+        help="follow a drafter's own text at every N-th place where it leaves the target's (default 8)",
+    )
+    parser.add_argument("--turns", default="9", metavar="N", help="turns of timing calls (default 9)")
+    parser.add_argument(
+        "--dtype", help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]}, with --shape {SHAPE_DTYPE})"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
+    parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Calibrate and write the specification and the traces; both appear when all is there."""
+    if arguments.shape:
+        return run_shapes(arguments)
+    if arguments.models is None:
+        raise InputError("MODELS.json", "missing, expected the models to calibrate, or --shape")
+    arguments.dtype = arguments.dtype or DTYPE_NAMES[0]
+    cascade = with_target(read_cascade(arguments.models, needs_draft=False), arguments.target)
+    if cascade.lenience > 1:
+        raise InputError(
+            "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
+        )
+    for name in cascade.models:
+        Source.of(cascade, name)
+    limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
+    seed = whole_option("--seed", arguments.seed, 0, 2**31)
+    stride = whole_option("--follow-every", arguments.follow_every, 1, 10**6)
+    turns = whole_option("--turns", arguments.turns, 1, 10**4)
+    temperatures = [_temperature(text) for text in arguments.temperature]
+    top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
+    top_p = _number("--top-p", arguments.top_p)
+    if not 0 < top_p <= 1:
+        raise InputError("--top-p", f"got {arguments.top_p!r}, expected a number in (0, 1]")
+    if arguments.dtype not in DTYPE_NAMES:
+        raise InputError("--dtype", f"got {arguments.dtype!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    file = Path(arguments.prompts or shipped_prompts())
+    prompts = chosen_prompts(read_prompts(file), arguments.limit, arguments.per_category)
+    if arguments.traces is not None and temperatures[0] > 0:
+        raise InputError("--traces", "given with a temperature, expected greedy choice to record agreements of")
+    traces = Path(arguments.traces or Path(arguments.out).with_suffix(TRACES))
+
+    with contextlib.ExitStack() as files:
+        out = files.enter_context(whole_file(arguments.out))
+        recorded = files.enter_context(whole_file(traces, "wb")) if temperatures[0] == 0 else None
+
+        from realrun.calibrate.roster import with_all_models  # after all else is known to be right: torch takes seconds
+        from realrun.calibrate.run import Settings, calibrate
+        from realrun.models import DTYPES, load_ensemble
+        from realrun.policy import Policy
+
+        policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
+        settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
+        ensemble = load_ensemble(with_all_models(cascade), DTYPES[arguments.dtype], arguments.device)
+        calibration = calibrate(cascade, ensemble, prompts, settings)
+        specification = calibration.with_traces_in(traces.name)
+        specification["meta"]["calibration"]["prompts"]["file_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        Cascade.from_json(specification)
+        out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
+        if recorded is not None:
+            recorded.write(calibration.traces)
+    print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(summary(specification, arguments.out), allow_nan=False))
+    return 0
+
+
+def summary(specification: Mapping[str, Any], file: str) -> dict[str, object]:
+    """What was found, without the details."""
+    meta = specification["meta"]["calibration"]
+    costs = {
+        name: model["cost"]["by_tokens"][0] if isinstance(model["cost"], dict) else model["cost"]
+        for name, model in specification["models"].items()
+    }
+    keys = (
+        "policy",
+        "prompts",
+        "acceptance_iid",
+        "acceptance_iid_se",
+        "first_position",
+        "loop_seconds",
+        "rounding",
+        "call_check",
+    )
+    return {"file": file, "costs": costs} | {key: meta[key] for key in keys}
+
+
+def chosen_prompts(prompts: Sequence[Prompt], limit: str | None, per_category: str | None) -> list[Prompt]:
+    """The first prompts, of all or of every category.
+
+    Raises:
+        InputError: where fewer than two are left, from which no spread could be told.
+    """
+    if limit is not None:
+        prompts = prompts[: whole_option("--limit", limit, 2, MAX_NEW_TOKENS)]
+    if per_category is not None:
+        most = whole_option("--per-category", per_category, 1, MAX_NEW_TOKENS)
+        seen: Counter[str | None] = Counter()
+        kept = []
+        for prompt in prompts:
+            seen[prompt.category] += 1
+            kept += [prompt] if seen[prompt.category] <= most else []
+        prompts = kept
+    if len(prompts) < 2:
+        raise InputError("--prompts", f"got {len(prompts)} prompt, expected at least 2 to tell their spread")
+    return list(prompts)
+
+
+def _temperature(text: str) -> float:
+    value = _number("--temperature", text)
+    if not 0 <= value < math.inf:
+        raise InputError("--temperature", f"got {text!r}, expected a finite number >= 0")
+    return value
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(option, f"got {text!r}, expected a number") from None

@@ -1,0 +1,1 @@
+"""Distillation: small drafters trained to say what a target says, on text that the target wrote itself."""

@@ -1,0 +1,208 @@
+"""From a target's name to a folder with a drafter: sample, teach, train, export, test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from analysis.model import InputError
+from realrun.bigram import tokenizer_fingerprint
+from realrun.distill.dataset import Conversation, frequent_tokens, read_samples
+from realrun.distill.evaluation import Agreement, agreement
+from realrun.distill.export import WEIGHTS, export, restored
+from realrun.distill.sampling import Sampling, answers, sample
+from realrun.distill.student import Head, build, demand_distillable, trained
+from realrun.distill.teacher import Lessons, learn
+from realrun.distill.training import Point, Recipe, seconds_a_step, train
+from realrun.prompts import encode, read_prompts
+from realrun.record import provenance
+
+_ANSWER = 128
+"""Greatest length of an answer to a test prompt."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        name: The target, as it was named.
+        out: Folder for the drafter.
+        work: Folder for samples, states and checkpoints; several drafters of one target may share it.
+        samples: Conversations that the target wrote; None to have it write some.
+        sampling: How many, in that case.
+        recipe: The training; its steps are found out where `minutes` is given.
+        minutes: How long the training shall take, or None.
+        tests: A prompt file whose greedy answers the drafter is tested on beside the held-out ones.
+        licence: Of the drafter, for its card.
+        command: What was typed, for its card.
+    """
+
+    name: str
+    out: Path
+    work: Path
+    samples: Path | None
+    sampling: Sampling
+    recipe: Recipe
+    minutes: float | None
+    tests: Path
+    licence: str
+    command: str
+
+
+def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: Order) -> Tests:
+    """Make a drafter; interrupted at any place, the same call goes on there.
+
+    Args:
+        target: On its device and in the type to compute in; not packed.
+        tokenizer: Its tokenizer.
+        order: What to make.
+
+    Returns:
+        How well the exported drafter agrees with the target.
+
+    Raises:
+        InputError: where target, samples or folders are unfit, naming them.
+    """
+    demand_distillable(target, order.name)
+    samples = order.samples
+    if samples is None:
+        samples = order.work / "samples.jsonl"
+        sample(target, tokenizer, order.sampling, samples)
+    context = int(getattr(target.config, "max_position_embeddings", None) or 2**31)
+    conversations = read_samples(samples, tokenizer, context)
+    lessons = learn(target, conversations, order.work / "teacher")
+    known = frequent_tokens([c for c in conversations if not c.held_out], order.recipe.head, _columns(target))
+    head = Head.of(target, known, target.dtype)
+    folder = order.work / f"training-{_key(order)}"
+    recipe = order.recipe
+    if order.minutes is not None:
+        recipe = replace(recipe, steps=_steps(target, head, conversations, lessons, order, folder))
+    student = build(target, recipe.layers, target.dtype)
+    curve = train(student, head, conversations, lessons, recipe, folder)
+    card = _card(target, tokenizer, order, recipe, samples, conversations, curve)
+    export(order.out, student, head, card)
+    exported = _exported(target, recipe.layers, order.out)
+    held_out = agreement(exported, head, [c for c in conversations if c.held_out and c.greedy])
+    others = agreement(exported, head, _asked(target, tokenizer, order.tests, context))
+    results = {"held_out": _result(held_out), "prompts": {"sha256": _sha256(order.tests), **_result(others)}}
+    export(order.out, student, head, card | {"results": results})
+    return Tests(held_out, others)
+
+
+@dataclass(frozen=True)
+class Tests:
+    """How well a drafter, as exported, names the target's greedy tokens, on text that it was not trained on.
+
+    Attributes:
+        held_out: On held-out samples.
+        prompts: On answers to the prompts of the test file, of other origin than the samples.
+    """
+
+    held_out: Agreement
+    prompts: Agreement
+
+
+def _exported(target: PreTrainedModel, layers: Sequence[int], folder: Path) -> PreTrainedModel:
+    """The drafter as its file has it."""
+    weights, _, _ = restored(load_file(folder / WEIGHTS))
+    student = build(target, layers, target.dtype)
+    for name, weight in trained(student).items():
+        weight.data.copy_(weights[name])
+    return student.eval()
+
+
+def _asked(
+    target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Path, context: int
+) -> list[Conversation]:
+    limit = min(_ANSWER, context // 2)
+    fitting = [p for p in read_prompts(prompts) if len(encode(p, tokenizer)) <= context - limit]
+    found = answers(target, tokenizer, fitting, limit)
+    if not found:
+        raise InputError(str(prompts), "has no prompt that fits and is answered, expected some to test on")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _columns(target: PreTrainedModel) -> int:
+    return int(target.get_output_embeddings().weight.shape[0])
+
+
+def _key(order: Order) -> str:
+    """Tells trainings in one folder apart; with `minutes`, the number of steps is not known yet."""
+    what = asdict(replace(order.recipe, steps=0)) if order.minutes is not None else asdict(order.recipe)
+    return hashlib.sha256(json.dumps([what, order.minutes]).encode()).hexdigest()[:12]
+
+
+def _steps(
+    target: PreTrainedModel,
+    head: Head,
+    conversations: Sequence[Conversation],
+    lessons: Lessons,
+    order: Order,
+    folder: Path,
+) -> int:
+    """Number of steps that fit into the minutes: as measured, or as an interrupted training found it."""
+    note = folder / "steps.json"
+    if note.exists():
+        return int(json.loads(note.read_text()))
+    trial = build(target, order.recipe.layers, target.dtype)
+    assert order.minutes is not None
+    steps = max(1, int(60 * order.minutes / seconds_a_step(trial, head, conversations, lessons, order.recipe)))
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(steps))
+    return steps
+
+
+def _card(
+    target: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    order: Order,
+    recipe: Recipe,
+    samples: Path,
+    conversations: Sequence[Conversation],
+    curve: Sequence[Point],
+) -> dict[str, object]:
+    kept = [c for c in conversations if not c.held_out]
+    tests = [c for c in conversations if c.held_out and c.greedy]
+    own = None if order.samples is not None else asdict(order.sampling)
+    return {
+        "target": {"name": order.name, "tokenizer": tokenizer_fingerprint(tokenizer.get_vocab())},
+        "layers": list(recipe.layers),
+        "recipe": asdict(recipe),
+        "loss": "cross-entropy against (1 - hard) p + hard [argmax p], p the target's law over the head's tokens",
+        "data": {
+            "what": "conversations that the target wrote itself",
+            "sampling": own,
+            "sha256": _sha256(samples),
+            "conversations": len(kept),
+            "answer_tokens": sum(len(c.answer) for c in kept),
+            "held_out": {"greedy_answers": len(tests), "tokens": sum(len(c.answer) for c in tests)},
+        },
+        "dtype": str(target.dtype).removeprefix("torch."),
+        "device": str(target.device),
+        "threads": torch.get_num_threads(),
+        "command": order.command,
+        "licence": order.licence,
+        "made": provenance(),
+        "curve": [asdict(point) for point in curve],
+    }
+
+
+def _result(found: Agreement) -> dict[str, object]:
+    return {
+        "agreement": round(found.rate, 4),
+        "standard_error": round(found.error, 4),
+        "answers": len(found.tokens),
+        "tokens": sum(found.tokens),
+    }

@@ -1,0 +1,153 @@
+"""Text from nothing but a target: it invents user turns after its own chat prefix, and answers them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from analysis.model import InputError
+from realrun.distill.dataset import Conversation
+from realrun.prompts import Prompt, encode, encode_chat
+
+_ANSWERED = 12
+"""Prompts answered at a time."""
+_MARK = "\x00user\x00"
+"""Stands for the user's words while the template's are looked at."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much text is sampled.
+
+    Attributes:
+        conversations: User turns, each with one answer: every other batch greedy, the others at temperature 1.
+        user_tokens: Greatest length of a user turn.
+        answer_tokens: Greatest length of an answer.
+        batch: Conversations at a time.
+        seed: Of all of them.
+    """
+
+    conversations: int
+    user_tokens: int = 96
+    answer_tokens: int = 160
+    batch: int = 32
+    seed: int = 0
+
+
+def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sampling, path: Path) -> None:
+    """Write conversations to a JSONL file as they come, for `read_samples`; the same call goes on where one was killed.
+
+    Args:
+        model: Who talks to itself.
+        tokenizer: Its tokenizer.
+        plan: How much.
+        path: The file; whole batches that it has are kept.
+    """
+    done = _kept_batches(path, plan)
+    ends = _ends(model, tokenizer)
+    context = int(getattr(model.config, "max_position_embeddings", None) or sys.maxsize)
+    prefix, closing = _prefix(tokenizer)
+    count = -(-plan.conversations // plan.batch)
+    for number in tqdm(range(done, count), "samples", initial=done, total=count, unit="batch", delay=2):
+        size = min(plan.batch, plan.conversations - number * plan.batch)
+        mode = "t1" if number % 2 else "greedy"
+        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+            torch.manual_seed(plan.seed * 1_000_003 + number)
+            turns = _continued(
+                model, [prefix] * size, min(plan.user_tokens, context // 4), closing | ends, sampled=True
+            )
+            users = [tokenizer.decode(turn, skip_special_tokens=True).strip() for turn, _ in turns]
+            users = [user or "." for user in users]
+            prompts = [encode(Prompt(0, user), tokenizer) for user in users]
+            room = max(1, min(plan.answer_tokens, context - max(map(len, prompts))))
+            replies = _continued(model, prompts, room, ends, sampled=mode == "t1")
+        with path.open("a", encoding="utf-8") as file:
+            rows = [
+                {"user": user, "assistant": tokenizer.decode(ids, skip_special_tokens=True), "mode": mode, "eos": ended}
+                for user, (ids, ended) in zip(users, replies, strict=True)
+            ]
+            file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def answers(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], limit: int
+) -> list[Conversation]:
+    """A target's greedy answers to prompts, of so many tokens at most; an empty answer is left out."""
+    ends = _ends(model, tokenizer)
+    encoded = sorted((encode(prompt, tokenizer) for prompt in prompts), key=len)
+    found = []
+    for start in tqdm(range(0, len(encoded), _ANSWERED), "answers", unit="batch", delay=2):
+        part = encoded[start : start + _ANSWERED]
+        for prompt, (answer, _) in zip(part, _continued(model, part, limit, ends, sampled=False), strict=True):
+            found += [Conversation(tuple(prompt), tuple(answer), greedy=True, held_out=True)] if answer else []
+    return found
+
+
+def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[int]]:
+    """Token ids up to where the user speaks, and the ids that end the user's turn."""
+    if not tokenizer.chat_template:
+        first = [i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None][:1]
+        if not first:
+            raise InputError(
+                "--samples", "missing, and the tokenizer has neither chat template nor first token to sample from"
+            )
+        return first, frozenset()
+    text = tokenizer.decode(encode_chat([{"role": "user", "content": _MARK}], tokenizer, "the chat template"))
+    before, mark, after = text.partition(_MARK)
+    if not mark:
+        raise InputError("--samples", "missing, and the chat template changes the user's words, so none can be sampled")
+    closing = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
+    return tokenizer(before, add_special_tokens=False)["input_ids"], frozenset(closing)
+
+
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    listed = model.generation_config.eos_token_id if model.generation_config else None
+    ids = listed if isinstance(listed, list) else [listed]
+    return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
+
+
+@torch.inference_mode()
+def _continued(
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], limit: int, ends: frozenset[int], sampled: bool
+) -> list[tuple[list[int], bool]]:
+    """Continuations without the token that ends them, and whether one did."""
+    widest = max(map(len, prompts))
+    pad = min(ends, default=0)
+    ids = torch.tensor([[pad] * (widest - len(p)) + list(p) for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (widest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    config = GenerationConfig(
+        max_new_tokens=limit,
+        do_sample=sampled,
+        top_k=0 if sampled else None,
+        eos_token_id=sorted(ends) or None,
+        pad_token_id=pad,
+    )
+    found = model.generate(ids, attention_mask=mask, generation_config=config)[:, widest:].tolist()
+    result = []
+    for row in found:
+        end = next((i for i, token in enumerate(row) if token in ends), None)
+        result.append((row[:end], end is not None))
+    return result
+
+
+def _kept_batches(path: Path, plan: Sampling) -> int:
+    """Number of whole batches in the file, which is cut to them."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return 0
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    if len(lines) >= plan.conversations:
+        return -(-plan.conversations // plan.batch)
+    batches = len(lines) // plan.batch
+    path.write_text("".join(lines[: batches * plan.batch]), encoding="utf-8")
+    return batches

@@ -1,0 +1,188 @@
+"""A network of a given shape with random weights, after a check that it fits into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    T5Config,
+)
+from transformers.initialization import no_init_weights
+
+from analysis.model import InputError
+from realrun.attention import group_heads
+from realrun.packed import DTYPES as PACKED_TYPES
+from realrun.packed import can_pack, pack
+from realrun.shapes.catalogue import Shape
+
+HEAD_WIDTH_T5 = 64
+BUILT_ENCODER_LAYERS = 1
+WORKING_BYTES = 2**29
+"""Allowance for activations, logits and what libraries keep."""
+
+_TILE = 2**20
+"""Weights repeat after so many values: random to every cache and vector unit, and as quick to write as a copy."""
+
+_MEMORY_LIMITS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Parameters of a network.
+
+    Attributes:
+        all: All of them, shared ones once.
+        read: Those that a decoding call reads: not an encoder, not an embedding (of which a call reads a few rows)
+            unless it is the output layer too, and not what makes the keys and values of the encoder's states, which
+            are kept.
+        linear: Of the greatest linear layer.
+    """
+
+    all: int
+    read: int
+    linear: int
+
+
+def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConfig:
+    """The shape as transformers has it, with its own number of encoder layers or another one.
+
+    Special tokens are of no account here.
+    """
+    common = {"vocab_size": shape.vocabulary, "tie_word_embeddings": shape.tied}
+    if shape.kind == "t5":
+        return T5Config(
+            d_model=shape.hidden,
+            d_kv=HEAD_WIDTH_T5,
+            d_ff=shape.feed_forward,
+            num_layers=shape.layers if encoder_layers is None else encoder_layers,
+            num_decoder_layers=shape.layers,
+            num_heads=shape.heads,
+            feed_forward_proj="gated-gelu",
+            decoder_start_token_id=0,
+            **common,
+        )
+    kind = Qwen2Config if shape.kind == "qwen2" else LlamaConfig
+    return kind(
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
+        max_position_embeddings=32768,
+        **common,
+    )
+
+
+def empty_network(
+    shape: Shape, dtype: torch.dtype, device: torch.device, encoder_layers: int | None = None
+) -> PreTrainedModel:
+    """The network with whatever its memory holds; on the device ``meta`` it takes none."""
+    config = config_of(shape, encoder_layers)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    with no_init_weights(), device:
+        network = kind.from_config(config, dtype=dtype)
+    network.tie_weights()  # part of the initialisation that is left out
+    output = network.get_output_embeddings()
+    if not shape.tied and output.weight is network.get_input_embeddings().weight:
+        output.weight = nn.Parameter(torch.empty_like(output.weight))  # T5Config ties it whatever it is told
+    return network.eval().requires_grad_(False)
+
+
+def sizes(network: PreTrainedModel) -> Sizes:
+    """Numbers of parameters."""
+    embedding, output = network.get_input_embeddings().weight, network.get_output_embeddings().weight
+    kept = {
+        id(parameter)
+        for name, parameter in network.named_parameters(remove_duplicate=False)
+        if name.startswith("encoder.") or name.endswith(("EncDecAttention.k.weight", "EncDecAttention.v.weight"))
+    }
+    unread = (kept | {id(embedding)}) - {id(output)}
+    parameters = list(network.parameters())
+    return Sizes(
+        all=sum(p.numel() for p in parameters),
+        read=sum(p.numel() for p in parameters if id(p) not in unread),
+        linear=max(layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Linear)),
+    )
+
+
+def needed_bytes(shape: Shape, dtype: torch.dtype, device: torch.device, tokens: int) -> int:
+    """Memory for the network that is built, its caches of so many tokens, and its calls."""
+    network = empty_network(shape, dtype, torch.device("meta"), BUILT_ENCODER_LAYERS)
+    found = sizes(network)
+    weights = found.all
+    if device.type == "cpu" and dtype in PACKED_TYPES:  # the layer that is being packed stands twice
+        weights += found.linear
+        weights += network.get_output_embeddings().weight.numel() if shape.tied else 0  # as embedding and packed
+    width = HEAD_WIDTH_T5 if shape.kind == "t5" else shape.hidden // shape.heads
+    caches = 2 * shape.layers * shape.key_heads * width * tokens * (2 if shape.kind == "t5" else 1)
+    return (weights + caches) * dtype.itemsize + WORKING_BYTES
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that can still be had on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    for limit, used in _MEMORY_LIMITS:
+        if limit.exists() and used.exists() and (most := limit.read_text().strip()).isdigit():
+            free = min(free, int(most) - int(used.read_text()))
+    return free
+
+
+def demand_memory(shape: Shape, dtype: torch.dtype, device: torch.device, tokens: int) -> None:
+    """Refuse a shape that does not fit.
+
+    Raises:
+        InputError: with the bytes needed and available.
+    """
+    needed, available = needed_bytes(shape, dtype, device, tokens), available_bytes(device)
+    if needed > available:
+        raise InputError(
+            "--shape",
+            f"{shape.name!r} needs {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, "
+            f"but {device} has {available / 2**30:.1f} GiB available",
+        )
+
+
+def random_network(shape: Shape, dtype: torch.dtype, device: torch.device, packed: bool = True) -> PreTrainedModel:
+    """The network with random weights of usual size, made ready as our engine would make it ready.
+
+    Of an encoder it has one layer: an encoder reads the prompt once, and no decoding call feels how deep it was.
+
+    Args:
+        shape: What to build.
+        dtype: Of the weights.
+        device: Where it goes.
+        packed: Whether its linear layers may be packed for a CPU.
+    """
+    network = empty_network(shape, dtype, device, BUILT_ENCODER_LAYERS)
+    generator = torch.Generator().manual_seed(0)
+    tile = (torch.rand(_TILE, generator=generator) * 2 - 1).to(dtype).to(device)
+    for parameter in network.parameters():
+        if parameter.dim() < 2:
+            parameter.fill_(1.0)
+        else:
+            _fill(parameter.view(-1), tile * (3 / parameter.shape[-1]) ** 0.5)  # variance 1 / width of the input
+    group_heads(network)
+    if packed and can_pack(network):
+        pack([network])
+    return network
+
+
+def _fill(values: torch.Tensor, tile: torch.Tensor) -> None:
+    whole = len(values) // len(tile)
+    values[: whole * len(tile)].view(whole, len(tile)).copy_(tile.expand(whole, -1))
+    values[whole * len(tile) :].copy_(tile[: len(values) - whole * len(tile)])

@@ -1,0 +1,37 @@
+"""Calls of a network through our engine's cached model, at any number of tokens held."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from realrun.networks import cached
+
+
+class EagerCalls:
+    """Calls as decoding makes them: the cache grows in place and is cut back.
+
+    Args:
+        network: A decoder, or an encoder and a decoder.
+        held: Greatest number of tokens held before a call.
+        q: Greatest number of tokens of a call.
+        encoded: Tokens that the encoder reads; of no account for a decoder.
+    """
+
+    mode = "eager"
+
+    def __init__(self, network: PreTrainedModel, held: int, q: int, encoded: int) -> None:
+        self._model = cached(network)
+        vocabulary = self._model.vocabulary
+        self._before = encoded - 1 if network.config.is_encoder_decoder else 0  # tokens that count as held at first
+        self._text = [(7 * i) % vocabulary for i in range(self._before + held + q)]
+        self._model.prefill(self._text[: self._before + 1])
+        self._model.logits(self._text[: self._before + held + 1], 1)
+
+    def hold(self, tokens: int) -> None:
+        """Cut back to so many tokens."""
+        self._model.rollback(self._before + tokens)
+
+    def call(self, tokens: int, q: int) -> Tensor:
+        """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""
+        return self._model.logits(self._text[: self._before + tokens + q], q)

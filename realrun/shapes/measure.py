@@ -1,0 +1,123 @@
+"""How long calls take: rows of medians by context and q."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from realrun.record import provenance
+from realrun.shapes.build import Sizes
+from realrun.shapes.catalogue import Shape
+
+FEWEST = 3
+"""Timed turns, however long they take."""
+EVICTED_BYTES = 2**29
+"""What is written between calls to have the last-level cache forget the weights."""
+
+
+class Calls(Protocol):
+    """A network whose calls can be timed at any number of tokens held."""
+
+    mode: str
+
+    def hold(self, tokens: int) -> None:
+        """Cut back to so many tokens."""
+
+    def call(self, tokens: int, q: int) -> Tensor:
+        """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to time.
+
+    Attributes:
+        q: Numbers of tokens of a call, each >= 1.
+        contexts: Numbers of tokens held before it, each >= 1.
+        encoded: Tokens that an encoder reads.
+        repeats: Timed turns over all of these at most, >= 1; there are fewer where they would take too long.
+        seconds: No turn is begun after so many seconds, but for the first three.
+        cold: Whether caches are made to forget the weights before every call, as the call of a larger model would.
+    """
+
+    q: tuple[int, ...]
+    contexts: tuple[int, ...]
+    encoded: int
+    repeats: int
+    seconds: float
+    cold: bool = False
+
+
+def seconds_by_size(
+    calls: Calls, plan: Plan, device: torch.device, clock: Callable[[], float] = time.perf_counter
+) -> dict[tuple[int, int], list[float]]:
+    """Seconds of every timed call by (context, q).
+
+    All sizes are timed in turn, in the opposite order every other turn, so that a disturbance meets all alike; the
+    first turn is not counted.
+    """
+    sizes = [(context, q) for context in plan.contexts for q in plan.q]
+    found: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
+    evicted = torch.ones(EVICTED_BYTES, dtype=torch.uint8, device=device) if plan.cold else None
+    began = clock()
+    for turn in tqdm(range(plan.repeats + 1), desc="timing calls", unit="turn", delay=2):
+        if turn > FEWEST and clock() - began > plan.seconds:
+            break
+        for context, q in sizes if turn % 2 == 0 else reversed(sizes):
+            calls.hold(context)
+            if evicted is not None:
+                evicted.add_(1)
+            _wait(device)
+            started = clock()
+            logits = calls.call(context, q)
+            _wait(device)
+            elapsed = clock() - started
+            if not torch.isfinite(logits).all():  # some processors are slower or faster on such numbers
+                raise ArithmeticError(f"logits are not finite at context {context}, q {q}")
+            if turn:
+                found[context, q].append(elapsed)
+    return found
+
+
+def rows(
+    shape: Shape, found: Sizes, calls: Calls, plan: Plan, dtype: torch.dtype, device: torch.device, packed: bool
+) -> Iterator[dict[str, object]]:
+    """One row a context and q, with the median and half the interquartile range of the seconds."""
+    for (context, q), seconds in seconds_by_size(calls, plan, device).items():
+        low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+        yield {
+            "shape": shape.name,
+            "parameters": found.all,
+            "parameters_read": found.read,
+            "bytes": found.all * dtype.itemsize,
+            "dtype": str(dtype).removeprefix("torch."),
+            "device": device.type,
+            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+            "mode": calls.mode,
+            "packed": packed,
+            "caches": "cold" if plan.cold else "warm",
+            "encoded": plan.encoded if shape.kind == "t5" else None,
+            "context": context,
+            "q": q,
+            "median": float(f"{middle:.4g}"),
+            "spread": float(f"{(high - low) / 2:.3g}"),
+            "repeats": len(seconds),
+            **provenance(),
+        }
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,81 @@
+"""``python -m simulate replay``: speedups predicted by decoding recorded texts again, cascade by cascade."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from analysis.model import InputError, Subparsers, whole_file, whole_option
+from analysis.model.calibration import Calibration, read_calibration
+from analysis.model.named import read_named_drafts
+from simulate.commands.options import MAX_SEED, add_json, add_seed
+from simulate.traces import Replay, read_traces
+
+EPILOG = """Nothing is modelled: every prompt is decoded from its first token to its last by the rules of the cascade,
+from the recorded agreements, with the calls that each model would get. Only inner rounds that have left the target's
+text, where nothing was recorded, are drawn."""
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = commands.add_parser("replay", help="predict speedups by replaying recorded agreements", epilog=EPILOG)
+    parser.add_argument("calibration", metavar="CALIBRATION.json", help="call times; written by `realrun calibrate`")
+    parser.add_argument(
+        "--traces", metavar="FILE", help="recorded agreements (default: the file the calibration names)"
+    )
+    parser.add_argument("--cascades", metavar="CASCADES.jsonl", required=True, help="one cascade a line")
+    parser.add_argument("--out", metavar="OUT.jsonl", help="one prediction a line")
+    parser.add_argument("--rung", default="replay", help="what to call the prediction (default replay)")
+    parser.add_argument(
+        "--search", metavar="FOUND.jsonl", help="also look for a better cascade, and write it in the form of --cascades"
+    )
+    parser.add_argument("--limit", metavar="N", help="greatest number of prompts")
+    add_seed(parser)
+    add_json(parser, "one JSON object with all rows")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay every cascade over every prompt."""
+    seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
+    limit = None if arguments.limit is None else whole_option("--limit", arguments.limit, 1, 10**9)
+    calibration = read_calibration(arguments.calibration)
+    recording = read_traces(arguments.traces or _named_traces(arguments.calibration, calibration))
+    if recording.target != calibration.target:
+        raise InputError("--traces", f"of target {recording.target!r}, expected {calibration.target!r}")
+    cascades = read_named_drafts(arguments.cascades, calibration.cascade)
+    replay = Replay(recording, calibration, seed, limit)
+    rows = [
+        replay.prediction(named, arguments.rung) for named in tqdm(cascades, desc="replay", unit="cascade", delay=2)
+    ]
+    if arguments.search:
+        found = replay.best(cascades, rows)
+        with whole_file(arguments.search) as file:
+            file.write(json.dumps(found.to_json(), allow_nan=False) + "\n")
+        if found.draft not in {named.draft for named in cascades}:
+            rows.append(replay.prediction(found, arguments.rung))
+    if arguments.out:
+        with whole_file(arguments.out) as file:
+            file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    table = sys.stderr if arguments.json else sys.stdout
+    for row in rows:
+        print(
+            f"{row['name']:<32} {row['speedup']:7.3f}  [{row['low']:.3f}, {row['high']:.3f}]  "
+            f"{row['tokens_per_cycle']:.3f} tokens a cycle",
+            file=table,
+        )
+    if arguments.json:
+        print(json.dumps({"rows": rows}, allow_nan=False))
+    return 0
+
+
+def _named_traces(path: str, calibration: Calibration) -> Path:
+    entry = calibration.details.get("traces")
+    file = entry.get("file") if isinstance(entry, dict) else None
+    if not isinstance(file, str):
+        raise InputError("--traces", "missing, and the calibration names no file of traces")
+    return Path(path).parent / file

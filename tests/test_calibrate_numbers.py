@@ -1,0 +1,261 @@
+"""From counts and timed calls to numbers: hazards, standard errors, costs, the loop's own time, match laws."""
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from analysis.model import Cascade
+from realrun.calibrate.costs import MOST, cost_tables, proposal_costs, reference_context, seconds_table
+from realrun.calibrate.evidence import greedy_evidence
+from realrun.calibrate.hazards import estimate, ratio, resamples
+from realrun.calibrate.loop import (
+    call_check,
+    least_absolute_deviations,
+    loop_seconds,
+    part_counts,
+    timed_seconds,
+    trial_drafts,
+    trial_rows,
+)
+from realrun.calibrate.record import Recording
+from realrun.calibrate.roster import Roster, with_all_models
+from realrun.calibrate.specification import Acceptances, first_positions, match_law
+from realrun.calibrate.texts import Text
+from realrun.measure import measure
+from realrun.models import load_ensemble
+from realrun.prompts import Prompt
+from realrun.record import CallLog
+from realrun.timing import CALLS, PROPOSALS, CycleTimes, cycle_seconds
+
+
+def binomial_counts(shares, size, generator):
+    """(examined, accepted) by prompt, each prompt with its own share."""
+    return np.stack([np.full(len(shares), size), generator.binomial(size, shares)], axis=1).astype(float)
+
+
+def test_standard_errors_are_binomial_where_all_prompts_are_alike_and_greater_where_not():
+    """Bootstrap errors of 400 prompts are within 15 % of the truth with chance > 0.9999 (4 standard deviations)."""
+    generator = np.random.default_rng(1)
+    drawn = resamples(400, generator)
+    alike = ratio(binomial_counts(np.full(400, 0.6), 50, generator), drawn)
+    expected = np.sqrt(0.6 * 0.4 / (400 * 50))
+    assert alike[0] == pytest.approx(0.6, abs=5 * expected)
+    assert alike[1] == pytest.approx(expected, rel=0.15)
+    mixed = ratio(binomial_counts(generator.choice([0.3, 0.9], 400), 50, generator), drawn)
+    assert mixed[1] > 3 * expected  # a binomial error would not see that prompts differ
+
+
+def test_certain_outcomes_still_have_an_error():
+    drawn = resamples(4, np.random.default_rng(0))
+    for accepted in (0.0, 10.0):
+        share, error = ratio(np.array([[10.0, accepted]] * 4), drawn)
+        assert share == accepted / 10
+        assert error == pytest.approx(np.sqrt(0.5 * 40.5 / 42) / 41)
+
+
+def test_hazards_by_position_pool_the_rare_ones_at_the_end():
+    counts = np.zeros((2, 5, 2))
+    counts[0] = [[40, 20], [30, 15], [9, 3], [1, 1], [0, 0]]
+    counts[1] = [[40, 30], [10, 5], [10, 2], [0, 0], [0, 0]]
+    found = estimate(counts, resamples(2, np.random.default_rng(0)))
+    assert found.hazards == [50 / 80, 20 / 40, 6 / 20]
+    assert len(found.errors) == 3
+    assert estimate(np.zeros((2, 5, 2)), resamples(2, np.random.default_rng(0))) is None
+
+
+def times():
+    """Calls whose seconds are known: the target takes 10 ms, the drafter a tenth of that and a tenth more a token."""
+    result = CycleTimes()
+    for context in (10, 20, 30):
+        for q in (1, 3, 64):
+            for repeat in range(9):
+                noise = (repeat - 4) * 1e-5
+                result.calls["t"][context, q].append(0.01 * context / 20 + noise)
+                result.calls["d"][context, q].append(0.001 + 0.0001 * (q - 1) + noise / 10)
+                result.first["d"][context, q].append(0.002)
+                result.following["d"][context, q].append(0.001)
+    result.propose["m"] += [1e-5] * 9
+    return result
+
+
+def test_costs_are_medians_in_one_token_target_calls_at_the_middle_context_and_interpolated():
+    generator = np.random.default_rng(0)
+    assert reference_context(times(), "t") == 20
+    tables = cost_tables(times(), "t", generator)
+    assert tables["t"].costs == pytest.approx([1.0] * MOST)
+    assert tables["d"].costs == pytest.approx([0.1 + 0.01 * q for q in range(MOST)])
+    assert tables["t"].errors[0] == 0
+    assert 0 < tables["d"].errors[0] < 0.01
+    cost, error = proposal_costs(times(), "t", generator)["m"]
+    assert cost == pytest.approx(1e-3)
+    assert 0 < error < 1e-4
+
+
+def test_the_table_of_seconds_has_medians_and_half_the_interquartile_range_by_context_and_q():
+    table = seconds_table(times())
+    assert table["t"]["contexts"] == [10, 20, 30]
+    assert table["t"]["q"] == [1, 3, 64]
+    assert table["t"]["median"][2] == pytest.approx([0.015] * 3)
+    assert table["t"]["spread"][0] == pytest.approx([2e-5] * 3)
+    assert table["d"]["first_call"][0] == pytest.approx([0.002] * 3)
+    assert table["m"]["propose"]["median"] == 1e-5
+
+
+class Spy:
+    """A network that notes its calls."""
+
+    def __init__(self, name, calls, context=1000):
+        self.name, self.calls, self.context, self.log = name, calls, context, CallLog()
+
+    def prefill(self, prompt):
+        self.held = len(prompt) - 1
+
+    def rollback(self, length):
+        self.held = min(self.held, length)
+
+    def logits(self, sequence, positions):
+        assert self.held == len(sequence) - positions, "a timed call reads exactly q tokens"
+        self.held = len(sequence)
+        self.calls.append((self.name, positions, len(sequence) - positions))
+        self.log.count(positions, 0.5)
+
+
+class SpyProposer(Spy):
+    logits = None
+
+    def propose_next(self, sequence):
+        self.calls.append((self.name, 1, 0))
+        self.log.count(1, 0.25)
+        return 7
+
+
+def test_every_drafter_is_timed_right_after_the_target_as_in_a_cycle():
+    calls = []
+    models = {"t": Spy("t", calls), "d": Spy("d", calls), "m": SpyProposer("m", calls)}
+    found = cycle_seconds(models, "t", [1, 2, 3], 2, np.random.default_rng(0), (4, 8), (1, 2, 5))
+    blocks = [[]]
+    for name, q, context in calls:
+        if name == "t":
+            blocks.append([])
+        blocks[-1].append((name, q, context))
+    assert blocks.pop(0) == []
+    assert all(len({(name, q, context) for name, q, context in block[1:]}) == 1 for block in blocks)
+    assert {(block[1][0], len(block) - 1) for block in blocks} == {("d", CALLS), ("m", PROPOSALS)}
+    assert {key: len(samples) for key, samples in found.calls["d"].items()} == {
+        (context, q): 2 for context in (4, 8) for q in (1, 2, 5)
+    }
+    assert all(len(samples) == 4 for samples in found.calls["t"].values())
+    assert found.calls["d"][4, 1] == [0.5, 0.5]
+    assert found.propose["m"] == [0.25] * 12
+
+
+def test_the_shortest_context_limits_what_is_timed():
+    calls = []
+    models = {"t": Spy("t", calls, 40), "d": Spy("d", calls, 20)}
+    found = cycle_seconds(models, "t", [1, 2, 3], 1, np.random.default_rng(0), (4, 64), (1, 8, 32))
+    assert sorted(found.calls["t"]) == [(4, 1), (4, 8)]
+    found = cycle_seconds(models, "t", [1], 1, np.random.default_rng(0), (64,), (1, 8))
+    assert sorted(found.calls["d"]) == [(12, 1), (12, 8)]
+
+
+def test_the_loop_is_split_in_parts_and_a_disturbed_run_does_not_move_them():
+    generator = np.random.default_rng(3)
+    counts = generator.integers(1, 50, (12, 3)).astype(float)
+    seconds = counts @ [1e-4, 0.0, 3e-5]
+    seconds[5] += 10.0
+    assert least_absolute_deviations(counts, seconds) == pytest.approx([1e-4, 0, 3e-5], abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loop")
+    models = {"t": {"load": tiny.save(folder / "t")}, "a": {"load": "skip:1"}, "m": {"load": "maxgram"}}
+    cascade = Cascade.from_json({"target": "t", "models": models}, needs_draft=False)
+    return cascade, load_ensemble(with_all_models(cascade), torch.float32)
+
+
+PROMPTS = [Prompt(i, text) for i, text in enumerate(["abc abc abc", "hello world"])]
+
+
+def test_a_runs_cycles_reviews_and_drafted_tokens_are_counted_from_its_row(loaded):
+    cascade, ensemble = loaded
+    drafts = trial_drafts(Roster("t", ("a",), ("m",)))
+    assert set(drafts) == {"first", "last", "nested"}
+    for row in measure({"nested": cascade.with_draft(drafts["nested"])}, ensemble, PROMPTS, 20, ""):
+        cycles, reviews, drafted = part_counts(row, "t")
+        assert cycles == row["cycles"]
+        assert reviews == row["calls"]["a"]["calls"]
+        assert drafted == row["calls"]["m"]["calls"]
+    for row in measure({"first": cascade.with_draft(drafts["first"])}, ensemble, PROMPTS, 20, ""):
+        assert part_counts(row, "t") == (row["cycles"], 0, row["drafted"])
+
+
+def test_the_loops_own_time_is_measured_on_short_runs(loaded):
+    cascade, ensemble = loaded
+    rows = trial_rows(cascade, ensemble, Roster("t", ("a",), ("m",)), PROMPTS, 8)
+    found = loop_seconds(rows, "t")
+    assert found["runs"] == 2 * 4
+    assert all(found[key] >= 0 for key in ("per_cycle", "per_review", "per_drafted_token"))
+    assert found["per_cycle"] + found["per_review"] + found["per_drafted_token"] > 0
+    one = {"q": [1, 2], "contexts": [10], "median": [[1.0, 1.0]]}
+    check = call_check(rows, {"t": one, "a": one, "m": {"propose": {"median": 0.5}}})
+    assert set(check) == {"autoregressive", *trial_drafts(Roster("t", ("a",), ("m",)))}
+    assert check["autoregressive"]["t"]["timed"] == sum(row["cycles"] for row in rows[:1]) * 2
+    calls = sum(row["calls"]["m"]["calls"] for row in rows if row["method"] == "nested")
+    assert check["nested"]["m"]["timed"] == pytest.approx(0.5 * calls)
+    assert check["first"]["a"]["measured"] > 0
+
+
+def test_times_of_calls_are_interpolated_between_sizes_and_contexts():
+    table = {"q": [1, 3], "contexts": [10, 20], "median": [[1.0, 3.0], [3.0, 5.0]]}
+    assert timed_seconds(table, 2, 15) == 3.0
+    assert timed_seconds(table, 9, 99) == 5.0
+
+
+def recording(category, t, a, m, matched=()):
+    text = Text(Prompt(category, "x", category), [0], list(t), "length")
+    return Recording(text, {"t": t, "a": a, "m": m}, {"a": []}, {"m": list(matched) or [1] * len(t)})
+
+
+RECORDINGS = [
+    recording("x", [1, 2, 3, 4], [1, 2, 9, 4], [1, 9, 9, 4], [0, 2, 1, 3]),
+    recording("y", [5, 6], [5, 9], [None, 6], [0, 1]),
+]
+ROSTER = Roster("t", ("a",), ("m",))
+
+
+def test_first_positions_are_counted_overall_by_category_and_by_prompt():
+    found = first_positions([greedy_evidence(r, ROSTER, 1) for r in RECORDINGS])
+    assert found["first_position"] == {"t": {"a": 4 / 6, "m": 3 / 6}, "a": {"m": 3 / 6}}
+    assert found["by_category"]["x"]["t"]["a"] == {"examined": 4, "accepted": 3, "hazard": 0.75}
+    assert found["by_category"]["y"]["a"]["m"] == {"examined": 2, "accepted": 0, "hazard": 0.0}
+    assert found["by_prompt"][1] == {
+        "id": "y",
+        "category": "y",
+        "tokens": 2,
+        "agree": {"t": {"a": [1, 2], "m": [1, 2]}, "a": {"m": [0, 2]}},
+    }
+
+
+def test_acceptances_are_whole_in_the_specification_and_by_type_beside_it():
+    evidence = [greedy_evidence(r, ROSTER, 1) for r in RECORDINGS]
+    found = Acceptances.of(evidence, resamples(2, np.random.default_rng(0)), ROSTER)
+    # drafts from each place, examined/accepted: 3/2 2/1 1/0 1/1 and 2/1 1/0; too few to tell positions apart
+    assert found.hazards["t"]["a"] == {"per_position": [5 / 10]}
+    assert found.iid["t"]["a"] == 5 / 10
+    typed = found.by_type["t"]["a"]
+    assert typed["inner"] == "m"
+    # m agrees with a at places 0, 2 and 3 of the first text, which are examined 1, 3 and 1 times, and nowhere else
+    examined = {"accepted": (5, 2), "corrected": (5, 3)}
+    for kind, (n, good) in examined.items():
+        assert typed[kind]["per_position"] == [good / n], kind
+    assert "m" not in found.by_type["t"]
+
+
+def test_the_match_law_tells_copies_from_guesses():
+    law = match_law(RECORDINGS, "t", "m")
+    assert law["found"] == 1 - 2 / 6
+    assert law["by_length"] == {"0": [2, 1], "1": [2, 1], "2": [1, 0], "3": [1, 1]}
+    assert law["hazard_by_position"] == [2 / 4]
+    assert match_law([Recording(RECORDINGS[0].text, {}, {}, {})], "t", "m") is None

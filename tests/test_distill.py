@@ -1,0 +1,338 @@
+"""Distillation on tiny random models: what it learns, keeps, and hands on."""
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from analysis.model import Cascade, InputError, Model, Step
+from realrun.cascade import CascadeDecoder
+from realrun.distill.dataset import Conversation, batches, frequent_tokens, is_held_out, read_samples
+from realrun.distill.evaluation import Agreement, agreement
+from realrun.distill.export import WEIGHTS, quantised, restored
+from realrun.distill.loss import distance
+from realrun.distill.student import Head, build, demand_distillable, trained
+from realrun.distill.teacher import learn
+from realrun.distill.training import Recipe, train
+from realrun.lean import LeanModel
+from realrun.models import load_ensemble
+
+HEAD = 20
+RECIPE = Recipe((0,), HEAD, steps=60, tokens=256, rate=0.02)
+ROOT = str(__import__("pathlib").Path(__file__).parents[1])
+
+
+def spoken(target, count=60, seed=1):
+    """Conversations with the target's greedy answers."""
+    rng = random.Random(seed)
+    found = []
+    for i in range(count):
+        prompt = [rng.randrange(2, tiny.VOCABULARY) for _ in range(5)]
+        options = {"max_new_tokens": 20, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+        answer = target.generate(torch.tensor([prompt]), **options)[0, 5:].tolist()
+        found.append(Conversation(tuple(prompt), tuple(answer), True, i % 4 == 0))
+    return found
+
+
+@pytest.fixture(scope="module")
+def target():
+    return tiny.network(scale=4.0)
+
+
+@pytest.fixture(scope="module")
+def talk(target):
+    return spoken(target)
+
+
+@pytest.fixture
+def lessons(target, talk, tmp_path):
+    return learn(target, talk, tmp_path / "teacher")
+
+
+def made(target, talk, columns=HEAD):
+    return build(target, RECIPE.layers, torch.float32), Head.of(
+        target, frequent_tokens(talk, columns, tiny.VOCABULARY), torch.float32
+    )
+
+
+def test_the_states_are_those_that_the_target_predicts_its_answer_from(target, talk, lessons):
+    whole = Head.of(target, range(tiny.VOCABULARY), torch.float32)
+    right = total = 0
+    for i, conversation in enumerate(talk):
+        found = whole.logits(lessons.of(i, conversation).float()).argmax(-1)
+        right += int((found == torch.tensor(conversation.answer)).sum())
+        total += len(conversation.answer)
+    assert right >= 0.97 * total  # the states are rounded to bfloat16, so near-ties may differ
+
+
+def test_an_interrupted_pass_goes_on_and_other_text_is_refused(target, talk, tmp_path, monkeypatch):
+    straight = learn(target, talk, tmp_path / "straight").states.clone()
+    monkeypatch.setattr("realrun.distill.teacher._TOKENS", 96)
+    monkeypatch.setattr("realrun.distill.teacher._KEPT", 2)
+    calls = []
+
+    def dying(*args, **options):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return forward(*args, **options)
+
+    forward = target.base_model.forward
+    with monkeypatch.context() as patch:
+        patch.setattr(target.base_model, "forward", dying)
+        with pytest.raises(KeyboardInterrupt):
+            learn(target, talk, tmp_path / "broken")
+    assert json.loads((tmp_path / "broken" / "states.json").read_text())["batches"] == 4
+    resumed = learn(target, talk, tmp_path / "broken").states
+    torch.testing.assert_close(resumed.float(), straight.float(), rtol=0, atol=0.05)
+    with pytest.raises(InputError, match="another target or other samples"):
+        learn(target, talk[:-1], tmp_path / "broken")
+    with pytest.raises(InputError, match="another target or other samples"):
+        learn(tiny.network(seed=1), talk, tmp_path / "broken")
+
+
+def test_the_loss_and_its_gradient_are_those_of_the_formula(target, talk):
+    _, head = made(target, talk)
+    torch.manual_seed(0)
+    states, wanted = torch.randn(700, 16, requires_grad=True), torch.randn(700, 16)  # more than one chunk
+    hard = 0.3
+    found = distance(states, wanted, head, hard)
+    (gradient,) = torch.autograd.grad(2 * found, states)
+    law = torch.softmax(wanted @ head.weight.T, -1)
+    mixed = (1 - hard) * law + hard * torch.nn.functional.one_hot(law.argmax(-1), HEAD)
+    expected = -(mixed * torch.log_softmax(states @ head.weight.T, -1)).sum(-1).mean()
+    (slope,) = torch.autograd.grad(2 * expected, states)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradient, slope)
+
+
+def test_training_lowers_the_loss_and_raises_the_agreement_on_text_never_trained_on(target, talk, lessons, tmp_path):
+    student, head = made(target, talk)
+    tests = [c for c in talk if c.held_out]
+    before = agreement(student, head, tests).rate
+    curve = train(student, head, talk, lessons, RECIPE, tmp_path)
+    assert curve[-1].loss < curve[0].loss
+    assert agreement(student, head, tests).rate == curve[-1].agreement > before + 0.1
+    assert [p.step for p in curve] == sorted({p.step for p in curve})
+
+
+def test_without_steps_of_the_optimiser_nothing_is_learnt(target, talk, lessons, tmp_path, monkeypatch):
+    """Negative control of the test above."""
+    monkeypatch.setattr("realrun.distill.training.rate_at", lambda step, recipe: 0.0)
+    student, head = made(target, talk)
+    curve = train(student, head, talk, lessons, RECIPE, tmp_path)
+    assert len({p.agreement for p in curve}) == 1
+
+
+def test_training_leaves_the_target_and_held_out_text_alone(target, talk, lessons, tmp_path):
+    before = {name: weight.clone() for name, weight in target.state_dict().items()}
+    other = [Conversation(c.prompt, c.answer[::-1], c.greedy, True) if c.held_out else c for c in talk]
+    weights = []
+    for name, text in (("a", talk), ("b", other)):
+        student, head = made(target, talk)
+        train(student, head, text, lessons, RECIPE, tmp_path / name, until=7)
+        weights.append(trained(student))
+    assert all(torch.equal(weight, target.state_dict()[name]) for name, weight in before.items())
+    assert all(torch.equal(weight, weights[1][name]) for name, weight in weights[0].items())
+    assert not any("embed" in name or "lm_head" in name for name in weights[0])
+
+
+def test_a_training_killed_and_resumed_equals_a_straight_one(target, talk, lessons, tmp_path):
+    results = []
+    for stops in ((None,), (31, None), (1, 17, None)):
+        for until in stops:
+            student, head = made(target, talk)
+            curve = train(student, head, talk, lessons, RECIPE, tmp_path / str(len(stops)), until=until)
+        results.append((trained(student), curve[-1]))
+    for weights, point in results[1:]:
+        assert all(torch.equal(weight, results[0][0][name]) for name, weight in weights.items())
+        assert (point.step, point.tokens, point.agreement) == (60, results[0][1].tokens, results[0][1].agreement)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(target, talk, lessons, tmp_path):
+    student, head = made(target, talk)
+    train(student, head, talk, lessons, RECIPE, tmp_path, until=1)
+    with pytest.raises(InputError, match="another recipe"):
+        train(student, head, talk, lessons, Recipe((0,), HEAD, 61, 256, 0.02), tmp_path)
+
+
+def test_eight_bits_are_off_by_half_a_step_of_each_row_at_most():
+    torch.manual_seed(0)
+    weight = torch.randn(5, 30) * torch.tensor([[1e-6], [1.0], [50.0], [0.0], [3.0]])
+    found = restored(quantised("w", weight) | {"head_ids": torch.zeros(1), "embedding_probe": torch.zeros(1)})[0]["w"]
+    assert ((found - weight).abs() <= weight.abs().amax(1, keepdim=True) / 254 * 1.0001).all()
+    assert (found != weight).any()
+
+
+def test_batches_hold_every_sequence_once_and_no_more_tokens_than_asked():
+    rng = random.Random(0)
+    lengths = [rng.randrange(1, 60) for _ in range(200)] + [300]
+    found = batches(lengths, 128, seed=3)
+    assert sorted(i for batch in found for i in batch) == list(range(201))
+    assert all(len(b) * max(lengths[i] for i in b) <= 128 for b in found if len(b) > 1)
+    assert found == batches(lengths, 128, seed=3) != batches(lengths, 128, seed=4)
+
+
+def test_the_agreement_is_that_of_the_engine_position_by_position(target, talk):
+    student, head = made(target, talk)
+    student.requires_grad_(False)
+    some = talk[:6]
+    found = agreement(student, head, some)
+    for conversation, agreed in zip(some, found.agreed, strict=True):
+        expected = 0
+        for i, token in enumerate(conversation.answer):
+            logits = student(input_ids=torch.tensor([conversation.prompt + conversation.answer[:i]])).logits[0, -1]
+            expected += max(head.ids.tolist(), key=lambda t: float(logits[t])) == token
+        assert agreed == expected
+
+
+def test_the_standard_error_is_that_of_a_ratio():
+    rng = random.Random(0)
+    tokens = tuple(rng.randrange(5, 40) for _ in range(400))
+    agreed = tuple(sum(rng.random() < 0.4 for _ in range(n)) for n in tokens)
+    found = Agreement(tokens, agreed)
+    assert found.error == pytest.approx((0.24 / sum(tokens)) ** 0.5, rel=0.15)
+
+
+def ran(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "realrun", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A target's folder, and a drafter that the command line made for it from text it sampled itself."""
+    place = tmp_path_factory.mktemp("distil")
+    folder = tiny.save(place / "target", scale=4.0)
+    prompts = place / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"id": i, "prompt": "abcdefgh"[i:]}) + "\n" for i in range(4)))
+    options = ["--conversations", "320", "--layers", "1", "--head", str(HEAD), "--steps", "8", "--dtype", "float32"]
+    command = ["distill", "--target", folder, "--out", str(place / "d"), "--test", str(prompts), *options]
+    return folder, place / "d", command, ran(command)
+
+
+def ensemble_of(folder, load, **more):
+    models = {"t": Model(load=folder), "d": Model(load=load)}
+    return load_ensemble(Cascade("t", models, draft=(Step("d", tokens=3),)), torch.float32, **more)
+
+
+def test_the_command_makes_a_folder_that_loads_and_drafts_losslessly(shop):
+    folder, out, _, printed = shop
+    card = json.loads((out / "card.json").read_text())
+    assert "held-out greedy answers" in printed
+    assert card["curve"][-1]["step"] == 8
+    assert {"layers", "recipe", "data", "licence", "command", "results", "target"} <= set(card)
+    assert not any(word in json.dumps(card) for word in ('user":', "assistant"))
+    ensemble = ensemble_of(folder, str(out))
+    assert isinstance(ensemble.models["d"], LeanModel)
+    prompt = [5, 9, 4, 12]
+    texts = []
+    for draft in ((), (Step("d", tokens=3),)):
+        cascade = Cascade("t", {name: Model(load="-") for name in "td"}, draft=draft)
+        texts.append(
+            CascadeDecoder(cascade, ensemble.models, ensemble.context).generate(prompt, 24, frozenset()).tokens
+        )
+    assert texts[0] == texts[1]
+
+
+def test_a_drafter_loaded_is_the_one_trained_and_its_columns_are_the_tokens_they_say(shop):
+    folder, out, *_ = shop
+    ensemble = ensemble_of(folder, str(out))
+    target, drafter = ensemble.models["t"].network, ensemble.models["d"]
+    weights, ids, _ = restored(load_file(out / WEIGHTS))
+    student = build(target, [0], torch.float32)
+    for name, weight in trained(student).items():
+        weight.data.copy_(weights[name])
+    text = [5, 9, 4, 12, 7]
+    whole = student.eval()(input_ids=torch.tensor([text])).logits[0, -1].detach()
+    found = drafter.logits(text, 1)[0]
+    assert torch.equal(drafter.output_ids, ids)
+    torch.testing.assert_close(found, whole[ids], rtol=0, atol=1e-4 * float(whole.abs().max()))
+    fewer = ensemble_of(folder, {"name": str(out), "head": 7}).models["d"]
+    torch.testing.assert_close(fewer.logits(text, 1)[0], found[:7])
+
+
+def test_spread_logits_stand_in_the_columns_of_the_vocabulary(shop):
+    folder, out, *_ = shop
+    text = [5, 9, 4, 12, 7]
+    narrow = ensemble_of(folder, {"name": str(out), "lean": False}).models["d"]
+    spread = ensemble_of(folder, {"name": str(out), "spread": True}).models["d"]
+    found = spread.logits(text, 1)[0]
+    assert spread.output_ids is None
+    assert found.shape == (tiny.VOCABULARY,)
+    torch.testing.assert_close(found[narrow.output_ids], narrow.logits(text, 1)[0])
+    assert int(torch.isinf(found).sum()) == tiny.VOCABULARY - HEAD
+    options = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    target = ensemble_of(folder, str(out)).models["t"].network
+    alone = target.generate(torch.tensor([text]), **options)
+    assert torch.equal(alone, target.generate(torch.tensor([text]), assistant_model=spread.network, **options))
+
+
+def test_a_drafter_of_another_target_is_refused_by_name(shop, tmp_path):
+    _, out, *_ = shop
+    other = tiny.save(tmp_path / "other", seed=5)
+    with pytest.raises(InputError, match="was distilled for another target"):
+        ensemble_of(other, str(out))
+    with pytest.raises(InputError, match="was distilled for another target"):
+        ensemble_of(other, "smollm2-d1")
+
+
+def test_the_command_goes_on_with_what_is_there(shop):
+    _, out, command, printed = shop
+    weights = (out / WEIGHTS).read_bytes()
+    (out / WEIGHTS).unlink()
+    work = out.with_name("d.work")
+    rows = (work / "samples.jsonl").read_text()
+    kept = rows.splitlines(keepends=True)
+    (work / "samples.jsonl").write_text("".join(kept[:290]) + kept[290][:10])
+    assert ran(command) == printed
+    assert (work / "samples.jsonl").read_text() == rows
+    assert (out / WEIGHTS).read_bytes() == weights
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gpt2", "phi3"])
+def test_decoder_only_targets_can_be_distilled(kind):
+    demand_distillable(tiny.network(kind), kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem", "changes"),
+    [("t5", "encoder-decoder", {}), ("gemma2", "more to its logits", {"final_logit_softcapping": 1.0})],
+)
+def test_other_targets_are_refused_by_name(kind, problem, changes):
+    with pytest.raises(InputError, match=f"{kind}.*{problem}"):
+        demand_distillable(tiny.network(kind, **changes), kind)
+
+
+def test_samples_that_are_wrong_are_named(tmp_path):
+    tokenizer = tiny.tokenizer()
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"user": "ab", "assistant": "cd", "mode": "greedy"}\n{"user": 3}\n')
+    with pytest.raises(InputError, match="line 2"):
+        read_samples(path, tokenizer, 100)
+    path.write_text('{"user": "ab", "assistant": "cd", "mode": "greedy"}\n')
+    with pytest.raises(InputError, match="1 usable"):
+        read_samples(path, tokenizer, 100)
+
+
+def test_equal_user_turns_are_held_out_together(tmp_path):
+    tokenizer = tiny.tokenizer()
+    rng = random.Random(2)
+    users = ["".join(rng.choice("abcdefgh") for _ in range(6)) for _ in range(150)]
+    rows = [
+        {"user": u, "assistant": a, "mode": "greedy", "eos": e} for u in users for a, e in (("ab", True), ("c", False))
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_samples(path, tokenizer, 100)
+    assert [c.held_out for c in found] == [is_held_out(u) for u in users for _ in range(2)]
+    assert found[0].answer[-1] == tiny.EOS != found[1].answer[-1]
+    assert 0 < sum(c.held_out for c in found) < len(found) / 8

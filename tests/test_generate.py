@@ -142,7 +142,7 @@ def test_the_seed_of_a_prompt_does_not_depend_on_the_prompts_before_it(run, tmp_
     both = generated(run, tmp_path, folder, smaller, prompts, *SAMPLED, "--seed", 1)
     short = generated(run, tmp_path, folder, smaller, prompts, *SAMPLED, "--seed", 1, "--max-new-tokens", 5)
     assert [row["tokens"][:5] for row in both] != [both[0]["tokens"][:5]] * 2
-    assert len(short[1]["tokens"]) == 5
+    assert len(short[1]["tokens"]) == 5 or short[1]["finish"] == "eos"
     settings = Settings(5, Policy(1.0), seed=1)
     weights = torch.ones(1000)
     assert int(settings.source(1).choose(weights)) == int(settings.source(1).choose(weights))

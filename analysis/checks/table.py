@@ -1,4 +1,4 @@
-"""Checks as lines of text, as a Markdown table, and as the small CSV table that the ledger of claims reads."""
+"""Checks as lines of text, and as the small CSV table that the ledger of claims reads."""
 
 from __future__ import annotations
 
@@ -33,19 +33,6 @@ RULE = (
     f"violated: p below {LEVEL:g} after Holm's correction over all tests of the run; holds: not violated, and the 95 % "
     f"interval of the effect within +-{MARGIN:g}; else undecided"
 )
-
-
-def as_markdown(judged: Sequence[Judged]) -> str:
-    """A table with a row a check."""
-    lines = ["| assumption | reviewer | drafter | departure | 95 % interval | p, adjusted | verdict |"]
-    lines.append("|:---|:---|:---|---:|---:|---:|:---|")
-    for row in judged:
-        found = row.check
-        lines.append(
-            f"| {found.name} | {found.reviewer} | {found.drafter} | {found.effect:+.3f} | {found.low:+.3f} to "
-            f"{found.high:+.3f} | {row.adjusted:.2g} | {row.verdict} |"
-        )
-    return "\n".join([*lines, "", RULE[0].upper() + RULE[1:] + "."])
 
 
 def as_csv(judged: Sequence[Judged], source: str) -> str:

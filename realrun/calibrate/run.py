@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.model import Cascade
+from realrun.cached_model import CachedModel
 from realrun.calibrate.costs import cost_tables, proposal_costs, reference_context, seconds_table
 from realrun.calibrate.evidence import Evidence, greedy_evidence
 from realrun.calibrate.hazards import resamples
 from realrun.calibrate.loop import call_check, loop_seconds, trial_rows
+from realrun.calibrate.parameters import multiplied_parameters
 from realrun.calibrate.path import rounding
 from realrun.calibrate.record import Recorder, Recording
 from realrun.calibrate.roster import Roster, writing_cascade
@@ -107,6 +109,11 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "max_new_tokens": settings.max_new_tokens,
         "seed": settings.seed,
         "prompts": {"ids": [p.id for p in prompts], "count": len(prompts), "tokens": sum(len(t.tokens) for t in texts)},
+        "parameters": {
+            name: multiplied_parameters(model.network)
+            for name, model in ensemble.models.items()
+            if isinstance(model, CachedModel)
+        },
         "acceptance_iid": found.iid,
         "acceptance_iid_se": found.iid_errors,
         **first_positions(evidence),

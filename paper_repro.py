@@ -1,33 +1,46 @@
 """Regenerates the paper's results: one ordered list of artefacts, from theory, simulation and real runs.
 
 ``python paper_repro.py`` builds the quick profile into ``paper_results/`` and prints a summary; ``--list`` tells what
-there is, ``--only NAME...`` builds a part (with what it needs), and naming a folder again reuses what is finished.
+there is, ``--only NAME...`` builds a part (with what it needs), and naming a folder again reuses what is finished. What
+real models do is calibrated, predicted, measured and joined by the commands that a user would give.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-import paper_real
-from analysis import figure_data
+from analysis import calibration_data, figure_data
+from analysis.checks import MARGIN
 from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
-from analysis.model import InputError, Parser, exit_with, whole_option
+from analysis.markdown import table
+from analysis.model import InputError, Parser, exit_with, parse_json, read_text, whole_option
 from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
 from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
+from analysis.selection import best_of_families, split_prompts
 from figures import (
+    calibration_autocorrelation,
+    calibration_call_times,
+    calibration_checks,
+    calibration_costs,
+    calibration_domains,
+    calibration_neighbourhood,
+    calibration_survival,
+    real_ladder,
+    real_learning,
+    real_remainder,
     simulation_agreement,
     simulation_convergence,
     simulation_decay,
     simulation_departures,
-    style,
     theory_allocation,
     theory_ewif_curves,
     theory_iid_error,
@@ -36,11 +49,25 @@ from figures import (
     theory_schematic,
 )
 from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
-from figures.tables import markdown
+from figures.command_lines import Files, by_commands
+from figures.drawing import drawing
+from realrun.prompts import read_prompts, shipped_prompts
 from simulate import figure_data as simulated
 from simulate.bench import three_levels
 from simulate.estimate import estimate
 from simulate.sampler import Sampler
+
+ROOT = Path(__file__).parent
+RESULTS = ROOT / "results" / "cpu"
+"""Rows of a long run on 2 CPU cores, kept with the source."""
+
+MODELS = {
+    "t": {"load": "smollm2-135m"},
+    "d1": {"load": "smollm2-d1"},
+    "d2": {"load": "smollm2-d2"},
+    "mag": {"load": "maxgram"},
+}
+"""The embedded target and its drafters, from dear to cheap."""
 
 
 def build_table1(run: Run) -> None:
@@ -74,26 +101,7 @@ def build_table1(run: Run) -> None:
         ]
         for row in data
     ]
-    run.write("table1.md", markdown(header, cells, text_columns=3) + "\n")
-
-
-def figure(
-    name: str,
-    title: str,
-    caption: str,
-    data: Callable[[Run], Any],
-    draw: Callable[[Any, Any], None],
-    size: tuple[float, float] = (6.4, 4.0),
-) -> Artefact:
-    """An artefact that draws what theory or simulation computes within seconds."""
-    stem = name.replace("-", "_")
-
-    def build(run: Run) -> None:
-        with style.figure(*size) as fig:
-            draw(fig.subplots(), data(run))
-            style.save(fig, run.path(stem))
-
-    return Artefact(name, title, (), (f"{stem}.png", f"{stem}.pdf"), build, caption)
+    run.write("table1.md", table(header, cells, text_columns=3) + "\n")
 
 
 def greedy_rows(task: str) -> list[dict[str, str]]:
@@ -153,316 +161,304 @@ def build_claims(run: Run) -> None:
     run.write("claims.md", as_markdown(rows) + "\n")
 
 
-RUN_CAPTION = (
-    "Measured now, in bfloat16, on a few prompts, so the intervals are wide; calibrated on other prompts than those "
-    "measured. Predictions from one acceptance a pair and one cost a model (iid), with call times by the number of "
-    "tokens (iid+t(q)), by position, type and prompt (fits), and by decoding the recorded texts again (replay). "
-    "Speedup is autoregressive over cascade seconds, prefill left out."
-)
-LOSSLESS_CAPTION = (
-    "Outputs against the autoregressive ones, token for token. In float32 all must be the same. In bfloat16 a call on "
-    "several tokens rounds differently from a call on one: an output is the same, or differs first at a tie (tokens "
-    "whose float32 logits are within 4 units in the last place of bfloat16), or is off, which none should be."
-)
+def build_inputs(prompts: Path, most: int | None) -> Callable[[Run], None]:
+    """Models, and prompts to calibrate on apart from those to measure on, at most so many of each."""
+
+    def build(run: Run) -> None:
+        lines = [line for line in read_text(prompts).split("\n") if line.strip()]
+        parts = split_prompts([prompt.category for prompt in read_prompts(prompts)], most)
+        for file, chosen in zip(("real_calibration_prompts.jsonl", "real_prompts.jsonl"), parts, strict=True):
+            run.write(file, "".join(lines[i] + "\n" for i in chosen))
+        run.write("real_models.json", {"target": "t", "models": MODELS, "draft": []})
+
+    return build
 
 
-def of_this_run() -> tuple[Artefact, ...]:
-    """Calibrate, predict and measure now."""
+def build_choice(run: Run, full: bool) -> None:
+    """The cascades to measure: all in the full profile, else of every family the one with the greatest prediction."""
+    listed = {each["name"]: each for each in run.read("real_cascades.jsonl")}
+    families = {name: each["family"] for name, each in listed.items()}
+    chosen = list(listed) if full else best_of_families(families, run.read("real_predicted.jsonl"), "fits")
+    run.write("real_chosen.jsonl", [listed[name] for name in chosen])
+
+
+LOSSLESS = {kind: f"real_lossless_{kind}.jsonl" for kind in ("float32", "bfloat16")}
+CLASSES = ("identical", "near-tie", "divergent")
+
+
+def build_lossless(run: Run, prompts: int | None, tokens: int) -> None:
+    """Whether one cascade of every family writes the target's own text, in two number formats."""
+    families = {each["family"]: each["draft"] for each in run.read("real_chosen.jsonl") if each["draft"]}
+    for family, draft in families.items():
+        run.write(f"lossless-{family}.json", {"target": "t", "models": MODELS, "draft": draft})
+    run.write("real_lossless_prompts.jsonl", run.read("real_prompts.jsonl")[:prompts])
+    files = {"families": [f"lossless-{family}.json" for family in families]}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for kind, out in LOSSLESS.items():
+        options = f"--max-new-tokens {tokens} --dtype {kind} --out @{out}"
+        line = f"realrun lossless @families --prompts @real_lossless_prompts.jsonl {options}"
+        by_commands(line, files=files, accepted=(0, 1))(run)
+        counts.update((kind, row["cascade"].removeprefix("lossless-"), row["category"]) for row in run.read(out))
+    cells = [[f, *("/".join(str(counts[kind, f, c]) for c in CLASSES) for kind in LOSSLESS)] for f in families]
+    run.write("real_lossless.md", table(["family", *(f"{kind} same/tie/off" for kind in LOSSLESS)], cells) + "\n")
+    divergent = sum(n for (_, _, category), n in counts.items() if category == "divergent")
+    if divergent:
+        raise InputError("real-lossless", f"{divergent} texts are not the target's own, see real_lossless.md")
+
+
+THIS_RUN: Files = {
+    "calibration": ("real_calibration.json",),
+    "traces": ("real_calibration.traces.jsonl.gz",),
+    "predicted": ("real_predicted.jsonl", "real_replayed.jsonl"),
+    "measured": ("real_measured.jsonl",),
+}
+"""What a run itself calibrates, predicts and measures."""
+
+
+def of_this_run(prompts: Path, full: bool) -> tuple[Artefact, ...]:
+    """Calibrate on a third of some prompts, predict, and measure on the others; all prompts, or a few of them."""
+    most, tokens, size = (None, 96, "") if full else (6, 40, "--max-new-tokens 48 --turns 3")
     return (
         Artefact(
-            "real-calibration",
-            "Calibration of the embedded models",
+            "real-prompts",
             (),
-            (paper_real.CALIBRATION, paper_real.TRACES),
-            paper_real.build_calibration,
+            ("real_models.json", "real_calibration_prompts.jsonl", "real_prompts.jsonl"),
+            build_inputs(prompts, most),
+            sources=(prompts,),
+        ),
+        Artefact(
+            "real-calibration",
+            ("real-prompts",),
+            (*THIS_RUN["calibration"], *THIS_RUN["traces"]),
+            by_commands(
+                f"realrun calibrate @real_models.json --prompts @real_calibration_prompts.jsonl {size} "
+                "--dtype bfloat16 --seed @seed --out @calibration --traces @traces",
+                files=THIS_RUN,
+            ),
         ),
         Artefact(
             "real-predictions",
-            "Predictions for this run's cascades",
             ("real-calibration",),
-            (paper_real.CASCADES, paper_real.PREDICTED, paper_real.REPLAYED),
-            paper_real.build_predictions,
+            ("real_cascades.jsonl", *THIS_RUN["predicted"]),
+            by_commands(
+                "analysis cascades @calibration --out @real_cascades.jsonl",
+                "analysis predict @calibration --cascades @real_cascades.jsonl --seed @seed "
+                "--out @real_predicted.jsonl",
+                "simulate replay @calibration --cascades @real_cascades.jsonl --seed @seed --traces @traces "
+                "--out @real_replayed.jsonl",
+                files=THIS_RUN,
+            ),
         ),
+        Artefact("real-choice", ("real-predictions",), ("real_chosen.jsonl",), lambda run: build_choice(run, full)),
         Artefact(
             "real-measurements",
-            "Rows of real runs",
-            ("real-calibration", "real-predictions"),
-            (paper_real.MEASURED, paper_real.LOSSLESS),
-            paper_real.build_measurements,
+            ("real-prompts", "real-choice"),
+            THIS_RUN["measured"],
+            by_commands(
+                "realrun bench @real_models.json --drafts @real_chosen.jsonl --prompts @real_prompts.jsonl "
+                f"--max-new-tokens {tokens} --dtype bfloat16 --memory-prompt 0 --seed @seed --out @measured",
+                files=THIS_RUN,
+            ),
         ),
         Artefact(
             "real-lossless",
-            "Is the text the target's own?",
-            ("real-measurements",),
-            ("real_lossless.md",),
-            paper_real.build_lossless,
-            LOSSLESS_CAPTION,
+            ("real-prompts", "real-choice"),
+            (*LOSSLESS.values(), "real_lossless.md"),
+            lambda run: build_lossless(run, None if full else 3, tokens),
         ),
         Artefact(
             "real-ladder",
-            "Predicted and measured, in this run",
             ("real-calibration", "real-predictions", "real-measurements"),
-            (paper_real.LADDER, "real_ladder.md"),
-            paper_real.build_ladder,
-            RUN_CAPTION,
+            ("real_ladder.json", "real_ladder.md"),
+            by_commands(LADDER.format("real_ladder"), files=THIS_RUN),
         ),
-        Artefact(
+        drawing(
             "real-figure",
-            "Predicted against measured, in this run",
-            ("real-ladder",),
-            ("real_ladder.png", "real_ladder.pdf"),
-            paper_real.draw_ladder(paper_real.LADDER, "real_ladder"),
-            "One panel a rung; the band is +-5 %. Bars are 95 % intervals.",
+            lambda run: run.read("real_ladder.json"),
+            panels=real_ladder.panels,
+            size=real_ladder.size_of,
+            inputs=("real-ladder",),
         ),
     )
 
 
-def of_long_run(recorded: paper_real.Rows | None) -> tuple[Artefact, ...]:
-    """What calibrated and measured rows say: recorded ones, or without them those of this run."""
-    if recorded is None:
-        which, sources, origin = paper_real.Rows.of_run, (), "this run"
-        needs = {"calibration": ("real-calibration",), "all": tuple(a.name for a in of_this_run()[:3])}
-        shapes = paper_real.recorded_shapes()
-    else:
-        which, sources, origin = (lambda _: recorded), recorded.files, "the recorded long run"
-        needs = {"calibration": (), "all": ()}
-        shapes = recorded.shapes
+LADDER = (
+    "analysis ladder --predicted @predicted --measured @measured --calibration @calibration --seed @seed "
+    "--out @{0}.json --markdown @{0}.md"
+)
 
-    def artefact(name: str, title: str, needed: str, also: tuple[str, ...], build: Any, caption: str) -> Artefact:
-        stem = name.replace("-", "_")
-        inputs, own = (needs[needed], sources) if needed else ((), ())
-        return Artefact(name, title, (*inputs, *also), (f"{stem}.png", f"{stem}.pdf"), build, caption, own)
 
-    result = [
+def of_long_run(files: Files | None) -> tuple[Artefact, ...]:
+    """What calibrated, predicted and measured rows say: recorded ones, or without them those of this run."""
+    origin = "this run" if files is None else "recorded on 2 CPU cores"
+    calibrates, measures = ((), ()) if files else (("real-calibration",), ("real-predictions", "real-measurements"))
+    files = files or THIS_RUN
+
+    def calibration(run: Run) -> Any:
+        return run.read(str(files["calibration"][0]))
+
+    def ladder(run: Run) -> Any:
+        return run.read("ladder.json")
+
+    def checks(run: Run) -> Any:
+        return run.read("checks.json")
+
+    found = (
         Artefact(
             "ladder",
-            f"The prediction ladder: {origin}",
-            needs["all"],
+            (*calibrates, *measures),
             ("ladder.json", "ladder.md"),
-            paper_real.builder_of_ladder(which),
-            "Every rung's errors as they fell, what choosing by it costs, and every cascade.",
-            sources,
+            by_commands(LADDER.format("ladder"), files=files),
         ),
-        artefact(
-            "ladder-figure",
-            f"Predicted against measured: {origin}",
-            "",
-            ("ladder",),
-            paper_real.draw_ladder("ladder.json", "ladder_figure"),
-            "One panel a rung, one mark a cascade, by family; the band is +-5 %. Bars are 95 % intervals.",
-        ),
-        artefact(
+        drawing("ladder-figure", ladder, None, real_ladder.size_of, ("ladder",), real_ladder.panels),
+        drawing(
             "remainder",
-            f"What the replay leaves: {origin}",
-            "",
-            ("ladder",),
-            paper_real.build_remainder,
-            "log(predicted / measured) of the replay, split exactly; the fastest cascade first. The band is +-5 %.",
+            lambda run: calibration_data.remainders(ladder(run)),
+            real_remainder.draw,
+            lambda rows: (7.0, 1.4 + 0.17 * len(rows)),
+            inputs=("ladder",),
         ),
         Artefact(
             "checks",
-            f"Which assumptions hold: {origin}",
-            needs["calibration"],
+            calibrates,
             ("checks.json", "checks.md"),
-            paper_real.builder_of_checks(which),
-            "Departures with intervals over prompts: the hazard after three accepted tokens less the first, standard "
-            "deviations of alpha over prompts and domains, the correlation of neighbouring tokens, and how much "
-            "likelier acceptance is where the inner review agreed. Violated: p below 0.05 after Holm's correction; "
-            "holds: not so, and the interval within +-0.05.",
-            sources,
+            by_commands("analysis checks @traces --seed @seed --out @checks.json --markdown @checks.md", files=files),
         ),
-        artefact(
+        drawing(
             "checks-figure",
-            f"Sizes of the departures: {origin}",
-            "",
-            ("checks",),
-            paper_real.build_checks_figure,
-            "The grey band counts as no departure.",
+            lambda run: checks(run)["checks"],
+            lambda ax, rows: calibration_checks.draw(ax, rows, MARGIN),
+            lambda rows: (7.0, 1.3 + 0.19 * len(rows)),
+            inputs=("checks",),
         ),
-        artefact(
+        drawing(
             "survival",
-            f"Acceptance by position: {origin}",
-            "",
-            ("checks",),
-            paper_real.build_survival,
-            "P(the first tokens of a draft are all accepted), from every start of the recorded texts. A constant "
-            "hazard is a straight line. Two laws bend it: alpha that differs over prompts, and hard and easy text.",
+            lambda run: [curve for curve in checks(run)["survival"] if curve["all"]],
+            panels=calibration_survival.panels,
+            size=calibration_survival.size_of,
+            inputs=("checks",),
         ),
-        artefact(
+        drawing(
             "domains",
-            f"Acceptance by domain: {origin}",
-            "",
-            ("checks",),
-            paper_real.builder_of_domains(),
-            "Intervals over prompts.",
+            lambda run: calibration_data.domains(checks(run)),
+            calibration_domains.draw,
+            (6.4, 5.2),
+            inputs=("checks",),
         ),
-        artefact(
+        drawing(
             "correlation",
-            f"Acceptance along the text: {origin}",
-            "",
-            ("checks",),
-            paper_real.builder_of_correlation(),
-            "Cleared of what prompts differ; bands over prompts.",
+            lambda run: calibration_data.autocorrelations(checks(run)),
+            calibration_autocorrelation.draw,
+            (6.0, 3.8),
+            inputs=("checks",),
         ),
-        artefact(
+        drawing(
             "call-times",
-            f"Call times: {origin}",
-            "calibration",
-            (),
-            paper_real.builder_of_call_times(which),
-            "Medians; the band is half the interquartile range.",
+            lambda run: calibration_data.call_times(calibration(run)),
+            calibration_call_times.draw,
+            (6.4, 4.2),
+            inputs=calibrates,
         ),
-        artefact(
+        drawing(
             "neighbourhood",
-            f"Around the optimum: {origin}",
-            "calibration",
-            ("ladder",),
-            paper_real.builder_of_neighbourhood(which),
-            "EWIF by the calibrated hazards and call times; numbers are measured speedups.",
+            lambda run: calibration_data.neighbourhood(calibration(run), ladder(run)),
+            calibration_neighbourhood.draw,
+            (6.4, 4.8),
+            inputs=(*calibrates, "ladder"),
         ),
         Artefact(
             "headline",
-            f"The best cascade over the best speculative decoding: {origin}",
-            needs["all"],
+            (*calibrates, *measures),
             ("headline.json", "headline.md"),
-            paper_real.builder_of_headline(which),
-            "Additional speedup by fixed cost tables and by the clock. The best of many is flattered by its own noise; "
-            "`chosen elsewhere` is chosen on other prompts than those it is judged on.",
-            sources,
+            by_commands(
+                "analysis swi --measured @measured --calibration @calibration --seed @seed "
+                "--out @headline.json --markdown @headline.md",
+                files=files,
+            ),
         ),
-    ]
-    costs = artefact(
-        "costs",
-        "Cost ratios, assumed and measured",
-        "calibration",
-        (),
-        paper_real.builder_of_costs(which),
-        "What a drafter's one-token call costs, in one-token calls of its target.",
     )
-    result.append(dataclasses.replace(costs, sources=(*costs.sources, *shapes)))
-    return tuple(result)
+    sources = tuple(path for group in files.values() for path in group if isinstance(path, Path))
+    return tuple(dataclasses.replace(artefact, origin=origin, sources=sources) for artefact in found)
+
+
+def of_shapes(shapes: tuple[Path, ...], files: Files | None) -> tuple[Artefact, ...]:
+    """Published acceptances with the call times of architectures, timed once and kept, and a calibration's beside."""
+    line = "analysis scale @shapes --out @scale.json --markdown @scale.md"
+    build = by_commands(line, files={"shapes": shapes})
+    calibration = str((files or THIS_RUN)["calibration"][0])
+    costs = drawing(
+        "costs",
+        lambda run: calibration_data.cost_ratios(run.read("scale.json"), run.read(calibration)),
+        calibration_costs.draw,
+        lambda rows: (7.0, 1.6 + 0.2 * len(rows)),
+        inputs=("scale",) if files else ("scale", "real-calibration"),
+    )
+    return (
+        Artefact("scale", (), ("scale.json", "scale.md"), build, sources=shapes),
+        dataclasses.replace(costs, sources=(Path(calibration),) if files else ()),
+    )
+
+
+def recorded(folder: Path) -> Files | None:
+    """The files that a long run left in a folder, in the groups of `THIS_RUN`; None unless all groups are there."""
+    patterns = {
+        "calibration": ("calibration.json",),
+        "traces": ("calibration.traces.jsonl.gz",),
+        "predicted": ("predicted*.jsonl", "replay*.jsonl"),
+        "measured": ("measured*.jsonl",),
+    }
+    found = {name: [path for p in listed for path in sorted(folder.glob(p))] for name, listed in patterns.items()}
+    return found if all(found.values()) else None
 
 
 def of_drafters() -> tuple[Artefact, ...]:
     """Learning curves of the shipped drafters, where their cards have any."""
-    if not any(card.get("curve") for _, card in paper_real.cards()):
-        return ()
-    files = ("learning.json", "learning.png", "learning.pdf")
-    caption = "Greedy agreement with the target on texts never trained on, as the drafters were distilled."
-    return (Artefact("learning", "How the drafters learnt", (), files, paper_real.build_learning, caption),)
+    paths = sorted((ROOT / "realrun" / "data").glob("*/card.json"))
+    cards: list[tuple[str, Mapping[str, Any]]] = [(path.parent.name, json_of(path)) for path in paths]
+    curves = calibration_data.learning_curves(cards)
+    return (drawing("learning", lambda _: curves, real_learning.draw, (6.0, 3.8)),) if curves else ()
+
+
+def json_of(path: Path) -> Any:
+    """The value in a JSON file."""
+    return parse_json(read_text(path), str(path))
 
 
 THEORY: tuple[Artefact, ...] = (
-    Artefact(
-        "table1",
-        "Table 1 of the paper",
-        (),
-        ("table1.json", "table1.md"),
-        build_table1,
-        "EWIF under Bernoulli acceptance: as reported, by the closed form, by the exact recursion and by simulation.",
-    ),
-    figure(
-        "schematic",
-        "The two cascades",
-        "Vertical: each drafter's work is itself drafted by a smaller one. Horizontal: larger drafters draft the early "
-        "tokens of a draft, smaller ones the later.",
-        lambda _: figure_data.schematic(),
-        theory_schematic.draw,
-        (7.6, 3.8),
-    ),
-    figure(
-        "ewif-curves",
-        "EWIF against draft length",
-        "Exact EWIF of speculative decoding with the English-German drafters of Leviathan et al. (arXiv 2211.17192).",
-        curves_of_published_drafters,
-        theory_ewif_curves.draw,
-    ),
-    figure(
-        "allocation",
-        "How to share a draft between two drafters",
-        "Horizontal cascades of Table 1's CNN/DailyMail drafters; contours are shares of the best EWIF.",
-        allocation_of_table1,
-        theory_allocation.draw,
-    ),
-    figure(
-        "vertical-region",
-        "Where a vertical step pays",
-        "Best EWIF with the second drafter below the first, over the best without it.",
-        lambda _: vertical_region(0.8, 0.1),
-        theory_regions.draw_vertical,
-    ),
-    figure(
-        "horizontal-region",
-        "Where a horizontal step pays",
-        "Best EWIF with the second drafter's tokens after the first's, over the best of either alone.",
-        lambda _: horizontal_region(0.8, 0.1),
-        theory_regions.draw_horizontal,
-    ),
-    figure(
-        "iid-error",
-        "How wrong the i.i.d. assumption is",
-        "Relative error of the i.i.d. prediction when acceptance varies, by how prompts are weighted.",
-        lambda _: figure_data.iid_error(),
-        theory_iid_error.draw,
-        (6.8, 4.2),
-    ),
-    figure(
-        "published",
-        "Published predictions against published measurements",
-        "Theorem 3.8 at the published acceptances and costs of Leviathan et al.; the band is +-20 %.",
-        lambda _: figure_data.published_predictions(),
-        theory_published.draw,
-        (5.2, 4.6),
-    ),
-    figure(
-        "convergence",
-        "A simulation converges",
-        "A three-level cascade; the interval narrows with the square root of the cycles drawn.",
-        convergence,
-        simulation_convergence.draw,
-    ),
-    figure(
-        "agreement",
-        "Simulated against exact",
-        "Random cascades of up to three levels with hazards of every kind; 5 % should lie outside their intervals.",
-        agreement,
-        simulation_agreement.draw,
-        (5.2, 4.6),
-    ),
-    figure(
-        "decay",
-        "When acceptance decays with position",
-        "Hazard 0.9 times the decay rate to the power of the position, simulated.",
-        decay,
-        simulation_decay.draw,
-    ),
-    figure(
-        "departures",
-        "What heterogeneity and dependence cost",
-        "Change of EWIF when acceptance varies over prompts or along the text, at equal mean acceptance.",
-        departures,
-        simulation_departures.draw,
-        (7.2, 4.0),
-    ),
-    Artefact(
-        "claims",
-        "The claims, held to the proof",
-        (),
-        ("claims.json", "claims.md"),
-        build_claims,
-        "Each row was checked by this run: proved (SymPy), tested, or refuted with the smallest counterexample found.",
-    ),
+    Artefact("table1", (), ("table1.json", "table1.md"), build_table1),
+    drawing("schematic", lambda _: figure_data.schematic(), theory_schematic.draw, (7.6, 3.8)),
+    drawing("ewif-curves", curves_of_published_drafters, theory_ewif_curves.draw),
+    drawing("allocation", allocation_of_table1, theory_allocation.draw),
+    drawing("vertical-region", lambda _: vertical_region(0.8, 0.1), theory_regions.draw_vertical),
+    drawing("horizontal-region", lambda _: horizontal_region(0.8, 0.1), theory_regions.draw_horizontal),
+    drawing("iid-error", lambda _: figure_data.iid_error(), theory_iid_error.draw, (6.8, 4.2)),
+    drawing("published", lambda _: figure_data.published_predictions(), theory_published.draw, (5.2, 4.6)),
+    drawing("convergence", convergence, simulation_convergence.draw),
+    drawing("agreement", agreement, simulation_agreement.draw, (5.2, 4.6)),
+    drawing("decay", decay, simulation_decay.draw),
+    drawing("departures", departures, simulation_departures.draw, (7.2, 4.0)),
+    Artefact("claims", (), ("claims.json", "claims.md"), build_claims),
 )
 """What theory and simulation say by themselves."""
 
 
-def artefacts(recorded: paper_real.Rows | None) -> tuple[Artefact, ...]:
-    """All artefacts in their order; with recorded rows, those show what a long run gave, beside this short one."""
-    return (*THEORY, *of_this_run(), *of_long_run(recorded), *of_drafters())
+def artefacts(prompts: Path, full: bool, results: Path = RESULTS) -> tuple[Artefact, ...]:
+    """All artefacts in their order.
+
+    The quick profile over the package's own prompts shows what a long run recorded, beside its own short one.
+
+    Args:
+        prompts: The prompt file of real runs.
+        full: Whether to take all prompts and longer texts, and to show nothing but what is measured anew.
+        results: Folder of recorded rows.
+    """
+    kept = None if full or prompts != shipped_prompts() else recorded(results)
+    shapes = tuple(sorted(results.parent.glob("*/shapes*.jsonl")))
+    return (*THEORY, *of_this_run(prompts, full), *of_long_run(kept), *of_shapes(shapes, kept), *of_drafters())
 
 
-ARTEFACTS = artefacts(paper_real.Rows.recorded(paper_real.RESULTS))
-"""The quick profile's; the full one measures everything anew instead of showing recorded rows."""
+ARTEFACTS = artefacts(shipped_prompts(), full=False)
+"""The quick profile's."""
 
 
 def main() -> int:
@@ -472,9 +468,12 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="build these, and what they need")
     parser.add_argument("--out", default="paper_results", metavar="DIR", help="results folder (default paper_results)")
     parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
+    parser.add_argument("--prompts", metavar="FILE", help="prompts of real runs, JSONL (default: the package's own)")
     parser.add_argument("--full", action="store_true", help="take hours: all prompts, long texts, narrow intervals")
     arguments = parser.parse_args()
-    listed = artefacts(None) if arguments.full else ARTEFACTS
+    prompts = Path(arguments.prompts).resolve() if arguments.prompts else shipped_prompts()
+    read_prompts(prompts)
+    listed = artefacts(prompts, arguments.full) if arguments.full or arguments.prompts else ARTEFACTS
     if arguments.list:
         for artefact in listed:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.exact import cycle_law
 from analysis.model import Cascade, Step
+from analysis.scale.tables import at_middle_context
+from analysis.scale.tables import label as condition_label
 
 Json = Mapping[str, Any]
 
@@ -37,29 +40,34 @@ def statistical_drafters(calibration: Json) -> list[str]:
 
 
 def neighbourhood(calibration: Json, ladder: Json) -> dict[str, Any] | None:
-    """EWIF of tokens of the first neural drafter followed by the statistical one's, and what was measured there.
+    """EWIF of tokens of a neural drafter followed by a statistical one's, and what was measured there.
 
-    None where the calibration lacks one of the two drafters.
+    Of several such pairs it is the one of which most cascades were measured. None where the calibration lacks a
+    drafter of either kind.
     """
     target = calibration["target"]
-    neural = [item["model"] for item in call_times(calibration) if item["model"] != target]
-    copying = statistical_drafters(calibration)
-    if not neural or not copying:
-        return None
     models = Cascade.from_json({**calibration, "draft": []})
-    first, second = neural[0], copying[0]
+    neural = [item["model"] for item in call_times(calibration) if item["model"] != target]
+    drafts = [(Cascade.from_json({**calibration, "draft": row["draft"]}).draft, row) for row in ladder["cascades"]]
+    best: dict[str, Any] | None = None
+    for pair in itertools.product(neural, statistical_drafters(calibration)):
+        places = {_in_turn(pair, (i, j)): (i, j) for i in FIRST for j in SECOND}
+        measured = [
+            {"first": places[draft][0], "second": places[draft][1], "speedup": row["measured"]["speedup"]}
+            for draft, row in drafts
+            if draft in places
+        ]
+        if best is None or len(measured) > len(best["measured"]):
+            best = {"labels": list(pair), "measured": measured}
+    if best is None:
+        return None
+    drawn = [[models.with_draft(_in_turn(best["labels"], (i, j))) for j in SECOND] for i in FIRST]
+    return best | {"ewif": [[cycle_law(cascade).ewif for cascade in row] for row in drawn]}
 
-    def draft(i: int, j: int) -> tuple[Step, ...]:
-        return tuple(Step(by, tokens=n) for by, n in ((first, i), (second, j)) if n)
 
-    ewif = [[cycle_law(models.with_draft(draft(i, j))).ewif for j in SECOND] for i in FIRST]
-    by_draft = {draft(i, j): (i, j) for i in FIRST for j in SECOND}
-    measured = []
-    for row in ladder["cascades"]:
-        place = by_draft.get(Cascade.from_json({**calibration, "draft": row["draft"]}).draft)
-        if place is not None:
-            measured.append({"first": place[0], "second": place[1], "speedup": row["measured"]["speedup"]})
-    return {"labels": [first, second], "ewif": ewif, "measured": measured}
+def _in_turn(names: Sequence[str], lengths: Sequence[int]) -> tuple[Step, ...]:
+    """A draft of leaves, without those that draft nothing."""
+    return tuple(Step(by, tokens=n) for by, n in zip(names, lengths, strict=True) if n)
 
 
 def remainders(ladder: Json) -> list[dict[str, Any]]:
@@ -97,36 +105,29 @@ def autocorrelations(checks: Json) -> list[dict[str, Any]]:
     ]
 
 
-def cost_ratios(scale: Json, calibration: Json | None) -> list[dict[str, Any]]:
-    """Assumed and measured costs of every measured pair of shapes, and of a calibration's own drafters."""
-    rows = [
-        {
-            "label": f"{ratio['drafter']} / {ratio['target']}",
-            "parameters": ratio["parameters"],
-            "MS": ratio["assumed"].get("MS"),
-            "PW": ratio["assumed"].get("PW"),
-            "measured": ratio["measured"],
-        }
-        for condition in scale["measured"]
-        for ratio in condition["cost_ratios"]
-    ]
-    if calibration is not None:
-        target = calibration["target"]
-        sizes = calibration["meta"]["calibration"].get("parameters", {})
-        for item in call_times(calibration):
-            drafter = item["model"]
-            if drafter != target:
-                known = drafter in sizes and target in sizes
-                rows.append(
-                    {
-                        "label": f"{drafter} / {target} (here)",
-                        "parameters": sizes[drafter] / sizes[target] if known else None,
-                        "MS": None,
-                        "PW": None,
-                        "measured": calibration["models"][drafter]["cost"]["by_tokens"][0],
-                    }
-                )
-    return rows
+def cost_ratios(scale: Json, calibration: Json) -> list[dict[str, Any]]:
+    """Assumed and measured costs of every measured pair of shapes, and of a calibration's own drafters.
+
+    Measured are the conditions of ``python -m analysis scale`` at the middle one of their contexts, by their label.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in at_middle_context(scale["measured"]):
+        for ratio in entry["cost_ratios"]:
+            name = f"{ratio['drafter']} / {ratio['target']}"
+            assumed = {key: ratio["assumed"].get(key) for key in ("MS", "PW")}
+            row = rows.setdefault(name, {"label": name, "parameters": ratio["parameters"], **assumed, "measured": {}})
+            row["measured"][condition_label(entry["condition"], scale)] = ratio["measured"]
+    target = calibration["target"]
+    sizes = calibration["meta"]["calibration"].get("parameters", {})
+    for item in call_times(calibration):
+        drafter = item["model"]
+        if drafter != target:
+            name = f"{drafter} / {target}, calibrated"
+            share = sizes[drafter] / sizes[target] if drafter in sizes and target in sizes else None
+            cost = calibration["models"][drafter]["cost"]["by_tokens"][0]
+            rows[name] = {"label": name, "parameters": share, "MS": None, "PW": None}
+            rows[name]["measured"] = {"calibrated": cost}
+    return list(rows.values())
 
 
 def learning_curves(cards: Iterable[tuple[str, Json]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import InputError, parse_json, whole_file
+from figures.captions import CAPTIONS
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ class Run:
         return self.out / file
 
     def read(self, file: str) -> Any:
-        """The value in a JSON file of the results folder."""
-        return parse_json(self.path(file).read_text(encoding="utf-8"), file)
+        """The value in a JSON file of the results folder, or the list of those in a JSONL file."""
+        text = self.path(file).read_text(encoding="utf-8")
+        if file.endswith(".jsonl"):
+            return [parse_json(line, file, i) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        return parse_json(text, file)
 
     def write(self, file: str, content: object) -> None:
-        """Write text, or any other value as JSON, into the results folder."""
+        """Write text, or any other value as JSON (a list into a JSONL file), into the results folder."""
+        if isinstance(content, list) and file.endswith(".jsonl"):
+            content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in content)
         with whole_file(self.path(file)) as handle:
             handle.write(content if isinstance(content, str) else json.dumps(content, indent=1) + "\n")
 
@@ -49,21 +55,30 @@ class Artefact:
 
     Attributes:
         name: What ``--only`` calls it.
-        title: Its heading in the report.
         inputs: Artefacts that must be built before.
         files: What it writes into the results folder; tables (.md) and pictures (.png) are shown in the report.
         build: Writes the files.
-        caption: What the reader should know of it.
+        origin: Whose numbers it shows, where they are measured ones.
         sources: Files outside the results folder that it is built from.
     """
 
     name: str
-    title: str
     inputs: tuple[str, ...]
     files: tuple[str, ...]
     build: Callable[[Run], None]
-    caption: str = ""
+    origin: str = ""
     sources: tuple[Path, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its heading in the report."""
+        title = CAPTIONS[self.name][0] if self.name in CAPTIONS else self.name
+        return f"{title}: {self.origin}" if self.origin else title
+
+    @property
+    def caption(self) -> str:
+        """What the reader should know of it."""
+        return CAPTIONS[self.name][1] if self.name in CAPTIONS else ""
 
 
 class Builder:
@@ -89,7 +104,8 @@ class Builder:
         if self.is_finished(artefact):
             _say(f"{artefact.name}: finished before, reused")
             return
-        self._mark(artefact).unlink(missing_ok=True)
+        for old in (self._mark(artefact), *(self.run.path(file) for file in artefact.files)):
+            old.unlink(missing_ok=True)  # so that nothing of an earlier build passes for this one's
         started = time.perf_counter()
         try:
             artefact.build(self.run)
@@ -125,7 +141,7 @@ def code_fingerprint() -> str:
     root = Path(__file__).parent.parent
     packages = [root / name for name in ("analysis", "simulate", "realrun", "figures")]
     sources = sorted(path for package in packages for path in package.rglob("*.py"))
-    digests = [_digest(path) for path in [*sources, root / "paper_real.py", root / "paper_repro.py"]]
+    digests = [_digest(path) for path in [*sources, root / "paper_repro.py"]]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

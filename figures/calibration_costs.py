@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
+from figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
-KINDS = {
+ASSUMED = {
     "parameters": ("ratio of parameters", "s", ORANGE),
     "MS": ("MS table of CS Drafting's code", "D", GREEN),
     "PW": ("PW: costs of prior work", "^", VERMILION),
-    "measured": ("measured, one-token calls", "o", BLUE),
 }
 """Key, label, marker and colour."""
+
+MEASURED = (BLUE, PURPLE, SKY)
+"""Colours of measured ratios, one a condition."""
 
 
 def draw(ax, data: Sequence[Mapping]) -> None:
@@ -22,20 +24,26 @@ def draw(ax, data: Sequence[Mapping]) -> None:
 
     Args:
         ax: Axes to draw on.
-        data: Items with `label` and any of `parameters`, `MS`, `PW` and `measured`; None where unknown.
+        data: Items with `label`; `parameters`, `MS` and `PW`, None where unknown; and `measured`, ratios by condition.
     """
-    y = np.arange(len(data))
-    for row, item in zip(y, data, strict=True):
-        known = [item[key] for key in KINDS if item.get(key) is not None]
-        if known:
-            ax.plot([min(known), max(known)], [row, row], color=GREY, lw=0.8, zorder=1)
-    for key, (label, marker, colour) in KINDS.items():
-        points = [(item[key], row) for row, item in zip(y, data, strict=True) if item.get(key) is not None]
-        if points:
-            ax.plot(*zip(*points, strict=True), marker, color=colour, ms=6.5, ls="none", label=label)
+    rows = []
+    for item in data:
+        rows.append([(item[key], *style) for key, style in ASSUMED.items() if item[key] is not None])
+    conditions = dict.fromkeys(condition for item in data for condition in item["measured"])
+    for condition, colour in zip(conditions, MEASURED * len(conditions), strict=False):
+        for row, item in zip(rows, data, strict=True):
+            if condition in item["measured"]:
+                row.append((item["measured"][condition], condition, "o", colour))
+    marks = dict.fromkeys((label, marker, colour) for row in rows for _, label, marker, colour in row)
+    for y, row in enumerate(rows):
+        places = [x for x, *_ in row]
+        ax.plot([min(places), max(places)], [y, y], color=GREY, lw=0.8, zorder=1)
+    for label, marker, colour in marks:
+        points = [(x, y) for y, row in enumerate(rows) for x, *style in row if style == [label, marker, colour]]
+        ax.plot(*zip(*points, strict=True), marker, color=colour, ms=6, ls="none", label=label)
     ax.axvline(1, color=GREY, lw=0.9, ls="--")
     ax.set_xscale("log")
-    ax.set_yticks(y, [item["label"] for item in data], fontsize="small")
+    ax.set_yticks(np.arange(len(data)), [item["label"] for item in data], fontsize="small")
     ax.set_ylim(len(data) - 0.5, -0.5)
     ax.set_xlabel("cost of a drafter's call (target's call = 1)")
     ax.set_ylabel("drafter / target")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
+from figures.style import grid
 
 LAWS = {"beta": ("alpha Beta over prompts", GREEN), "chain": ("hidden chain along the text", ORANGE)}
 LEAST_SHOWN = 1e-3
@@ -48,6 +49,26 @@ def draw(ax, curve: Mapping) -> None:
     ax.set_xlabel("position in the draft (tokens)")
     ax.set_ylabel("P(accepted up to here)")
     ax.legend(fontsize="x-small", loc="upper right")
+
+
+def panels(fig, curves: Sequence[Mapping]) -> None:
+    """Draw a panel a drafter.
+
+    Args:
+        fig: Figure to draw on.
+        curves: As for `draw`, one or more.
+    """
+    axes = fig.subplots(*grid(len(curves)), squeeze=False).ravel()
+    for ax, curve in zip(axes, curves, strict=False):
+        draw(ax, curve)
+    for ax in axes[len(curves) :]:
+        ax.set_axis_off()
+
+
+def size_of(curves: Sequence[Mapping]) -> tuple[float, float]:
+    """Width and height of the figure of these curves, in inches."""
+    lines, columns = grid(len(curves))
+    return 3.9 * columns, 3.6 * lines
 
 
 def _shown(survival) -> np.ndarray:

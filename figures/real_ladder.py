@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from figures.palette import BLUE, CYCLE, GREY
+from figures.style import grid
 
 MARKERS = {
     "autoregressive": "x",
@@ -68,6 +69,30 @@ def draw(ax, rows: Sequence[Mapping], rung: str, limits: tuple[float, float]) ->
     ax.set_ylabel("predicted speedup")
     ax.axhline(1, color=BLUE, lw=0.5, ls=":", zorder=0)
     ax.axvline(1, color=BLUE, lw=0.5, ls=":", zorder=0)
+
+
+def panels(fig, found: Mapping) -> None:
+    """Draw a whole ladder, a panel a rung with equal axes, and one legend.
+
+    Args:
+        fig: Figure to draw on.
+        found: `rungs`, whose keys are drawn in their order, and `cascades`, rows as for `draw`.
+    """
+    lines, columns = grid(len(found["rungs"]))
+    axes = fig.subplots(lines, columns, squeeze=False).ravel()
+    limits = limits_of(found["cascades"])
+    for ax, rung in zip(axes, found["rungs"], strict=False):
+        draw(ax, found["cascades"], rung, limits)
+    for ax in axes[len(found["rungs"]) :]:
+        ax.set_axis_off()
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=4, fontsize="small")
+
+
+def size_of(found: Mapping) -> tuple[float, float]:
+    """Width and height of the figure of a ladder, in inches."""
+    lines, columns = grid(len(found["rungs"]))
+    return 4.0 * columns + 0.3, 3.9 * lines + 0.5
 
 
 def _side(values: Sequence[Mapping], side: str) -> list[float]:

@@ -32,6 +32,12 @@ def figure(width: float = 6.4, height: float = 4.0):
         yield Figure(figsize=(width, height))
 
 
+def grid(panels: int) -> tuple[int, int]:
+    """Lines and columns of so many panels: two beside each other."""
+    columns = min(2, panels)
+    return -(-panels // columns), columns
+
+
 def save(fig: Figure, path: Path) -> list[Path]:
     """Write a figure as PNG and PDF beside each other, the same bytes for the same data; returns both paths."""
     written = []

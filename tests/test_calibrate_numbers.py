@@ -183,12 +183,12 @@ def test_a_runs_cycles_reviews_and_drafted_tokens_are_counted_from_its_row(loade
     drafts = trial_drafts(Roster("t", ("a",), ("m",)))
     assert set(drafts) == {"first", "last", "nested"}
     for row in measure({"nested": cascade.with_draft(drafts["nested"])}, ensemble, PROMPTS, 20, ""):
-        cycles, reviews, drafted = part_counts(row, "t")
+        cycles, reviews, drafted, proposed = part_counts(row, "t")
         assert cycles == row["cycles"]
         assert reviews == row["calls"]["a"]["calls"]
-        assert drafted == row["calls"]["m"]["calls"]
+        assert (drafted, proposed) == (0, row["calls"]["m"]["calls"])
     for row in measure({"first": cascade.with_draft(drafts["first"])}, ensemble, PROMPTS, 20, ""):
-        assert part_counts(row, "t") == (row["cycles"], 0, row["drafted"])
+        assert part_counts(row, "t") == (row["cycles"], 0, row["drafted"], 0)
 
 
 def test_the_loops_own_time_is_measured_on_short_runs(loaded):
@@ -196,7 +196,7 @@ def test_the_loops_own_time_is_measured_on_short_runs(loaded):
     rows = trial_rows(cascade, ensemble, Roster("t", ("a",), ("m",)), PROMPTS, 8)
     found = loop_seconds(rows, "t")
     assert found["runs"] == 2 * 4
-    assert all(found[key] >= 0 for key in ("per_cycle", "per_review", "per_drafted_token"))
+    assert all(found[key] >= 0 for key in ("per_cycle", "per_review", "per_drafted_token", "per_proposal"))
     assert found["per_cycle"] + found["per_review"] + found["per_drafted_token"] > 0
     one = {"q": [1, 2], "contexts": [10], "median": [[1.0, 1.0]]}
     check = call_check(rows, {"t": one, "a": one, "m": {"propose": {"median": 0.5}}})

@@ -10,7 +10,7 @@ import pytest
 import synthetic_traces as synthetic
 from command_line import run
 
-from analysis.checks import MARGIN, Check, as_csv, judge, read_traces, run_checks
+from analysis.checks import MARGIN, Check, as_csv, as_markdown, judge, read_traces, run_checks
 from analysis.checks.chain import as_cycles, fit_chain, log_likelihood, survival_from_every_start
 from analysis.checks.constant_hazard import constant_hazard_p_value, counts_by_run
 from analysis.checks.counts import count_positions, interval, ratio
@@ -363,16 +363,20 @@ def test_the_command_prints_and_writes_the_same_checks(tmp_path, capsys, monkeyp
     rng = generator(19)
     texts = {pair: synthetic.independent(rng, 14, 60) for pair in (("t", "d"), ("t", "m"), ("d", "m"))}
     path = synthetic.write(synthetic.as_traces(texts), tmp_path / "traces.jsonl.gz")
-    out, table = tmp_path / "checks.json", tmp_path / "checks.csv"
+    out, table, text = (tmp_path / f"checks.{ending}" for ending in ("json", "csv", "md"))
     monkeypatch.setattr(
         "analysis.commands.checks.survival_of_target", lambda *_: [{"drafter": "d", "p_value_constant": math.nan}]
     )
-    status, printed, _ = run(command, capsys, monkeypatch, "checks", path, "--json", "--out", out, "--table", table)
+    options = ("--out", out, "--table", table, "--markdown", text)
+    status, printed, _ = run(command, capsys, monkeypatch, "checks", path, "--json", *options)
     assert status == 0
     result = json.loads(printed.splitlines()[-1])
     assert json.loads(out.read_text()) == result | {"survival": [{"drafter": "d", "p_value_constant": None}]}
     rows = list(csv.DictReader(line for line in table.read_text().splitlines() if not line.startswith("#")))
     assert [row["verdict"] for row in rows] == [check["verdict"] for check in result["checks"]]
+    assert [line.split("|")[-2].strip() for line in text.read_text().splitlines()[2:-2]] == [
+        row["verdict"] for row in rows
+    ]
     assert [row["check"] for row in rows] == [
         "constant-hazard",
         "one-alpha-of-prompts",
@@ -398,6 +402,15 @@ def test_the_table_has_every_number(tmp_path):
     assert lines[2] == "x,t,d,5,60,0.25,0.1,0.4,1e-09,1e-09,violated"
 
 
+def test_the_markdown_table_tells_what_is_unknown():
+    checks = judge(
+        [Check("one-alpha", "t", "d", 5, 60, 0.25, 0.1, 0.4, 1e-9, ""), Check("x", "t", "e", 0, 0, *[math.nan] * 4, "")]
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in as_markdown(checks).splitlines()]
+    assert rows[2] == ["one alpha", "t", "d", "+0.250", "+0.100 to +0.400", "1e-09", "violated"]
+    assert rows[3] == ["x", "t", "e", "unknown", "unknown to unknown", "unknown", "undecided"]
+
+
 # The ledger's rows.
 
 
@@ -420,7 +433,7 @@ def test_the_ledger_tells_what_the_checks_found(tmp_path, monkeypatch):
     assert along.counterexample["pair"] == "t reviewing d"
     assert along.rescue == "the pairs t reviewing m"
     assert rows["recorded-constant-hazard"].verdict == "refuted"
-    assert rows["recorded-one-alpha-of-prompts"].verdict in ("open", "tested")
+    assert rows["recorded-one-alpha-of-prompts"].verdict in ("undecided", "tested")
     assert "recorded-inner-outcome-says-nothing" not in rows
 
 
@@ -433,7 +446,7 @@ def test_without_a_table_there_are_no_recorded_claims(tmp_path, monkeypatch):
     ("verdicts_seen", "expected"),
     [
         (["holds", "holds"], "tested"),
-        (["holds", "undecided"], "open"),
+        (["holds", "undecided"], "undecided"),
         (["violated", "undecided"], "refuted"),
     ],
 )
@@ -442,7 +455,9 @@ def test_one_violation_refutes_and_only_holding_everywhere_is_tested(verdicts_se
     rows = [
         {"check": "x", "reviewer": "t", "drafter": f"d{i}", "verdict": v} | numbers for i, v in enumerate(verdicts_seen)
     ]
-    assert recorded.finding(rows).verdict == expected
+    found = recorded.finding(rows)
+    assert found.verdict == expected
+    assert found.settled  # too few data leave no claim of the theory open
 
 
 # False-alarm rates and power.

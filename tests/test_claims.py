@@ -95,7 +95,8 @@ VERDICTS = {
 
 @pytest.fixture(scope="module")
 def rows():
-    return {row.claim.name: row for row in run_ledger()}
+    """All but those on recorded texts, which `test_checks` holds to made-up tables."""
+    return {row.claim.name: row for row in run_ledger([claim for claim in LEDGER if claim not in recorded.CLAIMS])}
 
 
 def test_the_ledger_has_these_rows():

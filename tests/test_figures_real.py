@@ -94,8 +94,14 @@ def call_times():
 
 def costs():
     return [
-        {"label": "68M / Llama-2 7B", "parameters": 0.01, "MS": 0.001, "PW": 0.03, "measured": 0.05},
-        {"label": "d1 / SmolLM2", "parameters": 0.1, "measured": 0.12, "MS": None, "PW": None},
+        {
+            "label": "68M / Llama-2 7B",
+            "parameters": 0.01,
+            "MS": 0.001,
+            "PW": 0.03,
+            "measured": {"eager": 0.05, "compiled": 0.08},
+        },
+        {"label": "d1 / SmolLM2", "parameters": 0.1, "measured": {"calibrated": 0.12}, "MS": None, "PW": None},
     ]
 
 
@@ -201,6 +207,25 @@ def test_the_ladder_has_every_cascade_of_its_rung_and_its_median_error():
     assert f"{100 * np.median(errors):.1f} %" in ax.get_title(loc="left")
 
 
+def test_a_whole_ladder_has_a_panel_a_rung_on_equal_axes():
+    rows = ladder_rows()
+    found = {"rungs": dict.fromkeys(RUNGS[:3]), "cascades": rows}
+    with figure(*real_ladder.size_of(found)) as canvas:
+        real_ladder.panels(canvas, found)
+        canvas.savefig(io.BytesIO(), format="png")
+    shown = [ax for ax in canvas.axes if ax.axison]
+    assert [ax.get_title(loc="left").split(":")[0] for ax in shown] == list(RUNGS[:3])
+    assert len({(*ax.get_xlim(), *ax.get_ylim()) for ax in shown}) == 1
+    assert len(canvas.axes) == 4
+
+
+def test_every_drafter_has_a_panel_of_survival():
+    with figure(7.6, 3.8) as canvas:
+        calibration_survival.panels(canvas, [survival() | {"drafter": name} for name in ("d1", "mag")])
+        canvas.savefig(io.BytesIO(), format="png")
+    assert [ax.get_title(loc="left") for ax in canvas.axes] == ["d1", "mag"]
+
+
 def test_the_parts_of_a_remainder_are_stacked_to_their_sums():
     ax, rows = drawn("remainder")
     for i, row in enumerate(rows):
@@ -235,12 +260,14 @@ def test_call_times_are_in_milliseconds():
             assert has(ax, 8, 1000 * one["median"][Q.index(8)])
 
 
-def test_unknown_costs_are_left_out():
+def test_unknown_costs_are_left_out_and_conditions_told_apart():
     ax, _ = drawn("costs")
     marks = [line for line in ax.get_lines() if line.get_marker() not in ("None", "")]
-    assert sum(len(line.get_xdata()) for line in marks) == 6
-    assert has(ax, 0.05, 0)
-    assert has(ax, 0.12, 1)
+    assert sum(len(line.get_xdata()) for line in marks) == 7
+    assert all(has(ax, x, y) for x, y in ((0.05, 0), (0.08, 0), (0.12, 1)))
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names[-3:] == ["eager", "compiled", "calibrated"]
+    assert len({line.get_color() for line in marks if line.get_label() in names[-3:]}) == 3
 
 
 def test_measured_speedups_stand_where_they_were_measured():

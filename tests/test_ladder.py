@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import calibrations
 import numpy as np
@@ -10,13 +11,12 @@ from calibrations import ALPHAS, PROPOSE, call_seconds, flat
 from command_line import run
 
 from analysis.commands import ladder as command
-from analysis.ladder import ladder, markdown, read_measured
-from analysis.ladder.join import Prediction
+from analysis.ladder import Prediction, ladder, markdown, read_measured
 from analysis.ladder.measured import Speedups
 from analysis.model import Cascade, InputError, Step
 from analysis.model.calibration import calibration_of
 
-LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4}
+LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 TOKENS, PROMPT = 40, 20
 HELD = PROMPT + TOKENS / 2
 DRAFT = (Step("a", rounds=1, draft=(Step("mag", tokens=2),)),)
@@ -28,7 +28,7 @@ def row(method, prompt, seconds, calls=None, repeat=0, tokens=TOKENS, cycles=TOK
         model: {"calls": n, "q": {str(q): n}, "seconds": spent, "prefill_seconds": 0.0}
         for model, (q, n, spent) in (calls or {}).items()
     }
-    settings = {"draft": [method]}
+    settings = {"draft": [] if method == "autoregressive" else [step.to_json() for step in DRAFT]}
     base = {"method": method, "settings": settings, "repeat": repeat, "id": prompt, "prompt_tokens": PROMPT}
     return base | {
         "tokens": list(range(tokens)),
@@ -49,8 +49,9 @@ def measured(tmp_path, rows):
     return read_measured([written(tmp_path, rows)])
 
 
-def prediction(name, speedup, rung="replay", draft=DRAFT, without=None):
-    return Prediction(name, "vertical", rung, speedup, speedup * 0.98, speedup * 1.02, 2.0, draft, without or {})
+def prediction(name, speedup, rung="replay", draft=DRAFT, without=None, calls=None):
+    low, high = speedup * 0.98, speedup * 1.02
+    return Prediction(name, "vertical", rung, speedup, low, high, 2.0, draft, without or {}, calls or {})
 
 
 def test_errors_are_shares_of_the_measured_ratio_of_totals(tmp_path):
@@ -82,7 +83,7 @@ def real(prompts=4, target=1.0, drafter=1.0, loop=1.0, baseline=1.0):
             "a": (3, 20, drafter * 20 * call_seconds("a", 3, HELD)),
             "mag": (1, 40, 40 * PROPOSE),
         }
-        own = loop * (20 * LOOP["per_cycle"] + 20 * LOOP["per_review"] + 40 * LOOP["per_drafted_token"])
+        own = loop * (20 * LOOP["per_cycle"] + 20 * LOOP["per_review"] + 40 * LOOP["per_proposal"])
         rows.append(row("x", prompt, sum(spent for _, _, spent in calls.values()) + own, calls, cycles=20))
         alone = baseline * TOKENS * call_seconds("t", 1, HELD)
         calls = {"t": (1, TOKENS, alone)}
@@ -175,6 +176,87 @@ def test_intervals_are_over_prompts(tmp_path):
     assert Speedups(measured(tmp_path, alike), "autoregressive", 50, 0).interval("x") == pytest.approx((2.0, 2.0))
 
 
+def test_rows_of_another_file_have_a_baseline_of_their_own(tmp_path):
+    """The machine was half as fast when the second file was measured."""
+    first = [row("autoregressive", 0, 4.0), row("x", 0, 2.0)]
+    second = [row("autoregressive", 0, 8.0), row("y", 0, 2.0)]
+    files = [written(tmp_path, first, "a.jsonl"), written(tmp_path, second, "b.jsonl")]
+    found = Speedups(read_measured(files), "autoregressive", 2, 0)
+    assert (found.point("x"), found.point("y")) == (2.0, 4.0)
+    alone = written(tmp_path, second[1:], "c.jsonl")
+    with pytest.raises(InputError, match="no rows of 'autoregressive' in the file with those of 'y'"):
+        Speedups(read_measured([files[0], alone]), "autoregressive", 2, 0)
+
+
+def test_a_name_stands_for_one_draft(tmp_path):
+    with pytest.raises(InputError, match="'x' ran another draft than the predicted one"):
+        ladder([prediction("x", 2.0, draft=(Step("a", tokens=3),))], measured(tmp_path, real()))
+    other = row("x", 9, 1.0) | {"settings": {"draft": []}}
+    with pytest.raises(InputError, match="rows of 'x' tell of different drafts"):
+        measured(tmp_path, [*real(), other])
+
+
+def test_calls_that_were_made_stand_beside_those_predicted(tmp_path):
+    predicted = {"t": {4: 0.25, 2: 0.25}, "a": {3: 0.5}, "mag": {1: 2.0}}
+    found = ladder([prediction("x", 2.0, calls=predicted)], measured(tmp_path, real()))
+    calls = found["cascades"][0]["remainder"]["replay"]["calls"]
+    assert calls["t"] == {
+        "measured_per_token": 20 / TOKENS,
+        "predicted_per_token": 0.5,
+        "measured_size": 4,
+        "predicted_size": 3,
+    }
+    assert (calls["mag"]["measured_per_token"], calls["mag"]["predicted_per_token"]) == (1.0, 2.0)
+
+
+def test_first_calls_after_the_target_are_expected_to_take_their_own_time(tmp_path):
+    """One call a cycle takes the cold time, whatever the mean of a few in a row is."""
+    spec = calibrations.calibration(flat(ALPHAS), loop_seconds=LOOP)
+    table = spec["meta"]["calibration"]["seconds"]["a"]
+    table["first_call"] = [[1.5 * value for value in row] for row in table["median"]]
+    table["following_calls"] = [[0.5 * value for value in row] for row in table["median"]]
+    known = calibration_of(Cascade.from_json(spec, needs_draft=False))
+    found = ladder([prediction("x", 2.0)], measured(tmp_path, real(drafter=1.5)), known)
+    assert found["cascades"][0]["remainder"]["replay"]["drift a"] == pytest.approx(1.0)
+
+
+def test_parts_are_summed_up_over_cascades(tmp_path):
+    ideal = Speedups(measured(tmp_path, real()), "autoregressive", 2, 0).point("x")
+    found = ladder([prediction("x", 1.1 * ideal)], measured(tmp_path, real()), calibrated())
+    assert found["remainder"]["replay"]["acceptance"]["median"] == pytest.approx(math.log(1.1), abs=1e-4)
+    assert found["remainder"]["replay"]["loop"]["median_absolute"] == pytest.approx(0.0, abs=1e-4)
+    assert re.search(r"\| replay \| +\+9\.5 % \(9\.5 %\)", markdown(found))  # a share of the logarithm
+
+
+def test_not_to_draft_is_a_choice_too(tmp_path):
+    rows = [row(*each) for p in range(4) for each in (("autoregressive", p, 4.0), ("x", p, 5.0))]
+    found = ladder([prediction("x", 0.9)], measured(tmp_path, rows))["regret"]["replay"]
+    assert (found["chosen"], found["best"], found["regret"]) == ("autoregressive", "autoregressive", 0.0)
+    wrong = ladder([prediction("x", 1.1)], measured(tmp_path, rows))["regret"]["replay"]
+    assert (wrong["chosen"], wrong["regret"]) == ("x", pytest.approx(0.2))
+
+
+def test_without_repeats_two_names_tell_the_noise(tmp_path):
+    rows = [row(*each) for each in (("autoregressive", 0, 4.0), ("x", 0, 2.0), ("x again", 0, 2.1))]
+    found = ladder([prediction("x", 2.0)], measured(tmp_path, rows))["noise"]
+    assert found["between_repeats"] is None
+    assert found["expected_error"] == pytest.approx(math.log(1.05) / math.sqrt(2))
+
+
+def test_a_torn_last_row_is_reported_and_left_out(tmp_path, capsys):
+    file = written(tmp_path, real())
+    whole = file.read_text()
+    file.write_text(whole + '{"method": "x", "settings": {}')  # ends like a row
+    assert len(read_measured([file])["x"].prompts) == 4
+    assert "left out a torn last row of 30 bytes" in capsys.readouterr().err
+    file.write_text(whole + json.dumps(row("x", 4, 1.0)))  # a whole row without its line end
+    assert len(read_measured([file])["x"].prompts) == 5
+    assert capsys.readouterr().err == ""
+    file.write_text('{"method": "x", "settings": {}\n' + whole)
+    with pytest.raises(InputError, match="malformed JSON at line 1"):
+        read_measured([file])
+
+
 def test_the_command_writes_everything(tmp_path, capsys, monkeypatch):
     predicted = tmp_path / "p.jsonl"
     fields = {"family": "vertical", "rung": "replay", "low": 1.9, "high": 2.3, "tokens_per_cycle": 2.0}
@@ -194,7 +276,7 @@ def test_the_command_writes_everything(tmp_path, capsys, monkeypatch):
     found = json.loads(out.read_text())
     assert (status, json.loads(printed.splitlines()[-1])) == (0, found)
     assert text.read_text() == markdown(found)
-    assert "| x | vertical |" in text.read_text()
+    assert re.search(r"\| x +\| vertical +\|", text.read_text())
     assert found["cascades"][0]["predicted"]["replay"]["speedup"] == 2.1
 
 

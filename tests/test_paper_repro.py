@@ -1,6 +1,8 @@
 """The ordered list of artefacts: building, reuse, failure, refusals."""
 
+import argparse
 import dataclasses
+import importlib
 import json
 import sys
 
@@ -9,12 +11,16 @@ import numpy as np
 import pytest
 import synthetic_traces
 
-import paper_real
 import paper_repro
 from analysis import calibration_data
-from analysis.model import InputError
-from figures.artefacts import Artefact, Builder, Run, with_inputs
+from analysis.exact import ewif
+from analysis.model import Cascade, InputError
+from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
+from figures.captions import CAPTIONS
+from figures.command_lines import by_commands, call, words_of
+from figures.drawing import drawing
 from paper_repro import ARTEFACTS
+from realrun.prompts import shipped_prompts
 
 
 @pytest.fixture
@@ -46,7 +52,17 @@ def test_files_belong_to_one_artefact_each():
 
 def test_naming_an_artefact_brings_its_inputs():
     names = [artefact.name for artefact in with_inputs(ARTEFACTS, ["real-figure"])]
-    assert names == ["real-calibration", "real-predictions", "real-measurements", "real-ladder", "real-figure"]
+    assert names == [
+        *("real-prompts", "real-calibration", "real-predictions", "real-choice", "real-measurements"),
+        *("real-ladder", "real-figure"),
+    ]
+
+
+def test_every_artefact_has_a_title_and_what_the_report_shows_a_caption():
+    for artefact in (*ARTEFACTS, *paper_repro.artefacts(shipped_prompts(), full=True)):
+        assert artefact.title != artefact.name
+        assert artefact.caption or not any(file.endswith((".md", ".png")) for file in artefact.files)
+    assert {*CAPTIONS} - {"learning"} == {artefact.name for artefact in ARTEFACTS} - {"learning"}
 
 
 def test_list_names_every_artefact(run):
@@ -61,6 +77,7 @@ def test_list_names_every_artefact(run):
         (["--only", "tabel1"], "error: --only: got 'tabel1', expected names of table1"),
         (["--seed", "-1"], "error: --seed: got '-1', expected a whole number"),
         (["--out", "/dev/null/x", "--only", "ewif-curves"], "error: --out: the folder /dev/null/x cannot be written"),
+        (["--prompts", "/none.jsonl", "--list"], "error: /none.jsonl: no such file"),
     ],
 )
 def test_bad_input_is_one_line(run, arguments, message):
@@ -89,7 +106,7 @@ def counting(name, inputs, value):
     def build(run):
         run.write(f"{name}.json", [value, *(run.read(f"{other}.json") for other in inputs)])
 
-    return Artefact(name, name, inputs, (f"{name}.json",), build)
+    return Artefact(name, inputs, (f"{name}.json",), build)
 
 
 def test_what_was_built_from_other_inputs_is_built_anew(tmp_path):
@@ -119,6 +136,28 @@ def test_an_unreadable_mark_only_costs_building_anew(tmp_path):
     assert builder.is_finished(counting("a", (), 1))
 
 
+def test_files_of_an_earlier_build_are_gone_before_the_next_and_when_it_fails(tmp_path):
+    (tmp_path / ".finished").mkdir()
+    settings = Run(tmp_path, seed=0, full=False)
+    (tmp_path / "a.json").write_text("old")
+
+    def build(run):
+        assert not (tmp_path / "a.json").exists()
+        raise InputError("weather", "too bad")
+
+    builder = Builder(settings, [Artefact("a", (), ("a.json",), build)])
+    builder.build(Artefact("a", (), ("a.json",), build))
+    assert builder.failed == {"a": "InputError: weather: too bad"}
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_a_figure_without_data_is_a_failure_by_name(tmp_path, nothing):
+    with pytest.raises(InputError, match="bare: the files have nothing to draw"):
+        drawing("bare", lambda _: nothing, lambda ax, data: None).build(Run(tmp_path, 0, False))
+    assert not list(tmp_path.iterdir())
+
+
 def broken(run):
     raise InputError("weather", "too bad")
 
@@ -132,6 +171,7 @@ def test_a_failed_artefact_is_reported_and_the_others_still_come(run, tmp_path, 
     assert status == 1
     assert (tmp_path / "ewif_curves.png").exists()
     assert "FAILED real-calibration: InputError: weather: too bad" in out
+    assert "FAILED real-choice: needs real-predictions" in out
     assert "FAILED real-ladder: needs real-calibration, real-predictions, real-measurements" in out
     assert "**Failed:** needs real-ladder" in (tmp_path / "report.md").read_text()
     assert not (tmp_path / "real_ladder.md").exists()
@@ -168,9 +208,9 @@ def recorded(tmp_path_factory):
     lines = [json.dumps({"name": n, "family": f, "draft": d}) for n, (f, d) in DRAFTS.items()]
     (folder / "cascades.jsonl").write_text("\n".join(lines))
     both = (folder / "calibration.json", "--cascades", folder / "cascades.jsonl")
-    paper_real.command("analysis", "predict", *both, "--out", folder / "predicted.jsonl")
+    call(["analysis", "predict", *map(str, both), "--out", str(folder / "predicted.jsonl")])
     traces = folder / "calibration.traces.jsonl.gz"
-    paper_real.command("simulate", "replay", *both, "--traces", traces, "--out", folder / "replay.jsonl")
+    call(["simulate", "replay", *map(str, both), "--traces", str(traces), "--out", str(folder / "replay.jsonl")])
     rows = []
     for prompt in range(4):
         for name, (_, draft) in DRAFTS.items():
@@ -192,7 +232,8 @@ def built(recorded, tmp_path_factory):
     """Everything that is drawn from these files."""
     run = Run(tmp_path_factory.mktemp("out"), seed=0, full=False)
     (run.out / ".finished").mkdir()
-    artefacts = paper_repro.of_long_run(paper_real.Rows.recorded(recorded))
+    files = paper_repro.recorded(recorded)
+    artefacts = (*paper_repro.of_long_run(files), *paper_repro.of_shapes((), files))
     builder = Builder(run, artefacts)
     for artefact in artefacts:
         builder.build(artefact)
@@ -203,7 +244,15 @@ def test_every_artefact_of_a_long_run_comes_from_its_files_alone(built):
     _, builder, artefacts = built
     assert builder.failed == {}
     assert all(builder.is_finished(artefact) for artefact in artefacts)
-    assert all("the recorded long run" in a.title for a in artefacts if a.name != "costs")
+    assert all(a.title.endswith(": recorded on 2 CPU cores") for a in artefacts if a.name not in ("scale", "costs"))
+
+
+def test_the_tables_of_a_long_run_stand_in_the_report(built):
+    run, builder, artefacts = built
+    write_report("Title", artefacts, builder)
+    report = (run.out / "report.md").read_text()
+    for words in ("median abs.", "chosen elsewhere", "constant hazard", "claimed EWIF", "![survival](survival.png)"):
+        assert words in report
 
 
 def test_the_ladder_joins_what_was_measured(built):
@@ -224,6 +273,24 @@ def test_the_map_has_the_measured_cascades_where_they_belong(built, recorded):
     assert calibration_data.neighbourhood(calibration, built[0].read("ladder.json")) is None
 
 
+def test_the_map_is_of_the_two_drafters_measured_most():
+    calibration = calibrations.calibration(calibrations.flat(calibrations.ALPHAS))
+    drafts = [[("a", 2)], [("b", 1), ("mag", 4)], [("b", 3)], [("mag", 1)], [("mag", 4), ("b", 1)]]
+    rows = [
+        {"draft": [{"by": by, "tokens": n} for by, n in draft], "measured": {"speedup": 1.0 + i}}
+        for i, draft in enumerate(drafts)
+    ]
+    found = calibration_data.neighbourhood(calibration, {"cascades": rows})
+    assert found["labels"] == ["b", "mag"]
+    assert [(p["first"], p["second"], p["speedup"]) for p in found["measured"]] == [
+        (1, 4, 2.0),
+        (3, 0, 3.0),
+        (0, 1, 4.0),
+    ]
+    one = Cascade.from_json({**calibration, "draft": rows[1]["draft"]})
+    assert found["ewif"][1][4] == pytest.approx(ewif(one))
+
+
 def test_a_new_record_is_drawn_anew(built, recorded):
     _, builder, artefacts = built
     checks = next(artefact for artefact in artefacts if artefact.name == "checks")
@@ -240,36 +307,134 @@ def test_a_new_record_is_drawn_anew(built, recorded):
 
 
 def test_half_a_record_is_none(tmp_path, recorded):
-    assert paper_real.Rows.recorded(tmp_path) is None
+    assert paper_repro.recorded(tmp_path) is None
     (tmp_path / "calibration.json").write_text("{}")
-    assert paper_real.Rows.recorded(tmp_path) is None
-    assert len(paper_real.Rows.recorded(recorded).predicted) == 2
+    assert paper_repro.recorded(tmp_path) is None
+    assert [path.name for path in paper_repro.recorded(recorded)["predicted"]] == ["predicted.jsonl", "replay.jsonl"]
 
 
-def test_without_a_record_the_same_is_drawn_from_this_run():
-    mine = {artefact.name: artefact for artefact in paper_repro.artefacts(None)}
-    assert mine["ladder"].inputs == ("real-calibration", "real-predictions", "real-measurements")
-    assert mine["checks"].inputs == ("real-calibration",)
-    assert "this run" in mine["ladder"].title
+@pytest.mark.parametrize("case", ["full", "prompts"])
+def test_the_full_profile_and_prompts_of_ones_own_show_what_was_measured_now(case, recorded, tmp_path):
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text(shipped_prompts().read_text())
+    prompts = mine if case == "prompts" else shipped_prompts()
+    kept = {a.name: a for a in paper_repro.artefacts(shipped_prompts(), False, recorded)}
+    assert kept["ladder"].inputs == ()
+    assert kept["ladder"].sources
+    found = {a.name: a for a in paper_repro.artefacts(prompts, case == "full", recorded)}
+    assert list(found) == list(kept)
+    assert found["ladder"].inputs == ("real-calibration", "real-predictions", "real-measurements")
+    assert found["checks"].inputs == ("real-calibration",)
+    assert found["real-prompts"].sources == (prompts,)
+    assert found["ladder"].title.endswith(": this run")
     seen = set()
-    for artefact in mine.values():
+    for artefact in found.values():
         assert seen.issuperset(artefact.inputs), artefact.name
         seen.add(artefact.name)
 
 
-def test_a_command_that_fails_is_an_artefacts_failure():
-    with pytest.raises(InputError, match="python -m analysis checks: /none: no such file"):
-        paper_real.command("analysis", "checks", "/none")
+def test_words_that_stand_for_files_and_the_seed_are_put_in_their_place(tmp_path):
+    run = Run(tmp_path, seed=7, full=False)
+    files = {"measured": ("a b.jsonl", tmp_path / "c"), "none": ()}
+    words = words_of("analysis x @measured --n @none --seed @seed --out @o.json", run, files)
+    here = tmp_path.resolve()
+    assert words == [
+        *("analysis", "x", f"{here}/a b.jsonl", f"{here}/c", "--n", "--seed", "7", "--out", f"{here}/o.json")
+    ]
 
 
-def test_the_quick_cascades_are_specifications_of_the_shipped_models():
-    from analysis.model import Cascade
+def test_a_command_that_fails_is_an_artefacts_failure(tmp_path):
+    run = Run(tmp_path, 0, False)
+    with pytest.raises(InputError, match=r"python -m analysis checks: .*none: no such file"):
+        by_commands("analysis checks @none")(run)
+    by_commands("analysis checks @none", accepted=(2,))(run)
 
-    families = [family for _, family, _ in paper_real.QUICK]
-    assert len(set(families)) >= 6
-    for name, _, draft in paper_real.QUICK:
-        Cascade.from_json({"target": "t", "models": paper_real.MODELS, "draft": draft})
-        assert name
+
+def written(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_prompts_are_split_and_the_quick_profile_takes_few(tmp_path):
+    every = [row["id"] for row in written(shipped_prompts())]
+    for full, counts in ((True, (12, 24)), (False, (6, 6))):
+        run = Run(tmp_path, 0, full)
+        artefact = next(a for a in paper_repro.of_this_run(shipped_prompts(), full) if a.name == "real-prompts")
+        artefact.build(run)
+        files = ("real_calibration_prompts.jsonl", "real_prompts.jsonl")
+        found = [[row["id"] for row in written(tmp_path / file)] for file in files]
+        assert found == [every[24 : 24 + counts[0]], every[: counts[1]]]
+    models = json.loads((tmp_path / "real_models.json").read_text())
+    Cascade.from_json(models)
+    assert list(models["models"]) == ["t", "d1", "d2", "mag"]
+
+
+def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path):
+    run = Run(tmp_path, 0, False)
+    listed = [{"name": n, "family": f, "draft": d} for n, (f, d) in DRAFTS.items()]
+    listed.append({"name": "a x9", "family": "speculative", "draft": [{"by": "a", "tokens": 9}]})
+    rows = [{"name": each["name"], "rung": "fits", "speedup": 1.0 + i / 10} for i, each in enumerate(listed)]
+    rows += [{"name": each["name"], "rung": "iid", "speedup": 9.0 - i} for i, each in enumerate(listed)]
+    run.write("real_cascades.jsonl", listed)
+    run.write("real_predicted.jsonl", rows)
+    paper_repro.build_choice(run, full=False)
+    assert {each["name"] for each in written(tmp_path / "real_chosen.jsonl")} == {*DRAFTS, "a x9"} - {"a x3"}
+    paper_repro.build_choice(run, full=True)
+    assert written(tmp_path / "real_chosen.jsonl") == listed
+
+
+def test_a_text_that_is_not_the_targets_own_fails_the_artefact_and_stays_in_its_table(tmp_path, monkeypatch):
+    run = Run(tmp_path, 0, False)
+    run.write("real_chosen.jsonl", [{"name": "a x3", "family": "speculative", "draft": DRAFTS["a x3"][1]}])
+    run.write("real_prompts.jsonl", [{"id": i, "prompt": "?"} for i in range(5)])
+    lines = []
+
+    def commands(line, files, accepted):
+        def build(run):
+            lines.append(words_of(line, run, files))
+            kinds = ["identical", "near-tie" if "bfloat16" in line else "divergent", "identical"]
+            rows = [{"cascade": "lossless-speculative", "category": kind} for kind in kinds]
+            run.write(f"real_lossless_{'bfloat16' if 'bfloat16' in line else 'float32'}.jsonl", rows)
+
+        return build
+
+    monkeypatch.setattr(paper_repro, "by_commands", commands)
+    with pytest.raises(InputError, match="1 texts are not the target's own"):
+        paper_repro.build_lossless(run, 3, 40)
+    row = (tmp_path / "real_lossless.md").read_text().splitlines()[2]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["speculative", "2/0/1", "2/1/0"]
+    for line in lines:
+        assert line[:3] == ["realrun", "lossless", f"{tmp_path.resolve()}/lossless-speculative.json"]
+        assert callable(parsed(line[0], line[1:]).run)
+    assert len(written(tmp_path / "real_lossless_prompts.jsonl")) == 3
+
+
+def parsed(package, words):
+    """Whether the package's own parser takes these words."""
+    module = importlib.import_module(f"{package}.commands.{words[0]}")
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.add(parser.add_subparsers())
+    return parser.parse_args(words)
+
+
+def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp_path):
+    lines = []
+
+    def commands(*given, files=None, accepted=(0,)):
+        return lambda run: lines.extend((line, files or {}) for line in given)
+
+    monkeypatch.setattr(paper_repro, "by_commands", commands)
+    for full in (True, False):
+        for artefact in paper_repro.artefacts(shipped_prompts(), full, tmp_path / "none"):
+            if artefact.build.__name__ == "<lambda>" and artefact.name not in ("real-choice", "real-lossless"):
+                artefact.build(Run(tmp_path, 0, full))
+    asked = set()
+    for line, files in lines:
+        package, *words = words_of(line, Run(tmp_path, 0, False), files)
+        asked.add((package, words[0]))
+        assert callable(parsed(package, words).run)
+    names = ("calibrate", "bench"), ("cascades", "predict", "ladder", "checks", "swi", "scale"), ("replay",)
+    packages = ("realrun", "analysis", "simulate")
+    assert asked == {(package, name) for package, group in zip(packages, names, strict=True) for name in group}
 
 
 def test_learning_curves_come_from_cards():

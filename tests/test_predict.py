@@ -5,7 +5,7 @@ import json
 import calibrations
 import numpy as np
 import pytest
-from calibrations import ALPHAS, call_seconds, flat, unit
+from calibrations import ALPHAS, PROPOSE, call_seconds, flat, unit
 from command_line import run
 
 from analysis.commands import cascades as cascades_command
@@ -53,6 +53,11 @@ def test_the_third_rung_adds_the_loop_to_both_sides():
     flat_row = predicted(known, (Step("a", tokens=4),), "fits")
     seconds = call_seconds("t", 5, 100) + 2e-3 + 4 * (call_seconds("a", 1, 100) + 5e-4)
     assert flat_row["speedup"] == pytest.approx(closed_form(0.75, 4) * (unit() + 2e-3) / seconds)
+    proposed = predicted(
+        calibrated(flat(ALPHAS), loop_seconds=loop | {"per_proposal": 1e-4}), (Step("mag", tokens=2),), "fits"
+    )
+    seconds = call_seconds("t", 3, 100) + 2e-3 + 2 * (PROPOSE + 1e-4)
+    assert proposed["speedup"] == pytest.approx(closed_form(0.35, 2) * (unit() + 2e-3) / seconds)
     nested = (Step("a", rounds=1, draft=(Step("b", tokens=1),)),)
     one, two = (call_seconds("t", 1 + n, 100) + 2e-3 for n in (1, 2))
     seconds = call_seconds("b", 1, 100) + 5e-4 + call_seconds("a", 2, 100) + 1e-3 + 0.45 * one + 0.55 * two

@@ -10,10 +10,13 @@ import pytest
 import torch
 import transformers
 
-from analysis import paper_scale, shape_rows
 from analysis.closed_forms import speculative_ewif
 from analysis.commands import scale
 from analysis.model import InputError
+from analysis.scale import rows as shape_rows
+from analysis.scale.costs import cost_ratios
+from analysis.scale.published import leviathan
+from analysis.scale.slip import overstated, tenfold
 from realrun.commands import calibrate
 from realrun.packed import PackedLinear
 from realrun.shapes import build, command, measure
@@ -290,9 +293,7 @@ def test_measured_curves_price_the_targets_review(tmp_path):
     path = write_rows(tmp_path / "s.jsonl", [shape_row(s, q, t) for s, c in names.items() for q, t in c.items()])
     (shapes,) = shape_rows.read_shapes(path).values()
     row = next(
-        r
-        for r in paper_scale.leviathan(shapes)
-        if (r.task, r.drafter, r.temperature, r.k) == ("ENDE", "flan-t5-small", 0.0, 7)
+        r for r in leviathan(shapes) if (r.task, r.drafter, r.temperature, r.k) == ("ENDE", "flan-t5-small", 0.0, 7)
     )
     by = {p.costs: p for p in row.by}
     assert by["MS"].ewif == pytest.approx(speculative_ewif(0.75, 60 / 11300, 7))
@@ -302,15 +303,34 @@ def test_measured_curves_price_the_targets_review(tmp_path):
     assert by["t(q)"].ewif == pytest.approx(gained / (1.7 + 7 * 0.1))  # the review is on 8 tokens
     for prediction in by.values():
         assert prediction.true_at_best_k <= by["t(q)"].best + 1e-12
-    ratios = paper_scale.cost_ratios(shapes)
+    ratios = cost_ratios(shapes)
     assert [(r.drafter, r.target, r.measured, r.review) for r in ratios] == [
         ("flan-t5-small", "flan-t5-xxl", pytest.approx(0.1), pytest.approx(1.7))
     ]
     assert ratios[0].assumed == {"MS": pytest.approx(60 / 11300), "PW": 0.02}
 
 
+def test_drafters_are_held_against_every_larger_target_of_their_vocabulary(tmp_path):
+    names = ("llama-68m", "llama-160m", "tinyllama-1.1b", "llama-2-7b", "llama-2-13b", "qwen2.5-0.5b", "flan-t5-xl")
+    path = write_rows(tmp_path / "s.jsonl", [shape_row(name, 1, 1.0 + i) for i, name in enumerate(names)])
+    (shapes,) = shape_rows.read_shapes(path).values()
+    found = [(ratio.target, ratio.drafter) for ratio in cost_ratios(shapes)]
+    assert found == [
+        ("llama-2-13b", "tinyllama-1.1b"),
+        ("llama-2-13b", "llama-160m"),
+        ("llama-2-13b", "llama-68m"),
+        ("llama-2-7b", "tinyllama-1.1b"),
+        ("llama-2-7b", "llama-160m"),
+        ("llama-2-7b", "llama-68m"),
+        ("tinyllama-1.1b", "llama-160m"),
+        ("tinyllama-1.1b", "llama-68m"),
+    ]
+    seven = next(ratio for ratio in cost_ratios(shapes) if (ratio.target, ratio.drafter) == found[5])
+    assert (seven.measured, seven.assumed) == (1 / 4, {"MS": 68 / 70000})
+
+
 def test_best_draft_length_is_best_by_its_own_costs():
-    for row in paper_scale.leviathan({}):
+    for row in leviathan({}):
         for prediction in row.by:
             around = [speculative_ewif(row.alpha, prediction.c, k) for k in range(41)]
             assert prediction.best == pytest.approx(max(around))
@@ -318,17 +338,17 @@ def test_best_draft_length_is_best_by_its_own_costs():
 
 
 def test_a_target_counted_tenfold_claims_more_than_it_gives_and_drafts_too_long():
-    rows = paper_scale.tenfold([0.5, 0.7, 0.9])
+    rows = tenfold([0.5, 0.7, 0.9])
     for row in rows:
         assert row.right_c / row.wrong_c == pytest.approx(70000 / 6738.415616)
         assert row.claimed == pytest.approx(speculative_ewif(row.alpha, row.wrong_c, row.wrong_k))
         assert row.true == pytest.approx(speculative_ewif(row.alpha, row.right_c, row.wrong_k))
         assert row.true < row.best < row.claimed
         assert row.wrong_k > row.right_k
-    assert paper_scale.overstated(0) == 1
+    assert overstated(0) == 1
     calls, tokens = 5, 3.0
     swi = {c: tokens / (1 + calls * c) for c in (rows[0].wrong_c, rows[0].right_c)}
-    assert paper_scale.overstated(calls) == pytest.approx(swi[rows[0].wrong_c] / swi[rows[0].right_c])
+    assert overstated(calls) == pytest.approx(swi[rows[0].wrong_c] / swi[rows[0].right_c])
 
 
 def test_scale_prints_one_json_object_with_everything_measured(tmp_path, capsys, monkeypatch):
@@ -338,9 +358,11 @@ def test_scale_prints_one_json_object_with_everything_measured(tmp_path, capsys,
         for shape, t in (("llama-68m", 0.01), ("llama-2-7b", 1.0))
         for q in (1, 8)
     ]
-    path, out = write_rows(tmp_path / "s.jsonl", rows), tmp_path / "o.json"
-    status, stdout, stderr = command_line.run(scale, capsys, monkeypatch, "scale", path, "--json", "--out", out)
+    path, out, text = write_rows(tmp_path / "s.jsonl", rows), tmp_path / "o.json", tmp_path / "o.md"
+    options = ("--json", "--out", out, "--markdown", text)
+    status, stdout, stderr = command_line.run(scale, capsys, monkeypatch, "scale", path, *options)
     assert status == 0, stderr
+    assert text.read_text() == stderr
     found = json.loads(stdout)
     assert found == json.loads(out.read_text())
     assert [m["condition"]["mode"] for m in found["measured"]] == ["eager", "compiled"]
@@ -348,6 +370,28 @@ def test_scale_prints_one_json_object_with_everything_measured(tmp_path, capsys,
     assert ratio["assumed"] == {"MS": pytest.approx(68 / 70000)}
     assert ratio["measured"] == pytest.approx(0.01)
     assert "LLaMA-7B" in stderr
+
+
+def test_tables_of_scale_show_every_condition_once_at_its_middle_context(tmp_path):
+    rows = [
+        shape_row(shape, q, t * (context + q), mode=mode, context=context)
+        for mode in ("eager", "compiled")
+        for context in (64, 256, 512)
+        for shape, t in (("flan-t5-small", 0.01 if mode == "eager" else 0.03), ("flan-t5-xxl", 1.0))
+        for q in (1, 8)
+    ]
+    out, text = tmp_path / "o.json", tmp_path / "o.md"
+    arguments = argparse.Namespace(shapes=[write_rows(tmp_path / "s.jsonl", rows)], out=out, markdown=text, json=False)
+    assert scale.run(arguments) == 0
+    lines = text.read_text().splitlines()
+    (pair,) = [line for line in lines if line.startswith("| flan-t5-small")]
+    cells = [cell.strip() for cell in pair.strip("|").split("|")]
+    review = f"{264 / 257:.3g}"
+    assert cells == ["flan-t5-small", "flan-t5-xxl", "0.00691", "0.00531", "0.02", "0.01", review, "0.03", review]
+    (head,) = [line for line in lines if line.startswith("| task")]
+    assert [cell.strip() for cell in head.strip("|").split("|")][-6:] == [
+        "MS", "PW", "c, eager", "t(q), eager", "c, compiled", "t(q), compiled"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

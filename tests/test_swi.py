@@ -9,10 +9,12 @@ import command_line
 import numpy as np
 import pytest
 
-from analysis import headline_tables, possible, swi
 from analysis.commands import swi as command
 from analysis.exact import ewif
-from analysis.headline import headline
+from analysis.headline import swi
+from analysis.headline import tables as headline_tables
+from analysis.headline.best import headline
+from analysis.headline.ceiling import possible, with_costs
 from analysis.measured_rows import read_runs
 from analysis.model import Affine, Cascade, InputError, Model, Step, acceptances, scalar_models
 from analysis.published import read_rows
@@ -196,7 +198,7 @@ def test_prior_work_costs_go_through_their_points_and_rise_with_the_share():
 
 
 def test_tables_are_relative_to_the_target_and_the_slip_makes_drafters_ten_times_cheaper():
-    found = swi.tables({"t": 200.0, "d": 50.0}, "t", {"t": 4.0, "d": 3.0, "other": 9.0})
+    found = swi.cost_tables({"t": 200.0, "d": 50.0}, "t", {"t": 4.0, "d": 3.0, "other": 9.0})
     assert found["MS"] == {"t": 1.0, "d": 0.25}
     assert found["MS, target x10"] == {"t": 1.0, "d": 0.025}
     assert found["PW"] == {"t": 1.0, "d": pytest.approx(swi.prior_work_cost(0.25))}
@@ -209,7 +211,7 @@ def test_a_called_model_without_parameters_is_named(rows):
 
 
 def test_the_slip_hides_what_drafting_costs(rows):
-    runs, found = read_runs(rows), swi.tables({"t": 100.0, "d": 10.0}, "t")
+    runs, found = read_runs(rows), swi.cost_tables({"t": 100.0, "d": 10.0}, "t")
     gain = {}
     for name in ("MS", "MS, target x10"):
         total = swi.totals(runs, swi.standardised(found[name], "all"), set(range(6)))
@@ -249,7 +251,7 @@ def models(alphas, costs):
 
 def test_what_is_possible_is_the_optimum_beside_the_best_speculative_decoding():
     cascade = models({"t": {"d": 0.8, "m": 0.4}, "d": {"m": 0.5}}, {"t": 1.0, "d": 0.2, "m": 0.0})
-    found = possible.possible("c", cascade, ["d"], 8)
+    found = possible("c", cascade, ["d"], 8)
     singles = [ewif(cascade.with_draft((Step("d", tokens=k),))) for k in range(1, 9)]
     assert found.speculative_ewif == pytest.approx(max(singles))
     assert found.optimum_ewif >= found.speculative_ewif
@@ -262,16 +264,23 @@ def test_what_is_possible_is_the_optimum_beside_the_best_speculative_decoding():
 
 
 def test_nothing_is_possible_where_the_only_drafter_is_neural():
-    found = possible.possible("c", models({"t": {"d": 0.7}}, {"t": 1.0, "d": 0.1}), ["d"], 10)
+    found = possible("c", models({"t": {"d": 0.7}}, {"t": 1.0, "d": 0.1}), ["d"], 10)
     assert found.additional == pytest.approx(0, abs=1e-12)
     assert found.at_most == pytest.approx(0, abs=1e-6)
     with pytest.raises(InputError, match="has no neural drafter"):
-        possible.possible("c", models({"t": {"m": 0.7}}, {"t": 1.0, "m": 0.0}), [], 10)
+        possible("c", models({"t": {"m": 0.7}}, {"t": 1.0, "m": 0.0}), [], 10)
+
+
+def test_a_drafter_that_never_fails_has_no_bound_by_its_acceptance():
+    cascade = models({"t": {"d": 0.7, "m": 1.0}, "d": {"m": 0.5}}, {"t": 1.0, "d": 0.1, "m": 0.01})
+    found = possible("c", cascade, ["d"], 4)
+    assert found.alpha_bound is None
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["optimum_ewif"] == pytest.approx(5 / 1.04)
 
 
 def test_a_table_of_costs_replaces_measured_ones_and_frees_what_it_does_not_name():
     cascade = Cascade("t", {"t": Model(Affine(1, 0.1)), "d": Model(Affine(0.3)), "m": Model(Affine(0.01))})
-    changed = possible.with_costs(cascade, {"t": 1.0, "d": 0.05})
+    changed = with_costs(cascade, {"t": 1.0, "d": 0.05})
     assert [changed.cost(m).at(9) for m in "tdm"] == [1.0, 0.05, 0.0]
 
 
@@ -328,7 +337,36 @@ def test_the_command_tells_all_measures_sets_and_bounds(tmp_path, capsys, monkey
     assert by["SWI (MS), reviews"]["additional"] == pytest.approx(4 / (3 + 0.5) - 1)
     assert found["paper"] == [0.72, 0.81]
     assert [p["costs"] for p in found["possible"]] == ["t(q)", "MS", "MS, target x10", "PW", "c"]
-    assert "up to 72%, 81%" in stderr
+    assert "up to 72% and 81%" in stderr
+
+
+def test_rows_may_lie_in_several_files_and_only_prompts_of_every_method_count(tmp_path, capsys, monkeypatch):
+    parts = [write(tmp_path / "a.jsonl", [f(i) for i in range(4) for f in (autoregressive, speculative)])]
+    parts.append(write(tmp_path / "b.jsonl", [vertical(i, seconds=4.0) for i in range(1, 6)]))
+    out, text = tmp_path / "o.json", tmp_path / "o.md"
+    options = ("--parameters", "t=100", "d=10", "--out", out, "--markdown", text)
+    status, stdout, stderr = command_line.run(command, capsys, monkeypatch, "swi", "--measured", *parts, *options)
+    assert status == 0, stderr
+    found = json.loads(out.read_text())
+    clock = next(h for h in found["sets"]["all"]["headlines"] if h["measure"] == "wall-clock")
+    assert clock["prompts"] == 3
+    assert clock["additional"] == pytest.approx(1.0)
+    assert [row["tokens_per_second"] for row in found["tokens_per_second"]] == pytest.approx(
+        [12 / 12.5, 12 / 8.5, 12 / 4.5]
+    )
+    assert text.read_text() == stdout
+    assert "| all (3)" in stdout
+    status, _, stderr = command_line.run(
+        command,
+        capsys,
+        monkeypatch,
+        "swi",
+        "--measured",
+        parts[0],
+        write(tmp_path / "c.jsonl", [vertical(9)]),
+        *options,
+    )
+    assert (status, stderr) == (2, "error: --measured: no prompt was run by every method\n")
 
 
 def test_sets_can_be_prompt_files(tmp_path, capsys, monkeypatch, rows):

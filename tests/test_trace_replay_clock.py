@@ -1,5 +1,6 @@
 """What replay predicts from recorded agreements: tokens as theory has them, seconds as the tables have them."""
 
+import hashlib
 import json
 import random
 
@@ -17,7 +18,7 @@ from simulate.commands import replay
 from simulate.traces import Clock, Frequencies, Switches, decode, read_traces
 from simulate.traces.places import Text
 
-LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4}
+LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 
 
 def calibrated(**details):
@@ -81,7 +82,7 @@ def test_each_switch_leaves_out_its_own_part(tmp_path):
     whole, loop = clock.cascade(run_), clock.cascade(run_, Switches.without("loop"))
     assert loop == whole | {"loop": 0.0}
     reviews, drafted = sum(c.inner_reviews for c in run_.cycles), sum(c.drafted for c in run_.cycles)
-    assert whole["loop"] == pytest.approx(len(run_.cycles) * 2e-3 + reviews * 1e-3 + drafted * 5e-4)
+    assert whole["loop"] == pytest.approx(len(run_.cycles) * 2e-3 + reviews * 1e-3 + drafted * 2e-4)
     assert whole["mag"] == pytest.approx(drafted * PROPOSE)
     level = clock.cascade(run_, Switches.without("context"))
     assert level["t"] == pytest.approx(
@@ -159,6 +160,36 @@ def test_where_nothing_was_recorded_off_the_text_its_own_frequencies_serve(tmp_p
     assert Frequencies(records).off("a", "mag") == 0.75
 
 
+def test_a_shorter_limit_cuts_the_texts_as_it_would_have_cut_the_runs(tmp_path):
+    """Eight tokens and an end: cut after five, the last draft has no room and nothing has ended."""
+    off = {"a": {"mag": [[2, "01"], [6, "11"]]}}
+    agree = {"t": {"a": "11011101", "mag": "0" * 8}, "a": {"mag": "0" * 8}}
+    whole = recording(tmp_path, line(agree, 8, off, finish="eos"))
+    short = whole.cut(5)
+    assert (short.traces[0].tokens, short.traces[0].ended, short.traces[0].off) == (5, False, {"a": {2: {"mag": "01"}}})
+    assert whole.cut(8) == whole
+    [run_] = decoded(short, (Step("a", tokens=3),), calibrated())
+    assert [(cycle.tokens, cycle.offered) for cycle in run_.cycles] == [(3, 3), (2, 1)]
+    [run_] = decoded(whole, (Step("a", tokens=3),), calibrated())
+    assert [(cycle.tokens, cycle.offered) for cycle in run_.cycles] == [(3, 3), (4, 3), (1, 0)]
+
+
+def test_a_proposal_counts_in_the_loop_whether_or_not_it_names_a_token(tmp_path):
+    known = calibrated(loop_seconds=LOOP)
+    agree = {"t": {"mag": "1.0"}}
+    [run_] = decoded(recording(tmp_path, line(agree, 3)), (Step("mag", tokens=1),), known)
+    assert [(cycle.tokens, cycle.drafted, len(cycle.calls)) for cycle in run_.cycles] == [(2, 1, 2), (1, 0, 1)]
+    assert Clock(known).cascade(run_)["loop"] == pytest.approx(2 * 2e-3 + 2e-4)
+    agree = {"t": {"mag": "..0"}}
+    [run_] = decoded(recording(tmp_path, line(agree, 3)), (Step("mag", tokens=1),), known)
+    assert [(cycle.tokens, cycle.drafted, len(cycle.calls)) for cycle in run_.cycles] == [
+        (1, 0, 2),
+        (1, 0, 2),
+        (1, 0, 1),
+    ]
+    assert Clock(known).cascade(run_)["loop"] == pytest.approx(3 * 2e-3 + 2 * 2e-4)
+
+
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
@@ -220,6 +251,23 @@ def test_the_command_predicts_every_cascade_of_a_list(tmp_path, capsys, monkeypa
     assert [alone[key] for key in ("speedup", "low", "high")] == pytest.approx([1, 1, 1])
     run(replay, capsys, monkeypatch, *arguments)
     assert [json.loads(each) for each in out.read_text().splitlines()] == rows
+
+
+def test_other_traces_than_those_of_the_calibration_have_to_be_named(tmp_path, capsys, monkeypatch):
+    lines = calibrations.traces(np.random.default_rng(8), OF_TARGET, 3, 20)
+    records = calibrations.write_lines(tmp_path / "t.gz", lines)
+    named = {"file": "t.gz", "sha256": hashlib.sha256(records.read_bytes()).hexdigest()}
+    file = calibrations.write(tmp_path / "c.json", calibrations.calibration(flat(ALPHAS), traces=named))
+    listed = tmp_path / "cascades.jsonl"
+    listed.write_text(json.dumps(NamedDraft("x", "speculative", (Step("a", tokens=2),)).to_json()))
+    arguments = ("replay", file, "--cascades", listed, "--max-new-tokens", 10, "--json")
+    status, text, _ = run(replay, capsys, monkeypatch, *arguments)
+    assert (status, json.loads(text.splitlines()[-1])["rows"][0]["tokens"]) == (0, 3 * 10)
+    calibrations.write_lines(records, lines[:-1])
+    status, _, err = run(replay, capsys, monkeypatch, *arguments)
+    assert status == 2
+    assert "is not the file that the calibration was written with" in err
+    assert run(replay, capsys, monkeypatch, *arguments, "--traces", records)[0] == 0
 
 
 def test_search_climbs_to_the_best_length(tmp_path, capsys, monkeypatch):

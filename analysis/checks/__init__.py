@@ -6,7 +6,7 @@ tokens of one prompt need not be, and a verdict: holds, violated or undecided.
 
 from analysis.checks.run import run_checks
 from analysis.checks.survival import survival_of_target
-from analysis.checks.table import as_csv, as_text
+from analysis.checks.table import as_csv, as_markdown, as_text
 from analysis.checks.traces import PromptTrace, Traces, read_traces
 from analysis.checks.verdict import LEVEL, MARGIN, Check, Judged, finite, judge
 
@@ -18,6 +18,7 @@ __all__ = [
     "PromptTrace",
     "Traces",
     "as_csv",
+    "as_markdown",
     "as_text",
     "finite",
     "judge",

@@ -150,10 +150,10 @@ def _of_domain(
 def domains_p_value(agreed: Vector, seen: Vector, domain: NDArray[np.intp], generator: np.random.Generator) -> float:
     """P(domains' totals differ as much | prompts are exchangeable between domains)."""
     residuals = agreed - seen * agreed.sum() / seen.sum()
-    sizes = np.bincount(domain, weights=seen)
 
     def between(labels: NDArray[np.intp]) -> float:
-        return float((np.bincount(labels, weights=residuals, minlength=sizes.size) ** 2 / sizes).sum())
+        sums, sizes = (np.bincount(labels, weights=values) for values in (residuals, seen))
+        return float((sums**2 / sizes).sum())
 
     observed = between(domain)
     exceeding = sum(between(generator.permutation(domain)) >= observed * (1 - 1e-12) for _ in range(PERMUTATIONS))

@@ -1,12 +1,14 @@
-"""Checks as lines of text, and as the small CSV table that the ledger of claims reads."""
+"""Checks as lines of text, as Markdown, and as the small CSV table that the ledger of claims reads."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 
 from analysis.checks.verdict import LEVEL, MARGIN, Judged
+from analysis.markdown import table
 
 COLUMNS = (
     "check", "reviewer", "drafter", "prompts", "tokens", "effect", "low", "high", "p_value", "adjusted", "verdict"
@@ -33,6 +35,28 @@ RULE = (
     f"violated: p below {LEVEL:g} after Holm's correction over all tests of the run; holds: not violated, and the 95 % "
     f"interval of the effect within +-{MARGIN:g}; else undecided"
 )
+
+
+def as_markdown(judged: Sequence[Judged]) -> str:
+    """One row a check."""
+    header = ("assumption", "reviewer", "drafter", "departure", "95 % interval", "p, adjusted", "verdict")
+    rows = [
+        [
+            row.check.name.replace("-", " "),
+            row.check.reviewer,
+            row.check.drafter,
+            _known(row.check.effect, "+.3f"),
+            f"{_known(row.check.low, '+.3f')} to {_known(row.check.high, '+.3f')}",
+            _known(row.adjusted, ".2g"),
+            row.verdict,
+        ]
+        for row in judged
+    ]
+    return table(header, rows, text_columns=3) + f"\n\n{RULE[0].upper()}{RULE[1:]}."
+
+
+def _known(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "unknown"
 
 
 def as_csv(judged: Sequence[Judged], source: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Verdict = Literal["proved", "tested", "refuted", "open"]
+Verdict = Literal["proved", "tested", "refuted", "undecided", "open"]
 """proved: every algebraic step checked by SymPy, and no counterexample; tested: no counterexample; refuted: a
-counterexample; open: a proof that failed without a counterexample (nothing in the ledger should be)."""
+counterexample; undecided: measured data too few to tell; open: a proof that failed without a counterexample (nothing in
+the ledger should be)."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Finding:
     """What a check found on this run.
 
     Attributes:
-        verdict: Proved, tested, refuted or open.
+        verdict: Proved, tested, refuted, undecided or open.
         method: How it was found.
         examples: Number of examples tried within the claim's assumptions.
         counterexample: The shrunk counterexample by parameter, with both sides of the claim; empty unless refuted.

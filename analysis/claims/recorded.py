@@ -41,14 +41,14 @@ STATEMENTS = {
 def finding(rows: Sequence[Row]) -> Finding:
     """What the checks of one assumption on several pairs say together.
 
-    Refuted where one pair violates it, and saved by the pairs on which it holds; tested where it holds on all; open
-    where some are undecided and none violates it.
+    Refuted where one pair violates it, and saved by the pairs on which it holds; tested where it holds on all;
+    undecided where some are undecided and none violates it.
     """
     by_verdict = {
         verdict: [row for row in rows if row["verdict"] == verdict] for verdict in ("violated", "holds", "undecided")
     }
     violated, holding = by_verdict["violated"], by_verdict["holds"]
-    verdict: Verdict = "refuted" if violated else "tested" if len(holding) == len(rows) else "open"
+    verdict: Verdict = "refuted" if violated else "tested" if len(holding) == len(rows) else "undecided"
     worst = max(violated, key=lambda row: abs(float(row["effect"])), default=None)
     shown = {} if worst is None else {"pair": _pair(worst), "departure": _size(worst), "p, adjusted": worst["adjusted"]}
     rescue = f"the pairs {', '.join(map(_pair, holding))}" if violated and holding else ""

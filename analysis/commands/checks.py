@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.checks import as_csv, as_text, finite, read_traces, run_checks, survival_of_target
+from analysis.checks import as_csv, as_markdown, as_text, finite, read_traces, run_checks, survival_of_target
 from analysis.model import Subparsers, whole_file, whole_option
 
 
@@ -15,6 +15,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("traces", metavar="TRACES.jsonl[.gz]", help="agreements that `realrun calibrate` recorded")
     parser.add_argument("--out", metavar="FILE.json", help="write everything, survival curves and fits included")
     parser.add_argument("--table", metavar="FILE.csv", help="write the small table that the ledger of claims reads")
+    parser.add_argument("--markdown", metavar="FILE.md", help="write the checks as a table to read")
     parser.add_argument("--seed", default="0", help="of bootstraps and permutations, a whole number >= 0 (default 0)")
     parser.add_argument("--json", action="store_true", help="print the checks as one JSON object in the last line")
     parser.set_defaults(run=run)
@@ -40,5 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         source = f"Assumption checks on {len(traces.prompts)} recorded texts of {traces.target!r}, seed {seed}."
         with whole_file(arguments.table) as file:
             file.write(as_csv(judged, source))
+    if arguments.markdown is not None:
+        with whole_file(arguments.markdown) as file:
+            file.write(as_markdown(judged) + "\n")
     print(json.dumps(result, allow_nan=False) if arguments.json else as_text(judged))
     return 0

@@ -6,8 +6,7 @@ import argparse
 import json
 import sys
 
-from analysis.ladder import ladder, markdown, read_measured
-from analysis.ladder.join import read_predictions
+from analysis.ladder import ladder, markdown, read_measured, read_predictions
 from analysis.model import Subparsers, whole_file, whole_option
 from analysis.model.calibration import read_calibration
 from analysis.model.named import AUTOREGRESSIVE

@@ -1,20 +1,33 @@
-"""``python -m analysis optimise``: the best cascade of leaf and `rounds` steps, with a certificate."""
+"""``python -m analysis optimise``: the best cascade of leaf and `rounds` steps, with a certificate.
+
+A calibration file is a specification too. Of one, the loop's own time counts among the costs, and the speedup to expect
+of the cascade to deploy is told with its interval, as `analysis predict` has it on its highest rung.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import replace
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, Subparsers, read_cascade, whole_option
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, read_cascade, whole_option
+from analysis.model.calibration import Calibration, calibration_of, is_calibration
+from analysis.model.named import NamedDraft
 from analysis.optimum import MAX_DEPTH, Optimum, Problem, optimise
 from analysis.optimum.kmatrix import BestKMatrix, best_k_matrix
 from analysis.optimum.uncertain import Recommendation, recommend
 from analysis.optimum.verify import LONGEST_FLAT, checked_bound
+from analysis.predict import predict
+from analysis.predict.specifications import with_loop
+
+EXPECTED = ("speedup", "low", "high", "tokens_per_cycle")
+"""What is told of the speedup to expect: it, its 95 % interval, and the tokens of a cycle."""
 
 EPILOG = """Numbers are solved exactly: three drafters at the default limits in well under a second. Where acceptances
 or costs vary, drafts of leaves are exact too; nested ones are searched and bounded, which takes about five seconds of
-one core for four drafters at the default limits, more beyond."""
+one core for four drafters at the default limits, more beyond. Of a calibration, the speedup to expect is told too;
+`python -m simulate replay --search` finds what replays best, drafters that abstain included."""
 
 
 def add(commands: Subparsers) -> None:
@@ -44,16 +57,33 @@ def run(arguments: argparse.Namespace) -> int:
     cascade = read_cascade(arguments.models, needs_draft=False)
     if cascade.draft:
         print("note: draft: not read, an optimisation finds its own", file=sys.stderr)
-    problem = Problem(cascade.with_draft(()), max_tokens, max_depth)
+    calibration = calibration_of(cascade) if is_calibration(cascade) else None
+    models = cascade if calibration is None else replace(with_loop(calibration), uncertainty=cascade.uncertainty)
+    problem = Problem(models.with_draft(()), max_tokens, max_depth)
     optimum = optimise(problem)
     proved = checked_bound(optimum) if arguments.verify else None
     matrix = best_k_matrix(problem) if arguments.k_matrix else None
     advice = recommend(problem, optimum, samples, seed) if cascade.uncertainty and samples else None
+    expected = None
+    if calibration is not None:
+        expected = _expected(calibration, advice.draft if advice else optimum.draft, seed)
     if arguments.json:
-        print(json.dumps(_as_json(optimum, arguments.verify, proved, matrix, advice), allow_nan=False))
+        found = _as_json(optimum, arguments.verify, proved, matrix, advice)
+        print(json.dumps(found | ({"expected": expected} if expected else {}), allow_nan=False))
     else:
         _show(optimum, arguments.verify, proved, matrix, advice)
+        if expected:
+            print(
+                f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
+                f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
+            )
     return 0
+
+
+def _expected(calibration: Calibration, draft: Draft, seed: int) -> dict[str, float]:
+    """The speedup to expect on prompts like the calibration's."""
+    (row,) = predict(calibration, [NamedDraft("recommended", "optimum", draft)], ["fits"], seed)
+    return {key: row[key] for key in EXPECTED}  # type: ignore[misc]
 
 
 def _as_json(
@@ -87,7 +117,9 @@ def _show(
         print(f"K-matrix     EWIF {matrix.ewif:.6f} of {list(matrix.matrix)} for {', '.join(matrix.drafters)}")
         print(f"             upper bound {matrix.upper_bound:.6f}, {matrix.searched}")
     if advice:
+        low, high = advice.ewif_interval
         print(f"recommended  {_draft_text(optimum.cascade.with_draft(advice.draft))}")
+        print(f"             EWIF between {low:.4f} and {high:.4f} in 95 % of draws")
         print(
             f"             mean regret {'at least ' * advice.is_lower_bound}{advice.mean_regret:.2%} "
             f"(95 % of draws below {advice.quantiles['0.95']:.2%}); "

@@ -7,10 +7,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from analysis.headline_tables import markdown
 from analysis.model import Subparsers, whole_file
-from analysis.paper_scale import Scaled, cost_ratios, leviathan, overstated, tenfold
-from analysis.shape_rows import read_shapes
+from analysis.scale import cost_ratios, leviathan, markdown, overstated, read_shapes, tenfold
 
 ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9)
 CALLS_A_REVIEW = (2, 5, 13)
@@ -27,39 +25,33 @@ def add(commands: Subparsers) -> None:
         help="rows of `python -m realrun calibrate --shape`; none: assumed costs",
     )
     parser.add_argument("--out", metavar="FILE.json", help="where the whole result goes")
+    parser.add_argument("--markdown", metavar="FILE.md", help="where the tables go")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a table a condition, and what the tenfold target changes."""
-    conditions = read_shapes(*arguments.shapes)
-    measured = [
-        {
-            "condition": asdict(condition),
-            "cost_ratios": [asdict(ratio) for ratio in cost_ratios(shapes)],
-            "published": [asdict(row) for row in leviathan(shapes)],
-        }
-        for condition, shapes in conditions.items()
-    ]
+    """Compare costs under every condition, and tell what the tenfold target changes."""
     result = {
         "assumed": [asdict(row) for row in leviathan({})],
-        "measured": measured,
+        "measured": [
+            {
+                "condition": asdict(condition),
+                "cost_ratios": [asdict(ratio) for ratio in cost_ratios(shapes)],
+                "published": [asdict(row) for row in leviathan(shapes)],
+            }
+            for condition, shapes in read_shapes(*arguments.shapes).items()
+        ],
         "tenfold": {
             "speculative": [asdict(row) for row in tenfold(ALPHAS)],
             "swi_overstated": {str(m): overstated(m) for m in CALLS_A_REVIEW},
         },
     }
-    out = sys.stderr if arguments.json else sys.stdout
-    print("## published acceptances, assumed costs\n\n" + markdown(_predicted(leviathan({}))), file=out)
-    for condition, shapes in conditions.items():
-        print(f"\n## {', '.join(str(value) for value in asdict(condition).values())} tokens held\n", file=out)
-        print(markdown([_ratio(asdict(ratio)) for ratio in cost_ratios(shapes)]), file=out)
-        print("\n" + markdown(_predicted(leviathan(shapes))), file=out)
-    print("\n## LLaMA-7B with ten times its parameters\n", file=out)
-    print(markdown([asdict(row) for row in tenfold(ALPHAS)]), file=out)
-    for m in CALLS_A_REVIEW:
-        print(f"{m} calls of the drafter a review: SWI overstated by a factor {overstated(m):.3f}", file=out)
+    text = markdown(result)
+    if arguments.markdown:
+        with whole_file(arguments.markdown) as file:
+            file.write(text + "\n")
+    print(text, file=sys.stderr if arguments.json else sys.stdout)
     if arguments.out:
         with whole_file(arguments.out) as file:
             json.dump(result, file, indent=1, allow_nan=False)
@@ -67,24 +59,3 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result, allow_nan=False))
     return 0
-
-
-def _predicted(rows: list[Scaled]) -> list[dict[str, object]]:
-    return [
-        {
-            "task": row.task,
-            "drafter": row.drafter,
-            "temperature": row.temperature,
-            "alpha": row.alpha,
-            "k": row.k,
-            "published speedup": row.measured,
-        }
-        | {f"{by.costs}": f"{by.ewif:.2f} (best {by.best:.2f}, k = {by.best_k})" for by in row.by}
-        for row in rows
-    ]
-
-
-def _ratio(row: dict[str, object]) -> dict[str, object]:
-    assumed = row.pop("assumed")
-    assert isinstance(assumed, dict)
-    return row | {f"assumed {key}": assumed.get(key) for key in ("MS", "PW")}

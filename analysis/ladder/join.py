@@ -3,79 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from analysis.ladder.errors import Comparison, by_family, improvement, summary
 from analysis.ladder.measured import Measured, Speedups
 from analysis.ladder.noise import noise_floor
+from analysis.ladder.predicted import Prediction
 from analysis.ladder.regret import regrets
-from analysis.ladder.remainder import remainder
-from analysis.model import Draft, InputError, parse_json, read_text
+from analysis.ladder.remainder import call_differences, remainder, typical
+from analysis.model import InputError
 from analysis.model.calibration import Calibration
-from analysis.model.fields import inside, mapping, name, number
 from analysis.model.named import AUTOREGRESSIVE
-from analysis.model.step import read_draft
 
 RESAMPLES = 4000
 REPLAY = "replay"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A predicted speedup.
-
-    Attributes:
-        name: Of the cascade.
-        family: Of the cascade.
-        rung: How it was predicted.
-        speedup: Predicted speedup.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-        tokens_per_cycle: Predicted.
-        draft: Of the cascade.
-        without: Speedups with one thing left out each, where a replay tells.
-    """
-
-    name: str
-    family: str
-    rung: str
-    speedup: float
-    low: float
-    high: float
-    tokens_per_cycle: float
-    draft: Draft
-    without: Mapping[str, float | None]
-
-
-def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
-    """Read prediction rows.
-
-    Raises:
-        InputError: naming the file, the line, and what is wrong there.
-    """
-    found: dict[tuple[str, str], Prediction] = {}
-    for path in paths:
-        for i, line in enumerate(read_text(path).split("\n"), start=1):
-            if not line.strip():
-                continue
-            with inside(f"{path}, line {i}"):
-                row = mapping(parse_json(line, str(path), first_line=i), "")
-                keys = ("speedup", "low", "high", "tokens_per_cycle")
-                speedup, low, high, tokens = (number(row.get(key), key, 0) for key in keys)
-                with inside("draft"):
-                    draft = read_draft(row.get("draft", []))
-                without = {
-                    key: None if value is None else number(value, f"without.{key}", 0)
-                    for key, value in mapping(row.get("without", {}), "without").items()
-                }
-                label, family, rung = (name(row.get(key), key) for key in ("name", "family", "rung"))
-                each = Prediction(label, family, rung, speedup, low, high, tokens, draft, without)
-                if (each.name, each.rung) in found:
-                    raise InputError("name", f"{each.name!r} is there twice on rung {each.rung!r}")
-                found[each.name, each.rung] = each
-    return list(found.values())
 
 
 def ladder(
@@ -95,14 +36,18 @@ def ladder(
         seed: Of the bootstrap over prompts.
 
     Raises:
-        InputError: where nothing predicted was measured.
+        InputError: where nothing predicted was measured, or a name stands for different drafts.
     """
     rungs = list(dict.fromkeys(each.rung for each in predictions))
     cascades = {each.name: each for each in predictions if each.name in methods and each.name != baseline}
     if not cascades:
         raise InputError("--measured", "no method has the name of a predicted cascade")
+    for each in predictions:
+        if each.name in methods and methods[each.name].draft not in (None, each.draft):
+            raise InputError("--measured", f"{each.name!r} ran another draft than the predicted one")
     speedups = Speedups(methods, baseline, RESAMPLES, seed)
     rows = []
+    remainders: dict[str, list[dict[str, object]]] = {}
     table: dict[str, list[Comparison]] = {rung: [] for rung in rungs}
     by_rung = {rung: {each.name: each for each in predictions if each.rung == rung} for rung in rungs}
     for key, cascade in cascades.items():
@@ -116,7 +61,7 @@ def ladder(
                 "speedup": measured,
                 "low": low,
                 "high": high,
-                "tokens_per_cycle": methods[key].tokens_per_cycle,
+                "tokens_per_cycle": methods[key].tokens_per_cycle(speedups.ids),
             },
         }
         listed, errors = {}, {}
@@ -134,12 +79,14 @@ def ladder(
             }
             errors[rung] = comparison.error
         row |= {"predicted": listed, "error": errors}
-        row["remainder"] = {
+        parts = {
             rung: _parts(by_rung[rung][key], measured, methods, speedups, calibration)
             for rung in rungs
             if rung.startswith(REPLAY) and key in by_rung[rung]
         }
-        rows.append(row)
+        for rung, each_part in parts.items():
+            remainders.setdefault(rung, []).append(each_part)
+        rows.append(row | {"remainder": parts})
     summaries = {rung: summary(found) for rung, found in table.items() if found}
     return {
         "baseline": baseline,
@@ -148,9 +95,14 @@ def ladder(
         "best_rungs": improvement(summaries),
         "families": {rung: by_family(found) for rung, found in table.items() if found},
         "regret": {
-            rung: regrets({key: by_rung[rung][key].speedup for key in cascades if key in by_rung[rung]}, speedups, seed)
+            rung: regrets(
+                {baseline: 1.0} | {key: by_rung[rung][key].speedup for key in cascades if key in by_rung[rung]},
+                speedups,
+                seed,
+            )
             for rung in summaries
         },
+        "remainder": {rung: typical(parts) for rung, parts in remainders.items()} if calibration else {},
         "noise": noise_floor(speedups),
         "not_measured": sorted({each.name for each in predictions} - {baseline, *cascades}),
         "not_predicted": sorted(set(methods) - {baseline, *cascades}),
@@ -181,4 +133,5 @@ def _parts(
         key: None if value is None else math.log(value / prediction.speedup)
         for key, value in prediction.without.items()
     }
-    return parts | {"log_change_without": worth}
+    differing = call_differences(methods[prediction.name], speedups.ids, prediction.calls)
+    return parts | {"log_change_without": worth, "calls": differing}

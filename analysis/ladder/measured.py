@@ -1,24 +1,26 @@
-"""Measured rows of real runs, put together by method: decoding seconds and tokens by prompt, calls and their time.
+"""Measured rows put together by method: decoding seconds and tokens by prompt, calls and their time.
 
-Decoding seconds are those of the whole run without the prefill of any model. The speedup of a method is the baseline's
-decoding seconds a token over its own, with seconds and tokens added up over prompts first: every token weighs the same.
+The speedup of a method is the baseline's decoding seconds a token over its own, with seconds and tokens added up over
+prompts first: every token weighs the same. Where several files are read, the rows of a method are held against the
+baseline's of the same file, with which they were measured in turns.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model import InputError, parse_json, read_text
-from analysis.model.fields import inside, mapping, name, number
+from analysis.measured_rows import PromptId, Run, read_all_runs
+from analysis.model import Draft, InputError
 
 Vector = NDArray[np.float64]
-Key = str | int
+Repeat = tuple[int, int]
+"""A file and one of the repeats in it."""
 
 
 @dataclass
@@ -35,11 +37,22 @@ class OnePrompt:
     """
 
     prompt_tokens: int
-    seconds: dict[int, float] = field(default_factory=dict)
-    tokens: dict[int, int] = field(default_factory=dict)
+    seconds: dict[Repeat, float] = field(default_factory=dict)
+    tokens: dict[Repeat, int] = field(default_factory=dict)
     cycles: int = 0
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     call_seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, run: Run) -> None:
+        """Add one run."""
+        repeat = run.file, run.repeat
+        self.seconds[repeat], self.tokens[repeat] = run.seconds, run.tokens
+        self.cycles += run.cycle_count
+        for model, by_size in run.sizes.items():
+            for q, n in by_size.items():
+                self.calls[model, q] += n
+        for model, seconds in run.call_seconds.items():
+            self.call_seconds[model] = self.call_seconds.get(model, 0.0) + seconds
 
 
 @dataclass(frozen=True)
@@ -48,94 +61,69 @@ class Measured:
 
     Attributes:
         name: Of the method.
-        settings: What it ran, as its rows tell.
+        draft: What it ran; None for another program.
         prompts: By prompt id.
     """
 
     name: str
-    settings: Mapping[str, object]
-    prompts: Mapping[Key, OnePrompt]
+    draft: Draft | None
+    prompts: Mapping[PromptId, OnePrompt]
 
     @property
-    def repeats(self) -> list[int]:
+    def repeats(self) -> list[Repeat]:
         """Repeats that every prompt has."""
         common = set.intersection(*(set(one.seconds) for one in self.prompts.values()))
         return sorted(common)
 
-    def seconds(self, ids: Sequence[Key], repeat: int | None = None) -> Vector:
-        """Decoding seconds by prompt, of one repeat or of all."""
-        return _column((self.prompts[key].seconds for key in ids), repeat)
-
-    def tokens(self, ids: Sequence[Key], repeat: int | None = None) -> Vector:
-        """Generated tokens by prompt, of one repeat or of all."""
-        return _column((self.prompts[key].tokens for key in ids), repeat)
-
     @property
-    def tokens_per_cycle(self) -> float:
-        """Mean tokens of a cycle."""
-        tokens = sum(sum(one.tokens.values()) for one in self.prompts.values())
-        return tokens / sum(one.cycles for one in self.prompts.values())
+    def files(self) -> frozenset[int]:
+        """Files with rows of it."""
+        return frozenset(file for one in self.prompts.values() for file, _ in one.seconds)
+
+    def seconds(self, ids: Sequence[PromptId], chosen: Collection[Repeat] | None = None) -> Vector:
+        """Decoding seconds by prompt, of some repeats or of all."""
+        return _column((self.prompts[key].seconds for key in ids), chosen)
+
+    def tokens(self, ids: Sequence[PromptId], chosen: Collection[Repeat] | None = None) -> Vector:
+        """Generated tokens by prompt, of some repeats or of all."""
+        return _column((self.prompts[key].tokens for key in ids), chosen)
+
+    def within(self, files: Collection[int]) -> set[Repeat]:
+        """Its repeats in some files."""
+        return {repeat for one in self.prompts.values() for repeat in one.seconds if repeat[0] in files}
+
+    def tokens_per_cycle(self, ids: Sequence[PromptId]) -> float | None:
+        """Mean tokens of a cycle; None where the rows do not tell of cycles."""
+        cycles = sum(self.prompts[key].cycles for key in ids)
+        return float(self.tokens(ids).sum()) / cycles if cycles else None
 
 
-def _column(by_repeat: Iterable[Mapping[int, int] | Mapping[int, float]], repeat: int | None) -> Vector:
-    return np.array([sum(each.values()) if repeat is None else each[repeat] for each in by_repeat], dtype=np.float64)
+def _column(
+    by_repeat: Iterable[Mapping[Repeat, int] | Mapping[Repeat, float]], chosen: Collection[Repeat] | None
+) -> Vector:
+    sums = (sum(value for key, value in each.items() if chosen is None or key in chosen) for each in by_repeat)
+    return np.fromiter(sums, dtype=np.float64)
 
 
 def read_measured(paths: Iterable[str | Path]) -> dict[str, Measured]:
-    """Read measured rows, by method. A line cut off at a file's end is left out.
+    """Read measured rows, by method.
 
     Raises:
-        InputError: naming the file, the line, and what is wrong there.
+        InputError: naming the file, the line, and what is wrong there, or the method that ran different drafts.
     """
-    settings: dict[str, Mapping[str, object]] = {}
-    prompts: dict[str, dict[Key, OnePrompt]] = defaultdict(dict)
-    for path in paths:
-        text = read_text(path)
-        lines = text.split("\n")
-        for i, line in enumerate(lines, start=1):
-            if not line.strip() or (i == len(lines) and not _is_whole(line)):
-                continue
-            with inside(f"{path}, line {i}"):
-                row = mapping(parse_json(line, str(path), first_line=i), "")
-                if "method" not in row:
-                    continue  # a header or a note
-                method = name(row["method"], "method")
-                settings.setdefault(method, mapping(row.get("settings", {}), "settings"))
-                _add(prompts[method], row)
+    drafts: dict[str, Draft | None] = {}
+    prompts: dict[str, dict[PromptId, OnePrompt]] = {}
+    for run in read_all_runs(paths):
+        draft = run.draft if run.is_cascade else None
+        if drafts.setdefault(run.method, draft) != draft:
+            raise InputError("--measured", f"rows of {run.method!r} tell of different drafts")
+        prompts.setdefault(run.method, {}).setdefault(run.prompt, OnePrompt(run.prompt_tokens)).add(run)
     if not prompts:
         raise InputError("--measured", "no row with a `method`")
-    return {method: Measured(method, settings[method], found) for method, found in prompts.items()}
+    return {method: Measured(method, drafts[method], found) for method, found in prompts.items()}
 
 
-def _is_whole(line: str) -> bool:
-    return line.rstrip().endswith("}")
-
-
-def _add(prompts: dict[Key, OnePrompt], row: Mapping[str, object]) -> None:
-    key = row.get("id")
-    if isinstance(key, bool) or not isinstance(key, (str, int)):
-        raise InputError("id", f"got {key!r}, expected a string or a whole number")
-    one = prompts.setdefault(key, OnePrompt(int(number(row.get("prompt_tokens", 1), "prompt_tokens", 1))))
-    repeat = int(number(row.get("repeat", 0), "repeat", 0))
-    if repeat in one.seconds:
-        raise InputError("repeat", f"{repeat} of prompt {key!r} is there twice")
-    tokens = row.get("tokens")
-    one.tokens[repeat] = len(tokens) if isinstance(tokens, list) else int(number(tokens, "tokens", 1))
-    one.seconds[repeat] = number(row.get("seconds"), "seconds", 0) - number(
-        row.get("prefill_seconds", 0), "prefill_seconds", 0
-    )
-    if not one.seconds[repeat] > 0:
-        raise InputError("seconds", "expected more than the prefill's")
-    one.cycles += int(number(row.get("cycles", 0), "cycles", 0))
-    for model, item in mapping(row.get("calls", {}), "calls").items():
-        fields = mapping(item, f"calls.{model}")
-        seconds = number(fields.get("seconds", 0), f"calls.{model}.seconds", 0)
-        one.call_seconds[model] = one.call_seconds.get(model, 0.0) + seconds
-        for q, n in mapping(fields.get("q", {}), f"calls.{model}.q").items():
-            one.calls[model, int(q)] += int(number(n, f"calls.{model}.q.{q}", 0))
-
-
-def shared_ids(methods: Iterable[Measured]) -> list[Key]:
+def shared_ids(methods: Iterable[Measured]) -> list[PromptId]:
     """Prompts that all methods have run, in the order of the first."""
     listed = list(methods)
     return [key for key in listed[0].prompts if all(key in other.prompts for other in listed)]
@@ -149,6 +137,9 @@ class Speedups:
         baseline: Its name.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
+
+    Raises:
+        InputError: where there is nothing to compare with, or no prompt in common.
     """
 
     def __init__(self, methods: Mapping[str, Measured], baseline: str, resamples: int, seed: int) -> None:
@@ -159,12 +150,13 @@ class Speedups:
         self.ids = shared_ids(methods.values())
         if not self.ids:
             raise InputError("--measured", "no prompt that every method has run")
+        self._partners = {name: self._partner(name) for name in methods}
         generator = np.random.default_rng(seed)
         count = len(self.ids)
-        self._columns: dict[tuple[str, int | None], tuple[Vector, Vector]] = {}
+        self._columns: dict[tuple[str, Repeat | None], tuple[Vector, Vector]] = {}
         self._weights = generator.multinomial(count, np.full(count, 1 / count), resamples)
 
-    def point(self, method: str, repeat: int | None = None, chosen: NDArray[np.bool_] | None = None) -> float:
+    def point(self, method: str, repeat: Repeat | None = None, chosen: NDArray[np.bool_] | None = None) -> float:
         """The speedup of a method, of all repeats or one, on all prompts or some."""
         weights = np.ones(len(self.ids)) if chosen is None else chosen.astype(np.float64)
         return float(self._ratio(method, weights[None], repeat)[0])
@@ -178,13 +170,26 @@ class Speedups:
         low, high = np.quantile(self.draws(method), [0.025, 0.975])
         return float(low), float(high)
 
-    def _ratio(self, method: str, weights: Vector, repeat: int | None) -> Vector:
-        per_token = []
-        for each in (self.baseline, method):
-            if (each, repeat) not in self._columns:
-                rows = self.methods[each]
-                self._columns[each, repeat] = rows.seconds(self.ids, repeat), rows.tokens(self.ids, repeat)
-            seconds, tokens = self._columns[each, repeat]
-            per_token.append((weights @ seconds) / (weights @ tokens))
-        ratio: Vector = per_token[0] / per_token[1]
+    def _partner(self, method: str) -> set[Repeat]:
+        """The baseline's repeats that a method is held against."""
+        base = self.methods[self.baseline]
+        found = base.within(self.methods[method].files)
+        if any(not found.intersection(base.prompts[key].seconds) for key in self.ids):
+            raise InputError("--measured", f"no rows of {self.baseline!r} in the file with those of {method!r}")
+        return found
+
+    def _ratio(self, method: str, weights: Vector, repeat: Repeat | None) -> Vector:
+        """Seconds a token of the baseline over those of the method, in each row of weights."""
+        if (method, repeat) not in self._columns:
+            base = self._partners[method] if repeat is None else {repeat}
+            per_prompt = []
+            for rows, chosen in (
+                (self.methods[self.baseline], base),
+                (self.methods[method], None if repeat is None else {repeat}),
+            ):
+                per_prompt += [rows.seconds(self.ids, chosen), rows.tokens(self.ids, chosen)]
+            self._columns[method, repeat] = np.stack(per_prompt[::2]), np.stack(per_prompt[1::2])
+        seconds, tokens = self._columns[method, repeat]
+        base_rate, own_rate = (weights @ seconds.T / (weights @ tokens.T)).T
+        ratio: Vector = base_rate / own_rate
         return ratio

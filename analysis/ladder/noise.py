@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 
 import numpy as np
@@ -14,9 +13,10 @@ from analysis.ladder.measured import Speedups
 def noise_floor(speedups: Speedups) -> dict[str, object]:
     """Differences of measured speedups of one and the same cascade on the same prompts, as shares.
 
-    Between repeats of a method, and between methods with equal settings under different names. `expected_error` is what
-    a perfect prediction would still be off by because of it: the median of |a - b| / sqrt(2) for one measurement, over
-    the square root of the number of repeats where they are averaged.
+    Between repeats of a method, and between methods with the same draft under different names. `expected_error` is what
+    a perfect prediction for these very prompts would still be off by because of it: the median of |a - b| / sqrt(2) for
+    one measurement, over the square root of the number of repeats where they are averaged. Without repeats, methods
+    under two names serve.
     """
     between: list[float] = []
     for name, method in speedups.methods.items():
@@ -27,12 +27,17 @@ def noise_floor(speedups: Speedups) -> dict[str, object]:
             between.append(abs(math.log(speedups.point(name, a) / speedups.point(name, b))))
     twice: dict[str, float] = {}
     for one, other in itertools.combinations(speedups.methods.values(), 2):
-        if one.settings and json.dumps(one.settings, sort_keys=True) == json.dumps(other.settings, sort_keys=True):
+        if one.draft is not None and one.draft == other.draft:
             twice[f"{one.name} / {other.name}"] = abs(math.log(speedups.point(one.name) / speedups.point(other.name)))
-    repeats = min(len(method.repeats) for method in speedups.methods.values())
+    repeats = max(1, min(len(method.repeats) for method in speedups.methods.values()))
+    expected = None
+    if between:
+        expected = float(np.median(between)) / math.sqrt(2 * repeats)
+    elif twice:
+        expected = float(np.median(list(twice.values()))) / math.sqrt(2)
     return {
         "repeats": repeats,
         "between_repeats": float(np.median(between)) if between else None,
         "between_names": twice,
-        "expected_error": float(np.median(between)) / math.sqrt(2 * repeats) if between else None,
+        "expected_error": expected,
     }

@@ -18,10 +18,11 @@ SPLITS = 200
 
 
 def regrets(predicted: Mapping[str, float], speedups: Speedups, seed: int) -> dict[str, object]:
-    """Regret of the cascade with the greatest prediction, among all measured ones.
+    """Regret of the method with the greatest prediction, among all measured ones.
 
     Args:
-        predicted: Predicted speedup by cascade, measured ones only.
+        predicted: Predicted speedup by method, measured ones only; with the baseline, so that the choice may be not to
+            draft at all.
         speedups: What was measured.
         seed: Of the splits.
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from analysis.markdown import table
 
 
 def markdown(found: Mapping[str, Any]) -> str:
@@ -12,7 +14,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     parts = [
         f"Speedups against {found['baseline']} on {found['prompts']} prompts; errors are (predicted - measured) / "
         "measured.",
-        _table(
+        table(
             ("rung", "cascades", "median abs.", "mean abs.", "max abs.", "median signed", "within 5 %", "rank corr."),
             [
                 (
@@ -26,7 +28,7 @@ def markdown(found: Mapping[str, Any]) -> str:
                 for rung, each in found["rungs"].items()
             ],
         ),
-        _table(
+        table(
             ("rung", "its best", "predicted", "measured", "measured best", "regret", "95 %", "across halves"),
             [
                 (
@@ -42,7 +44,9 @@ def markdown(found: Mapping[str, Any]) -> str:
                 for rung, each in found["regret"].items()
             ],
         ),
-        _table(
+        *_remainders(found["remainder"]),
+        *_noise(found["noise"]),
+        table(
             ("cascade", "family", "measured", "95 %", *rungs),
             [
                 (
@@ -56,18 +60,36 @@ def markdown(found: Mapping[str, Any]) -> str:
             ],
         ),
     ]
-    return "\n".join(parts)
+    return "\n\n".join(parts) + "\n"
+
+
+def _remainders(found: Mapping[str, Any]) -> list[str]:
+    """What the errors of the replays are made of, where a calibration tells."""
+    if not found:
+        return []
+    rows = [
+        (rung, *(f"{_signed(part['median'])} ({_percent(part['median_absolute'])})" for part in parts.values()))
+        for rung, parts in found.items()
+    ]
+    heads = [key.replace("_", " ") for key in next(iter(found.values()))]
+    return [
+        "Parts of log(predicted / measured): median over the cascades (median of absolute values).",
+        table(("rung", *heads), rows),
+    ]
+
+
+def _noise(found: Mapping[str, Any]) -> list[str]:
+    """What a perfect prediction would be off by, where it is known."""
+    if found["expected_error"] is None:
+        return []
+    floor = f"{found['expected_error']:.2%}".replace("%", " %")
+    return [f"Noise floor: a perfect prediction would be off by {floor} in the median."]
 
 
 def _prediction(row: Mapping[str, Any], rung: str) -> str:
     if rung not in row["predicted"]:
         return ""
     return f"{row['predicted'][rung]['speedup']:.3f} ({_signed(row['error'][rung])})"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
 def _percent(share: float) -> str:

@@ -1,41 +1,26 @@
-"""What a calibration file says beyond a specification: call times by size and context, the loop's own time, policy."""
+"""What a calibration file says beyond a specification: call times by size and context, the loop's own time, policy.
+
+The file's tables of call times are medians of a few dozen calls each. Their scatter is smoothed out as far as it is the
+measurement's (`CallTimes.smoothed`).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from bisect import bisect_right
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.model.call_times import CallTimes
 from analysis.model.cascade import Cascade
 from analysis.model.fields import InputError, inside, mapping, number, sequence
 from analysis.model.files import read_cascade
 
 MAX_GRAM = "maxgram"
-_TABLES = ("median", "first_call", "following_calls")
-
-
-@dataclass(frozen=True)
-class CallTimes:
-    """Seconds of a model's call by the tokens it is fed and the tokens its cache holds.
-
-    Between two measured sizes or contexts they are interpolated linearly. Beyond the last one the line through the
-    last two goes on; below the first one the first holds.
-
-    Attributes:
-        contexts: Tokens held, ascending, >= 0.
-        sizes: Tokens fed, q, ascending, the first is 1.
-        seconds: ``seconds[context][size]``, > 0.
-    """
-
-    contexts: tuple[int, ...]
-    sizes: tuple[int, ...]
-    seconds: tuple[tuple[float, ...], ...]
-
-    def at(self, q: int, held: float) -> float:
-        """Seconds of a call on q tokens after `held` ones."""
-        return max(0.0, _on_line(self.contexts, [_on_line(self.sizes, row, q) for row in self.seconds], held))
+_TABLES = {"median": 1.0, "first_call": 2.0, "following_calls": 2.0}
+"""Tables of timed calls, and how much more an entry scatters than a median of means of a few calls in a row."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +30,15 @@ class LoopSeconds:
     Attributes:
         per_cycle: Of each cycle, the target's review included, >= 0.
         per_review: Of each inner review, >= 0.
-        per_drafted_token: Of each token that a leaf step drafts, >= 0.
+        per_drafted_token: Of each token that a network drafts in a leaf step, >= 0.
+        per_proposal: Of each token that a statistical drafter is asked for, >= 0; far less than that of a network,
+            which is chosen from logits.
     """
 
     per_cycle: float = 0.0
     per_review: float = 0.0
     per_drafted_token: float = 0.0
+    per_proposal: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,35 +96,43 @@ def read_calibration(path: str | Path) -> Calibration:
     return calibration_of(read_cascade(path, needs_draft=False))
 
 
+def is_calibration(cascade: Cascade) -> bool:
+    """Whether a specification carries a calibration in its `meta`."""
+    return isinstance(cascade.meta, Mapping) and "calibration" in cascade.meta
+
+
 def calibration_of(cascade: Cascade) -> Calibration:
     """The calibration that a specification carries in `meta.calibration`."""
-    meta = mapping(cascade.meta if cascade.meta is not None else {}, "meta")
-    if "calibration" not in meta:
+    if not is_calibration(cascade):
         raise InputError("meta.calibration", "missing, expected a file written by `python -m realrun calibrate`")
-    details = mapping(meta["calibration"], "meta.calibration")
-    tables: dict[str, dict[str, CallTimes]] = {key: {} for key in _TABLES}
-    propose: dict[str, float] = {}
+    details = mapping(mapping(cascade.meta, "meta")["calibration"], "meta.calibration")
     with inside("meta.calibration"):
-        for name, entry in mapping(details.get("seconds", {}), "seconds").items():
+        seconds = mapping(details.get("seconds", {}), "seconds")
+        if cascade.target not in seconds:
+            raise InputError(f"seconds.{cascade.target}", "missing, expected the target's call times")
+        with inside(f"seconds.{cascade.target}"):
+            contexts = _read_times(mapping(seconds[cascade.target], ""), "median").contexts
+        reference = int(number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0))
+        tables: dict[str, dict[str, CallTimes]] = {key: {} for key in _TABLES}
+        propose: dict[str, float] = {}
+        for name, entry in seconds.items():
             with inside(f"seconds.{name}"):
                 fields = mapping(entry, "")
                 if "propose" in fields:
                     propose[name] = number(mapping(fields["propose"], "propose").get("median"), "propose.median", 0)
-                for key, table in tables.items() if "propose" not in fields else ():
-                    if key in fields or key == "median":
-                        table[name] = _read_times(fields, key)
+                else:
+                    for key, table in _read_tables(cascade, name, fields, reference).items():
+                        tables[key][name] = table
         loop = _read_loop(details.get("loop_seconds", {}))
         limit = details.get("max_new_tokens")
         max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1))
-        times = tables["median"]
-        if cascade.target not in times:
-            raise InputError(f"seconds.{cascade.target}", "missing, expected the target's call times")
-        contexts = times[cascade.target].contexts
-        reference = int(number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0))
+    times = tables["median"]
     drafters, statistical = _ordered(cascade, frozenset(propose))
     for name in drafters:
         if name not in times and name not in statistical:
             raise InputError(f"meta.calibration.seconds.{name}", "missing, expected this drafter's call times")
+    unit = times[cascade.target].at(1, reference) / cascade.cost(cascade.target).at(1)
+    untimed = {name: cascade.cost(name).at(1) * unit for name in statistical - set(propose)}
     return Calibration(
         cascade=cascade.with_draft(()),
         drafters=drafters,
@@ -145,11 +141,46 @@ def calibration_of(cascade: Cascade) -> Calibration:
         cold=tables["first_call"],
         warm=tables["following_calls"],
         reference=reference,
-        propose=propose,
+        propose=propose | untimed,
         loop=loop,
         max_new_tokens=max_new_tokens,
         details=details,
     )
+
+
+def _read_tables(cascade: Cascade, name: str, fields: Mapping[str, object], reference: int) -> dict[str, CallTimes]:
+    """The tables of a network, smoothed."""
+    error = _relative_error(cascade, name, fields, reference)
+    kept = [key for key in _TABLES if key in fields or key == "median"]
+    return {key: _read_times(fields, key).smoothed(error * _TABLES[key]) for key in kept}
+
+
+def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], reference: int) -> float:
+    """Relative standard error of an entry of a model's table; 0 where the file does not tell.
+
+    The file has the standard errors of the costs, which are the entries at one context; over the whole table they are
+    taken to grow with the spread of the calls. Both are root mean squares.
+    """
+    models = mapping((cascade.uncertainty or {}).get("models", {}), "uncertainty.models")
+    entry = mapping(models.get(name, {}), f"uncertainty.models.{name}").get("cost")
+    given = entry.get("by_tokens") if isinstance(entry, Mapping) else None
+    if not given:
+        return 0.0
+    errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
+    first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
+    error = _root_mean_square([e / cascade.cost(name).at(q) for q, e in enumerate(errors, 1) if q >= first])
+    medians, spreads = _read_times(fields, "median"), _read_times(fields, "spread")
+    shares = [
+        [s / m if m > 0 else 0.0 for s, m in zip(*rows, strict=True)]
+        for rows in zip(spreads.seconds, medians.seconds, strict=True)
+    ]
+    near = max((i for i, context in enumerate(medians.contexts) if context <= reference), default=0)
+    there = _root_mean_square(shares[near])
+    return error * _root_mean_square([s for row in shares for s in row]) / there if there > 0 else error
+
+
+def _root_mean_square(values: Sequence[float]) -> float:
+    return math.sqrt(sum(value**2 for value in values) / len(values)) if values else 0.0
 
 
 def _ordered(cascade: Cascade, proposing: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -190,14 +221,7 @@ def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, .
 
 def _read_loop(value: object) -> LoopSeconds:
     fields = mapping(value, "loop_seconds")
-    keys = ("per_cycle", "per_review", "per_drafted_token")
-    return LoopSeconds(*(max(0.0, number(fields.get(key, 0.0), f"loop_seconds.{key}", -1)) for key in keys))
-
-
-def _on_line(points: Sequence[int], values: Sequence[float], x: float) -> float:
-    """Piecewise linear through the points; constant before the first, the last piece goes on after the last."""
-    if x <= points[0] or len(points) == 1:
-        return values[0]
-    i = min(bisect_right(points, x), len(points) - 1)
-    share = (x - points[i - 1]) / (points[i] - points[i - 1])
-    return values[i - 1] + share * (values[i] - values[i - 1])
+    parts = (
+        number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0) for part in dataclasses.fields(LoopSeconds)
+    )
+    return LoopSeconds(*parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from analysis.model import Draft, Step, draft_from_k_matrix
@@ -59,6 +59,7 @@ def _families(calibration: Calibration) -> Iterator[Labelled]:
         yield from (("maxgram", (Step(name, tokens=k),)) for k in STATISTICAL_LENGTHS)
     yield from (("vertical", draft) for draft in _vertical(neural, proposers))
     yield from (("horizontal", draft) for draft in _horizontal([*neural, *proposers]))
+    yield from (("horizontal", draft) for draft in _falling_back(calibration))
     yield from (("full", draft) for draft in _full(neural, proposers))
     yield from (("bad", draft) for draft in _bad(neural, proposers))
 
@@ -83,6 +84,27 @@ def _horizontal(drafters: list[str]) -> Iterator[Draft]:
         yield Step(first, tokens=4), Step(second, tokens=6)
     for triple in itertools.combinations(drafters, 3):
         yield tuple(Step(name, tokens=k) for name, k in zip(triple, (2, 3, 6), strict=True))
+
+
+def _falling_back(calibration: Calibration) -> Iterator[Draft]:
+    """A proposer that abstains where it knows little, first; another drafter only where it has abstained."""
+    for careful in (name for name in calibration.drafters if _abstains(calibration, name)):
+        for other in calibration.drafters:
+            if other != careful:
+                yield from ((Step(careful, tokens=12), Step(other, until=k)) for k in (1, 2, 3))
+        for other in calibration.neural[:1]:
+            checked = (Step(name, tokens=4) for name in calibration.drafters if name in calibration.statistical)
+            inner = next((step for step in checked if step.by != careful), None)
+            if inner is not None:
+                yield Step(careful, tokens=12), Step(other, until=2, draft=(inner,))
+
+
+def _abstains(calibration: Calibration, drafter: str) -> bool:
+    """Whether a drafter says nothing where it knows little, going by its `load`."""
+    load = calibration.cascade.models[drafter].load
+    if drafter in calibration.neural or not isinstance(load, Mapping):
+        return False
+    return load.get("bigram", "") is None or load.get("min_match", 1) != 1
 
 
 def _full(neural: tuple[str, ...], proposers: list[str]) -> Iterator[Draft]:

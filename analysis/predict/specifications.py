@@ -34,21 +34,25 @@ def iid(calibration: Calibration, *, scalar: bool) -> Cascade:
 
 
 def with_loop(calibration: Calibration, draft: Draft = ()) -> Cascade:
-    """Hazards as calibrated, measured costs, and the loop's own time as part of the calls it goes with.
+    """Hazards as calibrated, smoothed call times, and the loop's own time as part of the calls it goes with.
 
-    A drafter's call on one token is a drafted token of a leaf step, its call on more an inner review; each of the
-    target's calls is a cycle. Where a drafter of `draft` only reviews, and the calibration tells how its tokens fare by
-    the outcome of that review, the hazards are those by type.
+    Costs are at the reference context, in one-token calls of the target without the loop. A drafter's call on one
+    token is a drafted token of a leaf step, its call on more an inner review; each of the target's calls is a cycle.
+    Where a drafter of `draft` only reviews, and the calibration tells how its tokens fare by the outcome of that
+    review, the hazards are those by type.
     """
-    cascade = calibration.cascade
-    loop = calibration.loop
-    unit = calibration.unit / cascade.cost(calibration.target).at(1)
+    cascade, loop = calibration.cascade, calibration.loop
     models = {}
     for name, model in cascade.models.items():
-        one, more = loop.per_drafted_token / unit, loop.per_review / unit
-        if name == calibration.target:
-            one = more = loop.per_cycle / unit
-        models[name] = replace(model, cost=_raised(cascade.cost(name), one, more))
+        cost: Cost
+        if name in calibration.statistical:
+            cost = Affine((calibration.propose[name] + loop.per_proposal) / calibration.unit)
+        elif name == calibration.target:
+            cost = _tabulated(calibration, name, calibration.unit + loop.per_cycle, loop.per_cycle)
+        else:
+            one = calibration.times[name].at(1, calibration.reference) + loop.per_drafted_token
+            cost = _tabulated(calibration, name, one, loop.per_review)
+        models[name] = replace(model, cost=cost)
     acceptance = {reviewer: dict(row) for reviewer, row in cascade.acceptance.items()}
     for reviewer, drafter in typed_pairs(calibration, draft):
         acceptance[reviewer][drafter] = _by_type(calibration)[reviewer][drafter]
@@ -93,9 +97,11 @@ def with_cost(cascade: Cascade, name: str, cost: Cost) -> Cascade:
     return replace(cascade, models={**cascade.models, name: Model(cost, cascade.models[name].load)})
 
 
-def _raised(cost: Cost, one: float, more: float) -> Cost:
-    """A cost with so much added to a call on one token, and to a call on more."""
-    return Tabulated((cost.at(1) + one, *(cost.at(q) + more for q in range(2, TABLE + 1))))
+def _tabulated(calibration: Calibration, name: str, one: float, more: float) -> Tabulated:
+    """Costs of a network: its seconds on one token as given, on more tokens those of a call and so many more."""
+    times, reference = calibration.times[name], calibration.reference
+    seconds = (one, *(times.at(q, reference) + more for q in range(2, TABLE + 1)))
+    return Tabulated(tuple(each / calibration.unit for each in seconds))
 
 
 def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:

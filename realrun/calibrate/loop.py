@@ -1,4 +1,4 @@
-"""The engine's own time between calls: what a cycle, a review and a drafted token cost beside the models."""
+"""The engine's own time between calls: what a cycle, a review, a drafted or proposed token cost beside the models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from realrun.prompts import Prompt
 
 TOKENS = 48
 AUTOREGRESSIVE = "autoregressive"
-PARTS = ("per_cycle", "per_review", "per_drafted_token")
+PARTS = ("per_cycle", "per_review", "per_drafted_token", "per_proposal")
 
 Row = Mapping[str, Any]
 
@@ -44,7 +44,8 @@ def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
     """Seconds of the decoding loop outside all calls, split by least absolute deviations over short runs.
 
     A run's seconds without prefill and calls are taken as a sum over its cycles (the target's review included), its
-    inner reviews and its drafted tokens (of leaf steps, at any depth). No part is negative.
+    inner reviews, the tokens drafted by networks (in leaf steps, at any depth: each has to be chosen from logits) and
+    those proposed by drafters without probabilities. No part is negative.
     """
     counts = np.array([part_counts(row, target) for row in rows], dtype=float)
     seconds = np.array([_own_seconds(row) for row in rows])
@@ -108,15 +109,16 @@ def least_absolute_deviations(matrix: NDArray[np.float64], wanted: NDArray[np.fl
     return parts
 
 
-def part_counts(row: Row, target: str) -> tuple[int, int, int]:
-    """Cycles, inner reviews and tokens drafted by leaf steps of one run.
+def part_counts(row: Row, target: str) -> tuple[int, int, int, int]:
+    """Cycles, inner reviews, tokens drafted by networks in leaf steps, and proposals of one run.
 
-    A drafter's calls are reviews where the run has it judge a draft; else each makes a token.
+    A drafting network's calls are reviews where the run has it judge a draft; else each makes a token.
     """
     reviewing = {pair["reviewer"] for pair in row["acceptance"]}
     calls = {name: log["calls"] for name, log in row["calls"].items() if name != target}
+    proposals = sum(n for name, n in calls.items() if name in row.get("counts", {}))
     reviews = sum(n for name, n in calls.items() if name in reviewing)
-    return row["cycles"], reviews, sum(calls.values()) - reviews
+    return row["cycles"], reviews, sum(calls.values()) - reviews - proposals, proposals
 
 
 def _own_seconds(row: Row) -> float:

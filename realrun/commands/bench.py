@@ -7,11 +7,12 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from analysis.model.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
 from realrun.load_options import Source
@@ -25,6 +26,11 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser("bench", help="time cascades beside other ways to decode greedily")
     parser.add_argument(
         "cascades", nargs="+", metavar="CASCADE.json", help="specifications with `load` on their models, one target"
+    )
+    parser.add_argument(
+        "--drafts",
+        metavar="FILE.jsonl",
+        help="measure these drafts over the models of the one specification, as `analysis cascades` lists them",
     )
     parser.add_argument(
         "--baseline",
@@ -60,6 +66,9 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specifications'")
     parser.add_argument("--seed", default="0", help="of the bootstrap, a whole number >= 0 (default 0)")
     parser.add_argument("--out", metavar="ROWS.jsonl", help="where the rows go, one a run")
+    parser.add_argument(
+        "--counts-only", action="store_true", help="rows say how many tokens there were, not which, and carry no text"
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
     parser.set_defaults(run=run)
 
@@ -67,6 +76,8 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and with `--json` the whole summary."""
     cascades = named_cascades(arguments.cascades)
+    if arguments.drafts is not None:
+        cascades = listed_cascades(arguments.drafts, cascades)
     baselines = list(dict.fromkeys(arguments.baseline))
     for baseline in baselines:
         _demand("--baseline", baseline, BASELINES)
@@ -115,6 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
         def keep(row):
             if file is not None:
                 task = json.dumps([joint.target, loads, row["method"], row["settings"], conditions])
+                if arguments.counts_only:
+                    row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
                 row = row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -135,6 +148,20 @@ def named_cascades(files: Sequence[str]) -> dict[str, Cascade]:
             raise InputError("CASCADE.json", f"got {file} twice, expected different files")
         result[name] = read_cascade(file)
     return result
+
+
+def listed_cascades(file: str, given: Mapping[str, Cascade]) -> dict[str, Cascade]:
+    """The drafts of a list over the models of the only specification given; its own draft is not among them."""
+    if len(given) != 1:
+        raise InputError("--drafts", f"got {len(given)} specifications beside it, expected one")
+    (models,) = given.values()
+    listed = {named.name: models.with_draft(named.draft) for named in read_named_drafts(file, models) if named.draft}
+    if not listed:
+        raise InputError("--drafts", f"{file} lists no cascade that drafts")
+    for name in listed:
+        if name in BASELINES:
+            raise InputError("--drafts", f"got the name {name!r}, which is a baseline's")
+    return listed
 
 
 @contextlib.contextmanager

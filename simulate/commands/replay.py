@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,6 +16,7 @@ from analysis.model.calibration import Calibration, read_calibration
 from analysis.model.named import read_named_drafts
 from simulate.commands.options import MAX_SEED, add_json, add_seed
 from simulate.traces import Replay, read_traces
+from simulate.traces.recorded import MOST_TOKENS
 
 EPILOG = """Nothing is modelled: every prompt is decoded from its first token to its last by the rules of the cascade,
 from the recorded agreements, with the calls that each model would get. Only inner rounds that have left the target's
@@ -31,9 +34,13 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--out", metavar="OUT.jsonl", help="one prediction a line")
     parser.add_argument("--rung", default="replay", help="what to call the prediction (default replay)")
     parser.add_argument(
-        "--search", metavar="FOUND.jsonl", help="also look for a better cascade, and write it in the form of --cascades"
+        "--search",
+        metavar="FOUND.jsonl",
+        help="also look for a better cascade, and write it in the form of --cascades; its prediction, the best of many "
+        "on the same prompts, is a little too good",
     )
     parser.add_argument("--limit", metavar="N", help="greatest number of prompts")
+    parser.add_argument("--max-new-tokens", metavar="N", help="tokens a prompt at most (default: as recorded)")
     add_seed(parser)
     add_json(parser, "one JSON object with all rows")
     parser.set_defaults(run=run)
@@ -44,7 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
     limit = None if arguments.limit is None else whole_option("--limit", arguments.limit, 1, 10**9)
     calibration = read_calibration(arguments.calibration)
-    recording = read_traces(arguments.traces or _named_traces(arguments.calibration, calibration))
+    recording = read_traces(arguments.traces or named_traces(arguments.calibration, calibration))
+    if arguments.max_new_tokens is not None:
+        most = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MOST_TOKENS)
+        recording, calibration = recording.cut(most), replace(calibration, max_new_tokens=most)
     if recording.target != calibration.target:
         raise InputError("--traces", f"of target {recording.target!r}, expected {calibration.target!r}")
     cascades = read_named_drafts(arguments.cascades, calibration.cascade)
@@ -73,9 +83,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named_traces(path: str, calibration: Calibration) -> Path:
+def named_traces(path: str, calibration: Calibration) -> Path:
+    """The file of traces that a calibration names, beside it.
+
+    Raises:
+        InputError: where it names none, or the file is not the one that was written with it.
+    """
     entry = calibration.details.get("traces")
     file = entry.get("file") if isinstance(entry, dict) else None
     if not isinstance(file, str):
         raise InputError("--traces", "missing, and the calibration names no file of traces")
-    return Path(path).parent / file
+    found = Path(path).parent / file
+    expected = entry.get("sha256") if isinstance(entry, dict) else None
+    if expected is not None and found.is_file() and hashlib.sha256(found.read_bytes()).hexdigest() != expected:
+        raise InputError(
+            "--traces", f"{found} is not the file that the calibration was written with; name it to use it"
+        )
+    return found

@@ -69,19 +69,27 @@ class Clock:
         """Decoding seconds of the target alone for the same tokens, in the same parts."""
         target, loop = self._calibration.target, self._calibration.loop
         tokens = sum(cycle.tokens for cycle in run.cycles if switches.last_cycles or not cycle.cut)
-        calls = (Call(target, 1, 1, run.prompt_tokens - 1 + i) for i in range(tokens))
+        reference = self._calibration.reference
+        held = ((run.prompt_tokens - 1 + i) if switches.context else reference for i in range(tokens))
         return {
             LOOP: tokens * loop.per_cycle if switches.loop else 0.0,
-            target: sum(self._call(call, True, switches) for call in calls),
+            target: sum(self._at(target, "mean", 1, each) for each in held),
         }
 
     def _loop(self, cycle: Cycle) -> float:
         loop = self._calibration.loop
-        return loop.per_cycle + loop.per_review * cycle.inner_reviews + loop.per_drafted_token * cycle.drafted
+        proposals = sum(call.model in self._calibration.statistical for call in cycle.calls)  # abstaining is one too
+        drafted = len(cycle.calls) - 1 - cycle.inner_reviews - proposals
+        return (
+            loop.per_cycle
+            + loop.per_review * cycle.inner_reviews
+            + loop.per_drafted_token * drafted
+            + loop.per_proposal * proposals
+        )
 
     def _call(self, call: Call, first: bool, switches: Switches) -> float:
         if call.model in self._calibration.statistical:
-            return self._calibration.propose.get(call.model, 0.0)
+            return self._calibration.propose[call.model]
         q = call.q if switches.catch_up else call.judged
         kind = ("cold" if first else "warm") if switches.cold else "mean"
         return self._at(call.model, kind, q, call.held if switches.context else self._calibration.reference)

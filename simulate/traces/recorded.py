@@ -16,7 +16,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -53,6 +53,17 @@ class Trace:
     agree: Mapping[Pair, str]
     off: Mapping[str, Mapping[int, Strings]]
 
+    def cut(self, tokens: int) -> Trace:
+        """The same text ended after so many tokens, as a limit on its length would end it."""
+        if tokens >= self.tokens:
+            return self
+        agree = {pair: text[:tokens] for pair, text in self.agree.items()}
+        off = {
+            reviewer: {start: strings for start, strings in row.items() if start < tokens}
+            for reviewer, row in self.off.items()
+        }
+        return replace(self, tokens=tokens, ended=False, agree=agree, off=off)
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -69,6 +80,10 @@ class Recording:
     reviewers: tuple[str, ...]
     drafters: tuple[str, ...]
     traces: tuple[Trace, ...]
+
+    def cut(self, tokens: int) -> Recording:
+        """The same with no text longer than so many tokens."""
+        return replace(self, traces=tuple(trace.cut(tokens) for trace in self.traces))
 
 
 def read_traces(path: str | Path) -> Recording:

@@ -92,7 +92,10 @@ def _without(runs: Sequence[Run], clock: Clock, name: str) -> float | None:
 
 
 def _errors(calls: Mapping[str, Mapping[str, int]], calibration: Calibration) -> dict[str, float]:
-    """Relative standard error of each model's seconds in a run: that of its costs, weighted by its calls."""
+    """Relative standard error of each model's seconds in a run: that of its costs, weighted by its calls.
+
+    It is the error of single entries of the table; smoothing, which lessens it, is not counted, to be on the safe side.
+    """
     given = (calibration.cascade.uncertainty or {}).get("models", {})
     found = {}
     for model, by_q in calls.items():

@@ -27,7 +27,7 @@ Expense = Callable[[Run], float]
 """What a generation costs in some unit: calls by a table, or seconds."""
 
 
-def tables(parameters: Mapping[str, float], target: str, measured: Costs | None = None) -> dict[str, Costs]:
+def cost_tables(parameters: Mapping[str, float], target: str, measured: Costs | None = None) -> dict[str, Costs]:
     """Cost tables by name.
 
     Args:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from analysis.headline.swi import Totals, family
 from analysis.measured_rows import Run
 from analysis.model import walk
-from analysis.swi import Totals, family
 
 Measure = Callable[[Run], tuple[int, float]]
 """Tokens and seconds of a run."""
@@ -100,20 +99,3 @@ def _until(run: Run, limit: int) -> tuple[int, float]:
         if tokens >= limit:
             break
     return min(tokens, limit, run.tokens), seconds
-
-
-def markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """A table of rows with the same keys, numbers to three decimals."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
-    for row in rows:
-        lines.append("| " + " | ".join(_cell(row.get(key)) for key in keys) + " |")
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, Mapping):
-        return f"{value['improvement']:.3f} ({value['name']})"
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)

@@ -23,7 +23,8 @@ class Possible:
         optimum: Best draft found.
         optimum_ewif: Its EWIF.
         upper_bound: No cascade of that length and depth has a greater EWIF.
-        alpha_bound: 1 / (1 - greatest hazard of any drafter at the target): the bound at free drafting.
+        alpha_bound: 1 / (1 - greatest hazard of any drafter at the target): the bound at free drafting; None where
+            that hazard is 1.
         max_tokens: Greatest length of a draft.
     """
 
@@ -33,7 +34,7 @@ class Possible:
     optimum: Draft
     optimum_ewif: float
     upper_bound: float
-    alpha_bound: float
+    alpha_bound: float | None
     max_tokens: int
 
     @property
@@ -85,6 +86,6 @@ def possible(kind: str, models: Cascade, neural: Collection[str], max_tokens: in
         found.draft,
         found.ewif,
         found.certificate.upper_bound,
-        float("inf") if greatest == 1 else 1 / (1 - greatest),
+        None if greatest == 1 else 1 / (1 - greatest),
         max_tokens,
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.headline.swi import Totals
 from analysis.model import InputError
-from analysis.swi import Totals
 
 RESAMPLES = 4000
 FOLDS = 5

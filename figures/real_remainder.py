@@ -35,6 +35,6 @@ def draw(ax, rows: Sequence[Mapping]) -> None:
     ax.axvspan(-5, 5, color=GREY, alpha=0.13, lw=0, zorder=0)
     ax.set_yticks(y, [row["name"] for row in rows], fontsize="x-small")
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel("100 log(predicted / measured): per cent too fast (right) or too slow (left)")
+    ax.set_xlabel("100 log(predicted / measured)")
     ax.set_ylabel("cascade")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2, fontsize="small")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize="small")

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from realrun.device import wait_for
 from realrun.kv_cache import growing_cache
 from realrun.record import CallLog
 
@@ -63,11 +64,12 @@ class CachedModel:
     def prefill(self, prompt: Sequence[int]) -> None:
         """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
         started = time.perf_counter()
-        self.rollback(0)
+        self._growing().reset()  # no rollback: a call that was interrupted leaves layers of different lengths
+        self._length = 0
         if len(prompt) <= self.context:
             with torch.inference_mode():
                 self._start(prompt)
-        self._wait()
+        wait_for(self.network.device)
         self.log.prefill_seconds += time.perf_counter() - started
 
     def rollback(self, length: int) -> None:
@@ -91,14 +93,14 @@ class CachedModel:
         started = time.perf_counter()
         with torch.inference_mode():
             logits = self._read(fresh, positions)
-        self._wait()
+        wait_for(self.network.device)
         self.log.count(len(fresh), time.perf_counter() - started)
         return logits
 
     def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
         """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
         with torch.inference_mode():
-            return self.network(input_ids=self._ids(sequence), use_cache=False).logits[0, -1]
+            return self.network(input_ids=self._ids(sequence), use_cache=False, logits_to_keep=1).logits[0, -1]
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer's cache should hold now, and the numbers that some layer does hold."""
@@ -128,11 +130,6 @@ class CachedModel:
         """Token ids as the model reads them, shape (1, tokens)."""
         readable = [token if token < self.vocabulary else 0 for token in tokens]
         return torch.tensor([readable], device=self.network.device)
-
-    def _wait(self) -> None:
-        """Let the device finish, so that seconds are those of the work and not of its request."""
-        if self.network.device.type == "cuda":
-            torch.cuda.synchronize(self.network.device)
 
 
 def check_cache(model: CachedModel, prompt: Sequence[int], sequence: Sequence[int], tolerance: float) -> None:

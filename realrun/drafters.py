@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from analysis.model import InputError, parse_json, read_text
+from analysis.model import parse_json, read_text
 from realrun.cached_model import CachedModel
 from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
-from realrun.distill.student import build, trained
+from realrun.distill.student import build, give_weights
+from realrun.head import rows_of
 from realrun.lean import LeanModel, is_lean
 from realrun.load_options import DISTILLED, Source
 from realrun.networks import cached, context_of
@@ -74,16 +75,12 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
         raise source.reject(f"was distilled for another target, {made_for.get('name')!r}")
     try:
         network = build(target, layers, target.dtype)
-        own = trained(network)
-        if set(own) != set(weights):
-            raise source.reject(f"has weights of {len(weights)} names, expected the {len(own)} of its layers")
-        for name, weight in own.items():
-            weight.data.copy_(weights[name])
-    except (RuntimeError, IndexError, InputError) as error:
+        give_weights(network, weights)
+    except (RuntimeError, IndexError, ValueError) as error:
         raise source.reject(f"does not fit its target: {error}") from None
     ids = ids[: source.whole("head", 1, len(ids), len(ids))].to(target.device)
     network.requires_grad_(False).eval()
-    narrow = rows_of(network.get_output_embeddings(), ids)
+    narrow = rows_of(network.get_output_embeddings(), ids, len(ids))
     packed = source.flag("packed", True)
     if source.flag("spread", False):
         network.set_output_embeddings(SpreadHead(narrow, ids, target.get_output_embeddings().out_features))
@@ -97,16 +94,6 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
 def wants_packing(source: Source, model: CachedModel) -> bool:
     """Whether the network of a drafter is still to be packed, which a `LeanModel` has done for itself."""
     return not isinstance(model, LeanModel) and source.flag("packed", True) and not source.flag("spread", False)
-
-
-def rows_of(whole: nn.Linear, ids: Tensor) -> nn.Linear:
-    """An output layer of some rows of another, copied."""
-    with torch.device("meta"):
-        narrow = nn.Linear(whole.in_features, len(ids), bias=whole.bias is not None)
-    narrow.weight = nn.Parameter(whole.weight.detach()[ids], requires_grad=False)
-    if whole.bias is not None:
-        narrow.bias = nn.Parameter(whole.bias.detach()[ids], requires_grad=False)
-    return narrow
 
 
 def _card(source: Source, folder: Path) -> tuple[list[int], dict[str, object]]:

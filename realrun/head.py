@@ -21,13 +21,24 @@ def narrow_head(network: PreTrainedModel, size: int) -> torch.Tensor:
         Token id of every column that is left.
     """
     whole = network.get_output_embeddings()
-    with torch.device("meta"):
-        narrow = nn.Linear(whole.in_features, size, bias=whole.bias is not None)
-    narrow.weight = nn.Parameter(whole.weight[:size], requires_grad=False)
-    if whole.bias is not None:
-        narrow.bias = nn.Parameter(whole.bias[:size], requires_grad=False)
-    network.set_output_embeddings(narrow)
+    network.set_output_embeddings(rows_of(whole, slice(size), size))
     shift = getattr(network, "final_logits_bias", None)  # BART and its kin add it to the output layer's columns
     if shift is not None:
         network.final_logits_bias = shift[..., :size]
     return torch.arange(size, device=whole.weight.device)
+
+
+def rows_of(whole: nn.Linear, rows: slice | torch.Tensor, count: int) -> nn.Linear:
+    """An output layer of some rows of another: a view of its weights for a slice, a copy for token ids.
+
+    Args:
+        whole: The layer.
+        rows: Which.
+        count: How many these are.
+    """
+    with torch.device("meta"):
+        narrow = nn.Linear(whole.in_features, count, bias=whole.bias is not None)
+    narrow.weight = nn.Parameter(whole.weight.detach()[rows], requires_grad=False)
+    if whole.bias is not None:
+        narrow.bias = nn.Parameter(whole.bias.detach()[rows], requires_grad=False)
+    return narrow

@@ -39,8 +39,7 @@ class GrowingLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
         start, end = self.length, self.length + key_states.shape[2]
         if end > self.keys.shape[2]:
-            self.keys = self._grown(self.keys, end)
-            self.values = self._grown(self.values, end)
+            self.keys, self.values = self._grown(self.keys, end), self._grown(self.values, end)
         self.keys[:, :, start:end] = key_states
         self.values[:, :, start:end] = value_states
         self.length = end

@@ -97,9 +97,10 @@ class LeanModel(CachedModel):
         room = -(-length // GRAIN) * GRAIN
         angles = torch.arange(room, device=self._frequencies.device)[:, None].float() * self._frequencies
         angles = torch.cat((angles, angles), -1)
-        self._turns = (torch.stack((angles.cos(), angles.sin())) * self._scaling).to(self._embedding.dtype)
+        turns = (torch.stack((angles.cos(), angles.sin())) * self._scaling).to(self._embedding.dtype)
         for layer in self._layers:
             layer.grow(room, self._length)
+        self._turns = turns  # last, for it tells that all have grown: memory may end in the middle
 
 
 class _Layer:

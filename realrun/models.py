@@ -15,6 +15,7 @@ from realrun import drafters, hub, networks
 from realrun.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.cached_model import CachedModel
 from realrun.cascade import Drafter
+from realrun.device import device_named
 from realrun.head import narrow_head
 from realrun.load_options import MAXGRAM, SKIP, Source
 from realrun.maxgram import LONGEST, MaxGram
@@ -67,7 +68,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
         InputError: where a model is unknown or unfit, naming it and the reason.
     """
     logging.disable_progress_bar()
-    place = _device(device)
+    place = device_named(device)
     hub.show_downloads()
     source = Source.of(cascade, cascade.target)
     source.demand_neural()
@@ -121,24 +122,12 @@ def load_target(
         device: cpu, cuda or cuda:N.
     """
     logging.disable_progress_bar()
-    place = _device(device)
+    place = device_named(device)
     hub.show_downloads()
     source = Source.of_target(option, load)
     network, tokenizer = networks.load_network(source, dtype, place), networks.load_tokenizer(source)
     networks.demand_embedding(source, network, tokenizer.get_vocab())
     return network, tokenizer
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        if device.type not in ("cpu", "cuda"):
-            raise InputError("device", f"got {name!r}, expected cpu, cuda or cuda:N")
-    except RuntimeError:
-        raise InputError("device", f"got {name!r}, expected cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError("device", f"got {name!r}, but torch sees {torch.cuda.device_count()} CUDA devices")
-    return device
 
 
 def _drafters(cascade: Cascade) -> Iterator[tuple[str, Source]]:

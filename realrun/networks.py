@@ -69,9 +69,9 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
             **options,
         )
         _demand_weights(source, found)
-    if getattr(network, "_is_stateful", False):
-        raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
-    network = network.to(device).eval()
+        if getattr(network, "_is_stateful", False):
+            raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
+        network = network.to(device).eval()
     group_heads(network)
     _demand_rollback(source, network)
     return network

@@ -53,6 +53,12 @@ class Policy:
         """Whether the likeliest token is always chosen."""
         return self.temperature == 0
 
+    def to_json(self) -> dict[str, object]:
+        """How tokens are sampled: the temperature, and of the other two what leaves tokens out."""
+        result: dict[str, object] = {"temperature": self.temperature}
+        result |= {"top_k": self.top_k} if self.top_k is not None else {}
+        return result | ({"top_p": self.top_p} if self.top_p < 1 else {})
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """The law of the next token, over the last axis; at least float32. Not for a greedy policy."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

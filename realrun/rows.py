@@ -3,7 +3,8 @@
 A row is written with its line end in one call and forced to disk before the next is made. So after any death of the
 writer the file holds whole rows and at most one torn row at its end, which the next run cuts off and reports. A run
 knows in advance which rows it will write and in which order; it goes on where the rows in the file are the first of
-these, and refuses any other file, so that rows of different runs never mix.
+these and a torn one begins as the next, and refuses any other file: rows of different runs never mix, and nothing else
+is cut.
 """
 
 from __future__ import annotations
@@ -65,13 +66,18 @@ class RowsFile:
             os.close(self._descriptor)
 
     def read(self, expected: Sequence[Mapping[str, object]]) -> None:
-        """Take up the rows of a file that was there; a torn last row is cut off and reported on stderr."""
+        """Take up the rows of a file that was there; a torn last row is cut off and reported on stderr.
+
+        Raises:
+            InputError: where the file is no beginning of this run's.
+        """
         assert self._descriptor is not None
         content = Path(self._path).read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         rows = [_row(self._path, i, line) for i, line in enumerate(whole.split(b"\n")[:-1], start=1)]
         _demand(self._path, rows, expected)
         if len(whole) < len(content):
+            _demand_torn(self._path, content[len(whole) :], len(rows), expected)
             os.ftruncate(self._descriptor, len(whole))
             print(f"{self._path}: cut off a torn last row of {len(content) - len(whole)} bytes", file=sys.stderr)
         if rows:
@@ -85,7 +91,8 @@ def rows_file(path: str, expected: Sequence[Mapping[str, object]]) -> Iterator[R
 
     Args:
         path: Its name. A device or a pipe is written to and not read.
-        expected: For every row of the run, in order, what tells it from other rows: values by key.
+        expected: For every row of the run, in order, what tells it from other rows: values by key. The first of these
+            is also the first key of the row.
 
     Raises:
         InputError: where the file cannot be opened, another process writes to it, or it holds other rows.
@@ -160,3 +167,13 @@ def _demand(path: str, rows: Sequence[Mapping[str, Any]], expected: Sequence[Map
                     f"{path}, line {i}",
                     f"{key} is {row.get(key)!r}, expected {value!r}: rows of another run, name another file",
                 )
+
+
+def _demand_torn(path: str, torn: bytes, before: int, expected: Sequence[Mapping[str, object]]) -> None:
+    """Refuse a file whose last line has no end and is not the beginning of the next row of the run either."""
+    if before < len(expected):
+        key, value = next(iter(expected[before].items()))
+        begins = json.dumps({key: value}, ensure_ascii=False)[:-1].encode()
+        if torn[: len(begins)] == begins[: len(torn)]:
+            return
+    raise InputError(f"{path}, line {before + 1}", "is no row of this run cut short, name another file")

@@ -45,12 +45,7 @@ class Settings:
 
     def to_json(self) -> dict[str, object]:
         """All but the defaults, as a row tells them."""
-        result: dict[str, object] = {}
-        if not self.policy.is_greedy:
-            result["temperature"] = self.policy.temperature
-            result |= {"top_k": self.policy.top_k} if self.policy.top_k is not None else {}
-            result |= {"top_p": self.policy.top_p} if self.policy.top_p < 1 else {}
-            result |= {"seed": self.seed}
+        result = {} if self.policy.is_greedy else self.policy.to_json() | {"seed": self.seed}
         result |= {"stop": list(self.stops)} if self.stops else {}
         return result | ({"verification": self.verification} if self.verification != "tokenwise" else {})
 

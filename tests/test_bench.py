@@ -21,8 +21,6 @@ from realrun.bench.summary import compare, equality, median_interval, summarise_
 from realrun.measure import CascadeMethod, turn
 from realrun.models import load_ensemble
 from realrun.prompts import Prompt
-from realrun.record import CallLog
-from realrun.timing import call_seconds
 
 MAG = {"by": "mag", "tokens": 4}
 DRAFTS = {
@@ -346,16 +344,6 @@ def test_peak_memory_sees_what_a_method_allocates_and_gives_back(ensemble, alone
     assert found["peak_bytes"] > 60 << 20
     assert plain["peak_bytes"] < 30 << 20
     assert found["cache_bytes"] == 2 * 3 * 8 * 4 * (40 + 32)  # keys and values, layers, width, bytes, tokens
-
-
-def test_call_times_are_of_calls_on_exactly_q_tokens(ensemble):
-    models = {name: ensemble.models[name] for name in ("t", "a")}
-    for model in models.values():
-        model.log = CallLog()
-    seconds = call_seconds(models, [1, 2, 5], context=20, repeats=3)
-    assert {name: sorted(by_size) for name, by_size in seconds.items()} == {"t": [1, 2, 5], "a": [1, 2, 5]}
-    assert all(value > 0 for by_size in seconds.values() for value in by_size.values())
-    assert models["t"].log.q == models["a"].log.q == {1: 4, 2: 4, 5: 4}
 
 
 @pytest.mark.parametrize("kind", ["t5", "flan-t5"])

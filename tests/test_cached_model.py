@@ -1,5 +1,6 @@
 """The cached model on every architecture: after any growth and rollback it finds what a fresh call would find."""
 
+import contextlib
 import random
 
 import pytest
@@ -130,6 +131,66 @@ def test_a_new_prompt_leaves_nothing_of_the_old_one(kind):
         fresh.prefill(prompt)
         torch.testing.assert_close(model.logits([*prompt, 9], 2), fresh.logits([*prompt, 9], 2))
         check_cache(model, prompt, [*prompt, 9], TOLERANCE)
+
+
+@contextlib.contextmanager
+def interrupted_between_two_layers(model):
+    """The first layer has read a call's tokens when the call ends, the second one has not."""
+    stack = model.network.get_decoder()
+    layers = stack.block if hasattr(stack, "block") else stack.layers
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    handle = layers[1].register_forward_pre_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "t5", "bart"])
+def test_a_new_prompt_leaves_nothing_of_a_call_that_was_interrupted(kind):
+    model, fresh = cached(kind), cached(kind)
+    model.prefill(PROMPT)
+    with interrupted_between_two_layers(model):
+        model.logits([*PROMPT, 5, 6], 2)
+    for prompt in ([4], [6, 5, 4]):
+        model.prefill(prompt)
+        fresh.prefill(prompt)
+        torch.testing.assert_close(model.logits([*prompt, 9], 2), fresh.logits([*prompt, 9], 2))
+        check_cache(model, prompt, [*prompt, 9], TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+def test_a_new_prompt_leaves_nothing_of_one_whose_reading_was_interrupted(kind):
+    model = cached(kind)
+    with interrupted_between_two_layers(model):
+        model.prefill(PROMPT)
+    model.prefill([6, 5, 4])
+    check_cache(model, [6, 5, 4], [6, 5, 4, 9], TOLERANCE)
+
+
+def test_buffers_that_could_not_grow_are_grown_by_the_next_call(monkeypatch):
+    """Where memory ends between keys and values, both are still as they were."""
+    layer, plain = GrowingLayer(), DynamicCache()
+    states = torch.randn(2, 1, 2, GRAIN, 4)
+    layer.update(*states)
+    plain.update(*states, 0)
+    grown, calls = GrowingLayer._grown, []
+
+    def scarce(self, states, length):
+        calls.append(length)
+        if len(calls) == 2:
+            raise MemoryError
+        return grown(self, states, length)
+
+    monkeypatch.setattr(GrowingLayer, "_grown", scarce)
+    with pytest.raises(MemoryError):
+        layer.update(*states[..., :3, :])
+    for found, expected in zip(layer.update(*states[..., :3, :]), plain.update(*states[..., :3, :], 0), strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_a_token_without_an_embedding_is_read_as_another_and_breaks_nothing():

@@ -162,7 +162,7 @@ def test_another_target_can_be_named(run, quick, tmp_path, folder):
     [
         (["--max-new-tokens", "0"], "error: --max-new-tokens: got '0', expected a whole number in 1..1000000"),
         (["--temperature", "-1"], "error: --temperature: got '-1', expected a finite number >= 0"),
-        (["--temperature", "warm"], "error: --temperature: got 'warm', expected a number"),
+        (["--temperature", "warm"], "error: --temperature: got 'warm', expected a finite number >= 0"),
         (["--top-p", "0"], "error: --top-p: got '0', expected a number in (0, 1]"),
         (["--turns", "0"], "error: --turns: got '0', expected a whole number in 1..10000"),
         (["--follow-every", "x"], "error: --follow-every: got 'x', expected a whole number in 1..1000000"),
@@ -170,6 +170,7 @@ def test_another_target_can_be_named(run, quick, tmp_path, folder):
         (["--dtype", "int8"], "error: --dtype: got 'int8', expected one of float32, bfloat16, float16"),
         (["--target", "maxgram"], "error: --target: 'maxgram' cannot be the target, expected a neural model"),
         (["--traces", "x", "--temperature", "1"], "error: --traces: given with a temperature"),
+        (["--out", "x", "--traces", "./x"], "error: --traces: got './x', expected another file than --out"),
         (["--limit", "2", "--per-category", "2"], "error: argument --per-category: not allowed with argument --limit"),
     ],
     ids=lambda value: value[0].strip("-") if isinstance(value, list) else "",

@@ -1,5 +1,7 @@
 """From counts and timed calls to numbers: hazards, standard errors, costs, the loop's own time, match laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -7,7 +9,7 @@ import torch
 
 from analysis.model import Cascade
 from realrun.calibrate.costs import MOST, cost_tables, proposal_costs, reference_context, seconds_table
-from realrun.calibrate.evidence import greedy_evidence
+from realrun.calibrate.evidence import POSITIONS, greedy_evidence
 from realrun.calibrate.hazards import estimate, ratio, resamples
 from realrun.calibrate.loop import (
     call_check,
@@ -18,7 +20,7 @@ from realrun.calibrate.loop import (
     trial_drafts,
     trial_rows,
 )
-from realrun.calibrate.record import Recording
+from realrun.calibrate.record import Departure, Recording
 from realrun.calibrate.roster import Roster, with_all_models
 from realrun.calibrate.specification import Acceptances, first_positions, match_law
 from realrun.calibrate.texts import Text
@@ -62,6 +64,22 @@ def test_hazards_by_position_pool_the_rare_ones_at_the_end():
     assert found.hazards == [50 / 80, 20 / 40, 6 / 20]
     assert len(found.errors) == 3
     assert estimate(np.zeros((2, 5, 2)), resamples(2, np.random.default_rng(0))) is None
+
+
+def test_places_that_count_for_several_do_not_pass_for_as_many():
+    """Four places of weight 8 are no 30 examinations."""
+    counts = np.array([[[320.0, 160.0], [32.0, 8.0], [8.0, 8.0]]])
+    drawn = resamples(1, np.random.default_rng(0))
+    assert estimate(counts, drawn).hazards == [0.5, 0.25, 1.0]
+    assert estimate(counts, drawn, 8).hazards == [0.5, 16 / 40]
+    off = {"a": list(range(20)), "m": list(range(20))}
+    text = Text(Prompt(0, "x"), [0], [1], "length")
+    departures = {"a": [Departure(0, off)]}
+    found = greedy_evidence(Recording(text, {"t": [1], "a": [9], "m": [9]}, departures, {}), ROSTER, 8)
+    drawn = resamples(4, np.random.default_rng(0))
+    for evidence, positions in ((found, 1), (replace(found, heaviest=1), POSITIONS)):
+        hazards = Acceptances.of([evidence] * 4, drawn, ROSTER).hazards["a"]["m"]["per_position"]
+        assert hazards == [1.0] * positions
 
 
 def times():

@@ -2,25 +2,32 @@
 
 import json
 import random
+import re
+import runpy
+import shutil
 import subprocess
 import sys
 
 import pytest
 import tiny
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from transformers import GenerationConfig
 
 from analysis.model import Cascade, InputError, Model, Step
 from realrun.cascade import CascadeDecoder
+from realrun.distill import pipeline
 from realrun.distill.dataset import Conversation, batches, frequent_tokens, is_held_out, read_samples
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, quantised, restored
 from realrun.distill.loss import distance
+from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, trained
 from realrun.distill.teacher import learn
 from realrun.distill.training import Recipe, train
 from realrun.lean import LeanModel
 from realrun.models import load_ensemble
+from realrun.prompts import Prompt
 
 HEAD = 20
 RECIPE = Recipe((0,), HEAD, steps=60, tokens=256, rate=0.02)
@@ -199,6 +206,35 @@ def test_the_standard_error_is_that_of_a_ratio():
     assert found.error == pytest.approx((0.24 / sum(tokens)) ** 0.5, rel=0.15)
 
 
+def test_the_error_of_one_text_is_unknown_and_the_card_still_json():
+    found = pipeline._result(Agreement((5,), (3,)))
+    assert found["standard_error"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_nothing_drops_out_of_a_drafter_in_training():
+    student = build(tiny.network("gpt2"), (0, 1), torch.float32)
+    assert student.config.resid_pdrop > 0
+    ids = torch.tensor([[3, 4, 5]])
+    first, second = (student.base_model(input_ids=ids).last_hidden_state for _ in range(2))
+    assert torch.equal(first, second)
+    assert first.requires_grad
+
+
+def test_what_a_target_says_is_its_own_law_whatever_its_generation_settings(tmp_path):
+    """A repetition penalty, say, which many checkpoints bring along, is no part of it."""
+    prompts = [Prompt(i, text) for i, text in enumerate(["abc", "hello world", "zz"])]
+    found = []
+    for settings in ({}, {"repetition_penalty": 50.0, "temperature": 0.01, "top_p": 0.2}):
+        model = tiny.network(scale=4.0)
+        model.generation_config = GenerationConfig(eos_token_id=tiny.EOS, **settings)
+        path = tmp_path / f"{len(settings)}.jsonl"
+        sample(model, tiny.tokenizer(), Sampling(8, 6, 10, batch=4), path)
+        found.append((answers(model, tiny.tokenizer(), prompts, 16), path.read_text()))
+        assert model.generation_config.repetition_penalty == settings.get("repetition_penalty")
+    assert found[0] == found[1]
+
+
 def ran(command):
     done = subprocess.run(
         [sys.executable, "-m", "realrun", *command], cwd=ROOT, capture_output=True, text=True, check=False
@@ -285,16 +321,86 @@ def test_a_drafter_of_another_target_is_refused_by_name(shop, tmp_path):
         ensemble_of(other, "smollm2-d1")
 
 
+def broken_card(**changes):
+    def change(folder):
+        card = json.loads((folder / "card.json").read_text())
+        (folder / "card.json").write_text(json.dumps(card | changes))
+
+    return change
+
+
+def broken_weights(change):
+    def rewrite(folder):
+        tensors = load_file(folder / WEIGHTS)
+        change(tensors)
+        save_file(tensors, folder / WEIGHTS)
+
+    return rewrite
+
+
+NORM, MATRIX = "model.layers.0.input_layernorm.weight", "model.layers.0.mlp.up_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (broken_card(layers=[7]), "does not fit its target: .*does not know the layers"),
+        (broken_card(layers=[0, 1]), "does not fit its target: it has weights of 10 names, expected the 19"),
+        (broken_card(layers="0"), "has a card without the numbers of its layers"),
+        (broken_card(schema=2), "has a card of another form"),
+        (broken_weights(lambda t: t.pop(NORM)), "does not fit its target: it has weights of 9 names, expected the 10"),
+        (broken_weights(lambda t: t.update({NORM: t[NORM][:1]})), r"fit its target: .*norm.weight has shape \(1,\)"),
+        (broken_weights(lambda t: t.pop(f"{MATRIX}.scale")), "cannot be read: .*up_proj.weight.scale"),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"none"), "cannot be read"),
+    ],
+    ids=["layer", "layers", "card", "schema", "missing", "shape", "scale", "file"],
+)
+def test_a_broken_folder_is_refused_by_name(shop, tmp_path, change, message):
+    folder, out, *_ = shop
+    shutil.copytree(out, tmp_path / "d")
+    change(tmp_path / "d")
+    with pytest.raises(InputError, match=f"models.d.load: .*{message}"):
+        ensemble_of(folder, str(tmp_path / "d"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "FILE/d"], "--out: got 'FILE/d', but .*FILE' is no folder that can be written to"),
+        (["--work", "FILE"], "--work: got 'FILE', but .*FILE' is no folder"),
+        (["--test", "none.jsonl"], "none.jsonl: no such file"),
+        (["--minutes", "0"], "--minutes: got '0', expected a finite number > 0"),
+        (["--steps", "1", "--minutes", "1"], "--minutes: got both --steps and --minutes"),
+        (["--rate", "nan"], r"--rate: got 'nan', expected a number in \[0, 1\]"),
+        (["--hard", "1.5"], r"--hard: got '1.5', expected a number in \[0, 1\]"),
+        (["--dtype", "float16"], "--dtype: got 'float16', expected one of float32, bfloat16"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_options_are_one_line_before_anything_is_loaded(monkeypatch, capsys, tmp_path, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").write_text("")
+    monkeypatch.setattr("realrun.models.load_target", lambda *arguments: pytest.fail("the target is loaded"))
+    monkeypatch.setattr(sys, "argv", ["realrun", "distill", "--target", "smollm2-135m", "--out", "d", *options])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("realrun", run_name="__main__")
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert re.fullmatch(f"error: {message}.*\n", captured.err)
+    assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
+
+
 def test_the_command_goes_on_with_what_is_there(shop):
     _, out, command, printed = shop
     weights = (out / WEIGHTS).read_bytes()
     (out / WEIGHTS).unlink()
     work = out.with_name("d.work")
-    rows = (work / "samples.jsonl").read_text()
+    (samples,) = work.glob("samples-*.jsonl")
+    rows = samples.read_text()
     kept = rows.splitlines(keepends=True)
-    (work / "samples.jsonl").write_text("".join(kept[:290]) + kept[290][:10])
+    samples.write_text("".join(kept[:290]) + kept[290][:10])
     assert ran(command) == printed
-    assert (work / "samples.jsonl").read_text() == rows
+    assert samples.read_text() == rows
     assert (out / WEIGHTS).read_bytes() == weights
 
 

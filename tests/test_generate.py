@@ -21,7 +21,7 @@ from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForCondition
 from analysis.model import Cascade, InputError
 from realrun import embedded, generate, hub, load
 from realrun.commands import generate as command
-from realrun.commands.generate import DTYPE_NAMES
+from realrun.commands.options import DTYPE_NAMES
 from realrun.models import DTYPES, load_ensemble
 from realrun.policy import Policy
 from realrun.prompts import read_prompts, shipped_prompts

@@ -74,6 +74,30 @@ def test_models_in_the_middle_of_a_text_refuse_another_one(models):
     assert generate(models, "hello", 20).tokens == answer.tokens
 
 
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+@pytest.mark.parametrize("model", ["target", "a"])
+def test_a_text_after_an_interrupted_one_is_the_same_as_without_it(tmp_path, kind, model):
+    """Wherever a call stops, between two layers of which one has read more than the other."""
+    loads = [tiny.save(tmp_path / name, kind, seed) for seed, name in enumerate("ta")]
+    models = load(loads[0], drafters={"a": loads[1], "mag": "maxgram"}, draft=DRAFT)
+    expected = generate(models, "hello hello", 20).tokens
+    stack = models.ensemble.models[model].network.get_decoder()
+    layers = stack.block if kind == "t5" else stack.layers
+    for wanted in (1, 2, 3, 5):
+        calls = []
+
+        def stop(*arguments, calls=calls, wanted=wanted):
+            calls.append(arguments)
+            if len(calls) == wanted:
+                raise KeyboardInterrupt
+
+        handle = layers[1].register_forward_pre_hook(stop)
+        with pytest.raises(KeyboardInterrupt):
+            generate(models, "hello hello", 20)
+        handle.remove()
+        assert generate(models, "hello hello", 20).tokens == expected
+
+
 def test_ids_are_taken_as_they_are(models):
     ids = models.ensemble.tokenizer("abc")["input_ids"]
     assert generate(models, ids, 20).tokens == generate(models, "abc", 20).tokens

@@ -241,6 +241,11 @@ def test_without_repeats_two_names_tell_the_noise(tmp_path):
     found = ladder([prediction("x", 2.0)], measured(tmp_path, rows))["noise"]
     assert found["between_repeats"] is None
     assert found["expected_error"] == pytest.approx(math.log(1.05) / math.sqrt(2))
+    rows[2]["settings"] = {"draft": [{"by": "a", "rounds": 1, "draft": [{"by": "mag", "tokens": 1}] * 2}]}
+    split = ladder([prediction("x", 2.0)], measured(tmp_path, rows))["noise"]
+    assert split["between_names"] == found["between_names"]
+    rows[2]["settings"] = {"draft": [{"by": "a", "rounds": 1, "draft": [{"by": "mag", "tokens": 3}]}]}
+    assert ladder([prediction("x", 2.0)], measured(tmp_path, rows))["noise"]["between_names"] == {}
 
 
 def test_a_torn_last_row_is_reported_and_left_out(tmp_path, capsys):

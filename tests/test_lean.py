@@ -41,6 +41,28 @@ def test_text_longer_than_the_first_buffers_is_read_right():
     check_cache(model, text, text, TOLERANCE)
 
 
+def test_a_new_prompt_leaves_nothing_of_a_call_that_was_interrupted(monkeypatch):
+    model = LeanModel(tiny.network(max_position_embeddings=4 * GRAIN))
+    text = [3 + i % 20 for i in range(GRAIN + 40)]
+    model.prefill(PROMPT)
+    layer, model._layers[1] = model._layers[1], interrupt
+    with pytest.raises(KeyboardInterrupt):
+        model.logits([*PROMPT, 5, 6], 2)
+    model._layers[1] = layer
+    model.prefill([6, 5, 4])
+    check_cache(model, [6, 5, 4], [6, 5, 4, 9], TOLERANCE)
+    with monkeypatch.context() as patch:  # where memory ends before all layers have grown
+        patch.setattr(layer, "grow", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model.prefill(text)
+    model.prefill(text)
+    check_cache(model, text, text, TOLERANCE)
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
 def test_columns_cut_short_and_packed_weights_are_still_those_of_the_model():
     network = tiny.network().to(torch.bfloat16)
     if not can_pack(network):

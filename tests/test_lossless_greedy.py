@@ -9,6 +9,7 @@ import tiny
 import torch
 
 from realrun import lossless
+from realrun.cached_model import CachedModel
 from realrun.lossless import compare, unit_in_last_place
 from realrun.prompts import read_prompts, shipped_prompts
 
@@ -96,6 +97,27 @@ def test_an_engine_that_takes_anything_is_divergent(run, monkeypatch, files, tmp
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     wrong = [row for row in rows if row["category"] == "divergent"]
     assert all(row["margin"] > 1e-4 and row["expected"] != row["found"] for row in wrong)
+
+
+def test_a_target_loaded_in_a_type_of_its_own_is_judged_by_that(run, monkeypatch, files, tmp_path, tinies):
+    seen = []
+
+    def spy(expected, found, dtype, logits_at):
+        seen.append((dtype, logits_at(0)))
+        return compare(expected, found, dtype, logits_at)
+
+    monkeypatch.setattr(lossless, "compare", spy)
+    target = {"name": tinies[0], "dtype": "bfloat16"}
+    half = write_spec(tmp_path, "half", [{"by": "mag", "tokens": 3}], target, "skip:1")
+    code, said, _ = run(half, *files[2:], "--out", tmp_path / "rows.jsonl", "--json")
+    assert code == 0
+    assert json.loads(said)["dtype"] == "bfloat16"
+    network = tiny.network()
+    for parameter in network.parameters():
+        parameter.data = parameter.data.bfloat16().float()
+    ids = tiny.tokenizer()("abc abc")["input_ids"]
+    assert {dtype for dtype, _ in seen} == {torch.bfloat16}
+    torch.testing.assert_close(seen[0][1], CachedModel(network).uncached_logits(ids, ids))
 
 
 def test_bad_input_is_one_line(run, files, tmp_path, tinies):

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from analysis.model import Cascade, InputError
-from realrun import embedded, networks
+from realrun import device, embedded, networks
 from realrun.cached_model import CachedModel, check_cache
 from realrun.cascade import CascadeDecoder
 from realrun.encoder_decoder import CachedEncoderDecoder
@@ -443,3 +443,12 @@ def test_the_options_of_max_gram_reach_it(folders):
     options = {"match": "leftmost", "min_match": 2, "max_match": 5, "candidates": 3, "variant": "authors"}
     mag = load_ensemble(spec(folders(), mag={"name": "maxgram", **options}), torch.float32).models["mag"]
     assert (mag._leftmost, mag._min_match, mag._max_match, mag._candidates, mag._doubled) == (True, 2, 5, 3, True)
+
+
+def test_a_processor_is_called_what_the_system_calls_it(monkeypatch, tmp_path):
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(device, "_PROCESSORS", file)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    assert device.make_of(torch.device("cpu")) == "unknown"
+    file.write_text("processor\t: 0\nmodel name\t: Some: CPU\nmodel name\t: Another\n")
+    assert device.make_of(torch.device("cpu")) == "Some: CPU"

@@ -365,7 +365,7 @@ def test_prompts_are_split_and_the_quick_profile_takes_few(tmp_path):
         assert found == [every[24 : 24 + counts[0]], every[: counts[1]]]
     models = json.loads((tmp_path / "real_models.json").read_text())
     Cascade.from_json(models)
-    assert list(models["models"]) == ["t", "d1", "d2", "mag"]
+    assert list(models["models"]) == list(paper_repro.MODELS)
 
 
 def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path):

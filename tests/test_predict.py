@@ -70,13 +70,16 @@ def test_autoregressive_decoding_is_predicted_for_certain():
         assert row["speedup"] == row["low"] == row["high"] == row["tokens_per_cycle"] == 1
 
 
-def test_hazards_by_the_inner_review_count_where_a_drafter_only_hands_up_what_it_reviewed():
+def test_hazards_by_the_inner_review_count_where_a_drafter_hands_up_what_just_that_review_let_pass():
     both = {"accepted": 0.9, "corrected": 0.5}
     known = calibrated(flat(ALPHAS), by_type={"t": {"a": {"inner": "mag", **both}}})
     nested = (Step("a", rounds=2, draft=(Step("mag", tokens=3),)),)
     assert with_loop(known, nested).pair("t", "a").at(0, corrected=True) == 0.5
     assert with_loop(known, (Step("a", tokens=3),)).pair("t", "a").at(0) == 0.75
     assert with_loop(known, (*nested, Step("a", tokens=1))).pair("t", "a").at(0, corrected=True) == 0.75
+    other = (Step("a", rounds=2, draft=(Step("b", tokens=3),)),)
+    assert with_loop(known, other).pair("t", "a").at(0, corrected=True) == 0.75
+    assert with_loop(known, (*nested, *other)).pair("t", "a").at(0, corrected=True) == 0.75
 
 
 def beta_prompts(generator, a, b, prompts, tokens):
@@ -226,6 +229,31 @@ def test_optimise_takes_a_calibration_and_gives_an_interval(tmp_path, capsys, mo
     found = json.loads(text.splitlines()[-1])
     low, high = found["uncertainty"]["ewif_interval"]
     assert (status, low < found["ewif"] * 1.1, high > 1) == (0, True, True)
+    draft = found["uncertainty"]["draft"]
+    known = calibration_of(Cascade.from_json(json.loads(file.read_text()), needs_draft=False))
+    row = predicted(known, Cascade.from_json(json.loads(file.read_text()) | {"draft": draft}).draft, "fits")
+    assert found["expected"] == {key: row[key] for key in ("speedup", "low", "high", "tokens_per_cycle")}
+
+
+def test_optimise_prints_the_interval_too(tmp_path, capsys, monkeypatch):
+    spec = calibrations.calibration(
+        flat({"ta": ALPHAS["ta"]}),
+        models=("t", "a"),
+        prompts=beta_prompts(np.random.default_rng(7), 6, 3, 20, 90),
+        uncertainty={"acceptance": {"t": {"a": 0.02}}},
+        loop_seconds={"per_cycle": 4e-3, "per_drafted_token": 4e-3},
+    )
+    file = calibrations.write(tmp_path / "c.json", spec)
+    status, text, _ = run(optimise_command, capsys, monkeypatch, "optimise", file, "--max-tokens", 8, "--samples", 20)
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if not line.startswith(" ")}
+    assert status == 0
+    ewif = float(lines["EWIF"][1])
+    with_loop_time = calibration_of(Cascade.from_json(spec, needs_draft=False))
+    best = max(cycle_law(with_loop(with_loop_time, (Step("a", tokens=k),))).ewif for k in range(1, 9))
+    assert ewif == pytest.approx(best, abs=1e-6)  # what a drafted token costs the loop counts
+    low, high = (float(lines["expected"][i].strip(",")) for i in (6, 8))
+    assert low < float(lines["expected"][2].strip(",")) < high
+    assert "EWIF between" in text
 
 
 @pytest.mark.parametrize(

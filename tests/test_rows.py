@@ -69,6 +69,19 @@ def test_other_files_are_refused_by_line_and_left_as_they_are(tmp_path, content,
     assert path.read_text() == content + '{"torn'
 
 
+@pytest.mark.parametrize("before", ["", '{"id": 0, "task": "x"}\n', '{"id": 0, "task": "x"}\n' * 4])
+@pytest.mark.parametrize("torn", ["hello", '{"target": "t"}', '{"id": 7, "task": "x"', '{"id": 10'])
+def test_what_is_no_row_cut_short_is_refused_and_never_cut_off(tmp_path, before, torn):
+    """A file named by mistake, of one line without an end, must not be emptied."""
+    path = tmp_path / "rows.jsonl"
+    expected = [{"id": 0, "task": "x"}] * 4
+    path.write_text(before + torn)
+    line = before.count("\n") + 1
+    with pytest.raises(InputError, match=f"line {line}: is no row of this run"), rows_file(str(path), expected):
+        pass
+    assert path.read_text() == before + torn
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"\xff\n")

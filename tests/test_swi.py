@@ -301,7 +301,7 @@ def test_the_command_tells_all_measures_sets_and_bounds(tmp_path, capsys, monkey
         for i in range(6)
         for f in (autoregressive, speculative, vertical)
     ]
-    other = {"method": "hf-assisted", "settings": {"drafter": "d"}, "id": 0}
+    other = {"method": "hf-assisted", "settings": {"drafter": "d"}, "id": 0, "tokens": 3, "seconds": 1.0}
     rows = write(tmp_path / "r.jsonl", [*made, other])
     spec = tmp_path / "c.json"
     spec.write_text(json.dumps(calibration()))

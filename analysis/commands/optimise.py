@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
                 f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
             )
+            print("             by theory, over prompts that differ; `python -m simulate replay` is nearer the clock")
     return 0
 
 

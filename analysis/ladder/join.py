@@ -42,9 +42,9 @@ def ladder(
     cascades = {each.name: each for each in predictions if each.name in methods and each.name != baseline}
     if not cascades:
         raise InputError("--measured", "no method has the name of a predicted cascade")
-    for each in predictions:
-        if each.name in methods and methods[each.name].draft not in (None, each.draft):
-            raise InputError("--measured", f"{each.name!r} ran another draft than the predicted one")
+    for prediction in predictions:
+        if prediction.name in methods and methods[prediction.name].draft not in (None, prediction.draft):
+            raise InputError("--measured", f"{prediction.name!r} ran another draft than the predicted one")
     speedups = Speedups(methods, baseline, RESAMPLES, seed)
     rows = []
     remainders: dict[str, list[dict[str, object]]] = {}

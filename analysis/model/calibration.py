@@ -169,6 +169,8 @@ def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], r
     errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
     first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
     error = _root_mean_square([e / cascade.cost(name).at(q) for q, e in enumerate(errors, 1) if q >= first])
+    if "spread" not in fields:
+        return error
     medians, spreads = _read_times(fields, "median"), _read_times(fields, "spread")
     shares = [
         [s / m if m > 0 else 0.0 for s, m in zip(*rows, strict=True)]

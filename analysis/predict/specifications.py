@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError, Model, PerPosition, Tabulated, walk
 from analysis.model.calibration import Calibration
 from analysis.model.fields import inside, mapping, number
+from analysis.model.fields import name as read_name
 from analysis.model.hazard import read_acceptance
 
 Acceptances = Mapping[str, Mapping[str, Acceptance]]
@@ -60,11 +61,21 @@ def with_loop(calibration: Calibration, draft: Draft = ()) -> Cascade:
 
 
 def typed_pairs(calibration: Calibration, draft: Draft) -> set[tuple[str, str]]:
-    """Pairs whose drafter only hands up what it has reviewed, with hazards by type known."""
-    known = _by_type(calibration)
-    leaves = {(r, step.by) for _, r, step in walk(draft, calibration.target) if step.is_leaf}
-    reviewed = {(r, step.by) for _, r, step in walk(draft, calibration.target) if not step.is_leaf}
-    return {(r, d) for r, d in reviewed - leaves if d in known.get(r, {})}
+    """Pairs whose drafter only hands up what it has reviewed, of just the drafter for which hazards by type are known.
+
+    Another inner drafter agrees elsewhere: what its reviews let pass is another selection of tokens.
+    """
+    inner = _inner(calibration)
+    steps = [(reviewer, step) for _, reviewer, step in walk(draft, calibration.target)]
+    return {
+        (reviewer, step.by)
+        for reviewer, step in steps
+        if all(
+            bool(other.draft) and all(each.by == inner.get((reviewer, step.by)) for each in other.draft)
+            for who, other in steps
+            if (who, other.by) == (reviewer, step.by)
+        )
+    }
 
 
 def constant(alpha: float) -> Acceptance:
@@ -107,14 +118,29 @@ def _tabulated(calibration: Calibration, name: str, one: float, more: float) -> 
 def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:
     """Hazards by the outcome of the drafter's own review, where both outcomes were seen."""
     result: dict[str, dict[str, Acceptance]] = {}
+    for reviewer, drafter, fields in _typed(calibration):
+        with inside(f"meta.calibration.by_type.{reviewer}.{drafter}"):
+            both = {key: fields[key] for key in ("accepted", "corrected")}
+            result.setdefault(reviewer, {})[drafter] = read_acceptance(both)
+            if drafter not in calibration.cascade.acceptance.get(reviewer, {}):
+                raise InputError("", "no such `acceptance`")
+    return result
+
+
+def _inner(calibration: Calibration) -> dict[tuple[str, str], str]:
+    """Whose drafts the drafter's review judged where its types were told, by reviewer and drafter."""
+    found = {}
+    for reviewer, drafter, fields in _typed(calibration):
+        with inside(f"meta.calibration.by_type.{reviewer}.{drafter}"):
+            found[reviewer, drafter] = read_name(fields.get("inner"), "inner")
+    return found
+
+
+def _typed(calibration: Calibration) -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """Reviewer, drafter and what `by_type` says of them, where both outcomes were seen."""
     with inside("meta.calibration.by_type"):
         for reviewer, row in mapping(calibration.details.get("by_type", {}), "").items():
             for drafter, entry in mapping(row, reviewer).items():
                 fields = mapping(entry, f"{reviewer}.{drafter}")
                 if "accepted" in fields and "corrected" in fields:
-                    both = {key: fields[key] for key in ("accepted", "corrected")}
-                    with inside(f"{reviewer}.{drafter}"):
-                        result.setdefault(reviewer, {})[drafter] = read_acceptance(both)
-                    if drafter not in calibration.cascade.acceptance.get(reviewer, {}):
-                        raise InputError(f"{reviewer}.{drafter}", "no such `acceptance`")
-    return result
+                    yield reviewer, drafter, fields

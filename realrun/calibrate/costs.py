@@ -32,20 +32,16 @@ def reference_context(times: CycleTimes, target: str) -> int:
 def cost_tables(times: CycleTimes, target: str, generator: np.random.Generator) -> dict[str, CostTable]:
     """Costs of all networks: median seconds over the target's median for one token, at the reference context.
 
-    A drafter whose context is shorter is taken at its own greatest. Standard errors are by bootstrap over the timed
-    calls; sizes between two timed ones are interpolated.
+    Standard errors are by bootstrap over the timed calls; sizes between two timed ones are interpolated.
     """
     context = reference_context(times, target)
     unit, units = _medians(times.calls[target][context, 1], generator)
     result = {}
     for name, samples in times.calls.items():
-        near = max((c for c in _contexts(samples) if c <= context), default=min(_contexts(samples)))
-        sizes = sorted(q for c, q in samples if c == near)
+        sizes = sorted(q for held, q in samples if held == context)
         values, resampled = [], []
         for q in sizes:
-            value, drawn = (
-                (unit, units) if (name, near, q) == (target, context, 1) else _medians(samples[near, q], generator)
-            )
+            value, drawn = (unit, units) if (name, q) == (target, 1) else _medians(samples[context, q], generator)
             values.append(value / unit)
             resampled.append(drawn / units)
         table = _interpolated(np.array(values)[:, None], sizes)[:, 0]

@@ -38,11 +38,14 @@ class Evidence:
         counts: By pair, of shape (TYPES, POSITIONS, 2).
         first: By pair, (accepted, examined) first tokens of drafts from every place of the target's text, whatever the
             type.
+        heaviest: Greatest weight of a single place in the counts of a drafter's reviews, >= 1; those of the target's
+            weigh 1 at most.
     """
 
     text: Text
     counts: Mapping[Pair, Counts]
     first: Mapping[Pair, tuple[float, float]]
+    heaviest: int = 1
 
 
 def along(weights: NDArray[np.float64], examined: NDArray[np.float64], accepted: NDArray[np.float64]) -> Counts:
@@ -84,7 +87,7 @@ def greedy_evidence(recording: Recording, roster: Roster, stride: int) -> Eviden
         else:
             counts[reviewer, drafter] = _inner(recording, reviewer, drafter, inner, stride)
         first[reviewer, drafter] = _first(recording, reviewer, drafter)
-    return Evidence(recording.text, counts, first)
+    return Evidence(recording.text, counts, first, stride)
 
 
 def _first(recording: Recording, reviewer: str, drafter: str) -> tuple[int, int]:

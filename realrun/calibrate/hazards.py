@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_EXAMINED = 30
-"""A position examined less often takes the hazard of the positions from there on pooled."""
+"""A position examined at fewer places takes the hazard of the positions from there on pooled."""
 
 RESAMPLES = 1000
 
@@ -27,11 +27,11 @@ class Estimate:
     errors: list[float]
 
 
-def groups(examined: Sequence[float]) -> list[slice]:
-    """Positions that share a hazard: each its own, the first rarely examined one and all after it together."""
+def groups(examined: Sequence[float], least: float) -> list[slice]:
+    """Positions that share a hazard: each its own, the first examined less than so and all after it together."""
     result = []
     for j, n in enumerate(examined):
-        if n < MIN_EXAMINED:
+        if n < least:
             if sum(examined[j:]):
                 result.append(slice(j, len(examined)))
             break
@@ -44,17 +44,18 @@ def resamples(prompts: int, generator: np.random.Generator) -> NDArray[np.float6
     return generator.multinomial(prompts, np.full(prompts, 1 / prompts), size=RESAMPLES).astype(float)
 
 
-def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64]) -> Estimate | None:
+def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> Estimate | None:
     """Hazards by position.
 
     Args:
         counts: (examined, accepted) by prompt and position, shape (prompts, positions, 2).
         drawn: From `resamples`.
+        heaviest: Greatest weight with which one place is counted, >= 1.
 
     Returns:
         None where nothing was examined.
     """
-    shared = groups(counts[..., 0].sum(axis=0).tolist())
+    shared = groups(counts[..., 0].sum(axis=0).tolist(), MIN_EXAMINED * heaviest)
     pooled = [ratio(counts[:, group].sum(axis=1), drawn) for group in shared]
     return Estimate([hazard for hazard, _ in pooled], [error for _, error in pooled]) if pooled else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.optimize import linprog
 
 from analysis.model import Cascade, Step
 from realrun.calibrate.roster import Roster
-from realrun.measure import CascadeMethod, interleave
+from realrun.measure import measure
 from realrun.models import Ensemble
 from realrun.prompts import Prompt
 
@@ -36,8 +35,8 @@ def trial_rows(
         max_new_tokens: Greatest number of tokens a prompt, >= 1.
     """
     drafts = {AUTOREGRESSIVE: (), **trial_drafts(roster)}
-    methods = [CascadeMethod(name, replace(cascade, draft=draft), ensemble) for name, draft in drafts.items()]
-    return list(interleave(methods, ensemble, prompts, max_new_tokens, "timing the loop"))
+    cascades = {name: cascade.with_draft(draft) for name, draft in drafts.items()}
+    return list(measure(cascades, ensemble, prompts, max_new_tokens, "timing the loop"))
 
 
 def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:

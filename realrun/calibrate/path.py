@@ -115,19 +115,20 @@ def _laws(model: Drafter, sequence: Sequence[int], start: int, policy: Policy, v
     return result
 
 
-def rounding(network: Network, texts: Sequence[Text]) -> dict[str, int]:
+def rounding(network: Network, texts: Sequence[Text], vocabulary: int) -> dict[str, int]:
     """How often a network's greedy token differs between calls on many tokens and on one: near-ties, in half precision.
 
     Args:
         network: The model.
         texts: Along which.
+        vocabulary: Number of the target's token ids.
     """
     positions = different = 0
     for text in texts:
         choices = []
         for chunk in (1, CHUNK):
             network.prefill(text.prompt_ids)
-            choices.append(choices_along(network, text.sequence, len(text.prompt_ids), network.vocabulary, chunk))
+            choices.append(choices_along(network, text.sequence, len(text.prompt_ids), vocabulary, chunk))
         positions += len(text.tokens)
         different += sum(one != many for one, many in zip(*choices, strict=True))
     return {"positions": positions, "different": different}

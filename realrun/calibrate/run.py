@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from analysis.model import Cascade
@@ -26,6 +24,7 @@ from realrun.calibrate.sampled import ESTIMATOR, sampled_evidence
 from realrun.calibrate.specification import Acceptances, first_positions, match_law
 from realrun.calibrate.texts import Text, write_texts
 from realrun.calibrate.traces import traces
+from realrun.device import device_named, make_of
 from realrun.models import Ensemble
 from realrun.policy import Policy
 from realrun.prompts import Prompt
@@ -103,7 +102,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **_provenance(),
         "device": settings.device,
-        "device_name": _device_name(settings.device),
+        "device_name": make_of(device_named(settings.device)),
         "dtype": settings.dtype,
         "policy": _policy(first),
         "max_new_tokens": settings.max_new_tokens,
@@ -124,14 +123,14 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
-            name: rounding(ensemble.models[name], texts[:_CHECKED_TEXTS])
+            name: rounding(ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
             for name in roster.reviewers
             if first.is_greedy
         },
     }
-    laws = {name: match_law(recordings, roster.target, name) for name in roster.proposers if recordings}
-    for law in laws.values():
-        facts |= {"match": law} if law is not None else {}
+    for name in roster.proposers if recordings else ():
+        law = match_law(recordings, roster.target, name)
+        facts |= {"match": {"by": name, **law}} if law is not None else {}
     if others:
         facts["temperature"] = [
             _at_policy(cascade, ensemble, roster, prompts, settings, policy, drawn) for policy in others
@@ -221,15 +220,7 @@ def _vocabulary(ensemble: Ensemble, roster: Roster) -> int:
 
 
 def _policy(policy: Policy) -> object:
-    if policy.is_greedy:
-        return "greedy"
-    result: dict[str, object] = {"temperature": policy.temperature}
-    result |= {"top_k": policy.top_k} if policy.top_k is not None else {}
-    return result | ({"top_p": policy.top_p} if policy.top_p < 1 else {})
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor()
+    return "greedy" if policy.is_greedy else policy.to_json()
 
 
 def _provenance() -> dict[str, object]:

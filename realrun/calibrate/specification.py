@@ -48,7 +48,8 @@ class Acceptances:
         for reviewer, drafter in roster.pairs():
             stacked = np.stack([one.counts[reviewer, drafter] for one in evidence])  # (prompts, types, positions, 2)
             pooled = stacked.sum(axis=1)
-            found = estimate(pooled, drawn)
+            heaviest = 1 if reviewer == roster.target else max(one.heaviest for one in evidence)
+            found = estimate(pooled, drawn, heaviest)
             if found is None:
                 continue
             hazards[reviewer][drafter] = {"per_position": found.hazards}
@@ -57,7 +58,7 @@ class Acceptances:
             iid[reviewer][drafter], iid_errors[reviewer][drafter] = share, error
             inner = roster.inner(drafter)
             if inner is not None:
-                types = [estimate(stacked[:, kind], drawn) for kind in range(len(BY_TYPE))]
+                types = [estimate(stacked[:, kind], drawn, heaviest) for kind in range(len(BY_TYPE))]
                 by_type[reviewer][drafter] = {"inner": inner} | _typed(types)
         return cls(*(dict(table) for table in tables))
 

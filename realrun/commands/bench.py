@@ -14,7 +14,7 @@ from typing import IO
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
 from analysis.model.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
-from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
 from realrun.load_options import Source
 from realrun.prompts import read_prompts, shipped_prompts
 
@@ -80,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         cascades = listed_cascades(arguments.drafts, cascades)
     baselines = list(dict.fromkeys(arguments.baseline))
     for baseline in baselines:
-        _demand("--baseline", baseline, BASELINES)
-    _demand("--baseline-models", arguments.baseline_models, BASELINE_MODELS)
-    _demand("--dtype", arguments.dtype, DTYPE_NAMES)
+        demand_word("--baseline", baseline, BASELINES)
+    demand_word("--baseline-models", arguments.baseline_models, BASELINE_MODELS)
+    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
     max_new_tokens = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     repeats = whole_option("--repeats", arguments.repeats, 1, 1000)
     memory_prompt = whole_option("--memory-prompt", arguments.memory_prompt, 0, MAX_NEW_TOKENS)
@@ -171,8 +171,3 @@ def _rows_file(path: str | None) -> Iterator[IO[str] | None]:
     else:
         with whole_file(path) as file:
             yield file
-
-
-def _demand(option: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")

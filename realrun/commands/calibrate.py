@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
-from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.commands.options import (
+    DTYPE_NAMES,
+    MAX_NEW_TOKENS,
+    add_sampling,
+    demand_word,
+    sampling_options,
+    temperature_option,
+)
 from realrun.load_options import Source, with_target
 from realrun.prompts import Prompt, read_prompts, shipped_prompts
 from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
@@ -48,8 +54,7 @@ def add(commands: Subparsers) -> None:
         metavar="T",
         help="0 (default) is greedy; the first gives the acceptances, further ones are added to `meta`",
     )
-    parser.add_argument("--top-k", metavar="K", help="sample from the K likeliest tokens")
-    parser.add_argument("--top-p", default="1", metavar="P", help="sample from the likeliest tokens of mass P")
+    add_sampling(parser)
     parser.add_argument("--seed", default="0", help="of samples, order and bootstrap, a whole number >= 0 (default 0)")
     parser.add_argument(
         "--follow-every",
@@ -86,18 +91,16 @@ def run(arguments: argparse.Namespace) -> int:
     seed = whole_option("--seed", arguments.seed, 0, 2**31)
     stride = whole_option("--follow-every", arguments.follow_every, 1, 10**6)
     turns = whole_option("--turns", arguments.turns, 1, 10**4)
-    temperatures = [_temperature(text) for text in arguments.temperature]
-    top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
-    top_p = _number("--top-p", arguments.top_p)
-    if not 0 < top_p <= 1:
-        raise InputError("--top-p", f"got {arguments.top_p!r}, expected a number in (0, 1]")
-    if arguments.dtype not in DTYPE_NAMES:
-        raise InputError("--dtype", f"got {arguments.dtype!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    temperatures = [temperature_option(text) for text in arguments.temperature]
+    top_k, top_p = sampling_options(arguments)
+    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
     file = Path(arguments.prompts or shipped_prompts())
     prompts = chosen_prompts(read_prompts(file), arguments.limit, arguments.per_category)
     if arguments.traces is not None and temperatures[0] > 0:
         raise InputError("--traces", "given with a temperature, expected greedy choice to record agreements of")
     traces = Path(arguments.traces or Path(arguments.out).with_suffix(TRACES))
+    if traces.resolve() == Path(arguments.out).resolve():
+        raise InputError("--traces", f"got {arguments.traces!r}, expected another file than --out")
 
     with contextlib.ExitStack() as files:
         out = files.enter_context(whole_file(arguments.out))
@@ -163,17 +166,3 @@ def chosen_prompts(prompts: Sequence[Prompt], limit: str | None, per_category: s
     if len(prompts) < 2:
         raise InputError("--prompts", f"got {len(prompts)} prompt, expected at least 2 to tell their spread")
     return list(prompts)
-
-
-def _temperature(text: str) -> float:
-    value = _number("--temperature", text)
-    if not 0 <= value < math.inf:
-        raise InputError("--temperature", f"got {text!r}, expected a finite number >= 0")
-    return value
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(option, f"got {text!r}, expected a number") from None

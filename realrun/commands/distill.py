@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import sys
 from pathlib import Path
 
 from analysis.model import InputError, Subparsers, whole_option
-from realrun.prompts import shipped_prompts
+from realrun.commands.options import demand_word, number_option
+from realrun.prompts import read_prompts, shipped_prompts
 
 MOST = 10**9
 MAX_SEED = 2**31
@@ -59,11 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
         key: whole_option(f"--{key}", getattr(arguments, key), 1, MOST) for key in ("head", "tokens", "conversations")
     }
     steps = whole_option("--steps", arguments.steps or "1200", 1, MOST)
-    minutes = None if arguments.minutes is None else _number("--minutes", arguments.minutes, 0, math.inf)
-    rate, hard = _number("--rate", arguments.rate, 0, 1), _number("--hard", arguments.hard, 0, 1)
+    minutes = None
+    if arguments.minutes is not None:
+        allowed = "a finite number > 0"
+        minutes = number_option("--minutes", arguments.minutes, allowed, lambda m: 0 < m < math.inf)
+    rate, hard = (
+        number_option(f"--{key}", getattr(arguments, key), "a number in [0, 1]", lambda share: 0 <= share <= 1)
+        for key in ("rate", "hard")
+    )
     seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
-    if arguments.dtype not in DTYPE_NAMES:
-        raise InputError("--dtype", f"got {arguments.dtype!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
+    out = Path(arguments.out)
+    work = Path(arguments.work) if arguments.work else out.parent / f"{out.name}.work"
+    for option, folder in (("--out", out), ("--work", work)):
+        _demand_place(option, folder)
+    tests = Path(arguments.test) if arguments.test else shipped_prompts()
+    read_prompts(tests)  # refused now where it is wrong: it is needed at last
     from realrun.distill.pipeline import Order, distil
     from realrun.distill.sampling import Sampling
     from realrun.distill.training import Recipe
@@ -75,13 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = Recipe(layers, min(numbers["head"], columns), steps, numbers["tokens"], rate, hard, seed)
     order = Order(
         arguments.target,
-        Path(arguments.out),
-        Path(arguments.work or f"{arguments.out}.work"),
+        out,
+        work,
         None if arguments.samples is None else Path(arguments.samples),
         Sampling(numbers["conversations"], seed=seed),
         recipe,
         minutes,
-        Path(arguments.test) if arguments.test else shipped_prompts(),
+        tests,
         arguments.licence,
         shlex.join(["python", "-m", "realrun", *sys.argv[1:]]),
     )
@@ -108,11 +121,8 @@ def _layers(text: str, total: int) -> tuple[int, ...]:
     return numbers
 
 
-def _number(option: str, text: str, low: float, high: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high or value == math.inf:
-        raise InputError(option, f"got {text!r}, expected a number in {low:g}..{high:g}")
-    return value
+def _demand_place(option: str, folder: Path) -> None:
+    """Refuse what cannot be made a folder, hours before anything is written there."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(option, f"got {str(folder)!r}, but {str(there)!r} is no folder that can be written to")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, read_cascade, whole_option
+from realrun.commands.options import (
+    DTYPE_NAMES,
+    MAX_NEW_TOKENS,
+    add_sampling,
+    demand_word,
+    sampling_options,
+    temperature_option,
+)
 from realrun.load_options import with_target
 from realrun.prompts import read_prompts, shipped_prompts
 
 METHODS = ("cascade", "autoregressive")
-DTYPE_NAMES = ("float32", "bfloat16", "float16")
 VERIFICATIONS = ("tokenwise", "block")
-MAX_NEW_TOKENS = 10**6
 MAX_SEED = 2**63 - 1
 
 
@@ -32,8 +36,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--temperature", default="0", metavar="T", help="sample at this temperature (default 0: greedy)"
     )
-    parser.add_argument("--top-k", metavar="K", help="sample from the K likeliest tokens")
-    parser.add_argument("--top-p", default="1", metavar="P", help="sample from the likeliest tokens of mass P")
+    add_sampling(parser)
     parser.add_argument("--seed", metavar="S", help="seed of the samples (needed with a temperature)")
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable")
     parser.add_argument(
@@ -54,12 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate for every prompt that the file has no row of yet."""
     cascade = with_target(read_cascade(arguments.cascade), arguments.target)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    _demand("--method", arguments.method, METHODS)
-    _demand("--dtype", arguments.dtype, DTYPE_NAMES)
-    _demand("--verification", arguments.verification, VERIFICATIONS)
-    temperature = _number("--temperature", arguments.temperature, "a finite number >= 0", lambda t: 0 <= t < math.inf)
-    top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
-    top_p = _number("--top-p", arguments.top_p, "a number in (0, 1]", lambda p: 0 < p <= 1)
+    demand_word("--method", arguments.method, METHODS)
+    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
+    demand_word("--verification", arguments.verification, VERIFICATIONS)
+    temperature = temperature_option(arguments.temperature)
+    top_k, top_p = sampling_options(arguments)
     seed = 0 if arguments.seed is None else whole_option("--seed", arguments.seed, 0, MAX_SEED)
     if temperature > 0 and arguments.seed is None:
         raise InputError("--seed", f"missing, expected a whole number in 0..{MAX_SEED} to sample with")
@@ -88,18 +90,3 @@ def run(arguments: argparse.Namespace) -> int:
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
     print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / seconds:.1f} a second)")
     return 0
-
-
-def _demand(option: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")
-
-
-def _number(option: str, text: str, allowed: str, good: Callable[[float], bool]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not good(value):
-        raise InputError(option, f"got {text!r}, expected {allowed}")
-    return value

@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from analysis.model import InputError, Subparsers, whole_option
 from realrun.commands.bench import named_cascades
-from realrun.commands.generate import DTYPE_NAMES, MAX_NEW_TOKENS
+from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
 from realrun.load_options import Source, with_target
 from realrun.prompts import read_prompts, shipped_prompts
 
@@ -50,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare every text that the file has no row of yet; status 1 where a text is divergent."""
     named = named_cascades(arguments.cascades)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    if arguments.dtype not in DTYPE_NAMES:
-        raise InputError("--dtype", f"got {arguments.dtype!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
     for name, cascade in named.items():
         if cascade.lenience > 1:
             raise InputError(f"{name}, lenience", f"got {cascade.lenience:g}, expected 1: no other target is lossless")
@@ -67,29 +66,33 @@ def run(arguments: argparse.Namespace) -> int:
 
     cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
     joint = joint_cascade(cascades, arguments.target)
-    dtype = DTYPES[arguments.dtype]
+    source = Source.of(joint, joint.target)
+    dtype = source.choice("dtype", DTYPE_NAMES, arguments.dtype)  # what its `load` says goes before the option
     cascades = {name: with_target(cascade, arguments.target) for name, cascade in cascades.items()}
     tasks = {name: task_id(cascade, Settings(limit), arguments.dtype) for name, cascade in cascades.items()}
     expected = [prompt_key(prompt) | {"cascade": name, "task": tasks[name]} for prompt in prompts for name in cascades]
 
     def exact() -> Ensemble:
-        alone = load_ensemble(joint.with_draft(()), DTYPES["float32"], device=arguments.device)
-        return rounded_to(alone, joint.target, dtype)
+        load = {"name": source.name, **source.options, "dtype": "float32"}
+        target = {joint.target: replace(joint.models[joint.target], load=load)}
+        alone = replace(joint.with_draft(()), models={**joint.models, **target})
+        ensemble = load_ensemble(alone, DTYPES["float32"], device=arguments.device)
+        return rounded_to(ensemble, joint.target, DTYPES[dtype])
 
     with rows_file(arguments.out, expected) as file:
         done = len(file.rows)
         if done < len(expected):
-            ensemble = load_ensemble(joint, dtype, device=arguments.device)
-            found = comparisons(cascades, ensemble, prompts, limit, dtype, exact, done)
+            ensemble = load_ensemble(joint, DTYPES[arguments.dtype], device=arguments.device)
+            found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], exact, done)
             for key, (_, _, comparison) in zip(expected[done:], found, strict=True):
-                file.append(key | asdict(comparison) | {"dtype": arguments.dtype, **provenance()})
+                file.append(key | asdict(comparison) | {"dtype": dtype, **provenance()})
     counts = Counter(row["category"] for row in file.rows)
     margins = [row["margin"] for row in file.rows if row["margin"] is not None]
     tokens = sum(row["tokens"] for row in file.rows)
     summary = {
         "prompts": len(prompts),
         "cascades": {name: cascade.to_json()["draft"] for name, cascade in cascades.items()},
-        "dtype": arguments.dtype,
+        "dtype": dtype,
         "texts": counts.total(),
         "tokens": tokens,
         "identical": counts["identical"],

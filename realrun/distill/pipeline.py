@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,15 +13,16 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.model import InputError
+from analysis.model import InputError, whole_file
 from realrun.bigram import tokenizer_fingerprint
 from realrun.distill.dataset import Conversation, frequent_tokens, read_samples
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, export, restored
 from realrun.distill.sampling import Sampling, answers, sample
-from realrun.distill.student import Head, build, demand_distillable, trained
+from realrun.distill.student import Head, build, demand_distillable, give_weights
 from realrun.distill.teacher import Lessons, learn
 from realrun.distill.training import Point, Recipe, seconds_a_step, train
+from realrun.networks import context_of
 from realrun.prompts import encode, read_prompts
 from realrun.record import provenance
 
@@ -72,16 +74,16 @@ def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: O
         InputError: where target, samples or folders are unfit, naming them.
     """
     demand_distillable(target, order.name)
+    tests = _asked(target, tokenizer, order.tests)
     samples = order.samples
     if samples is None:
-        samples = order.work / "samples.jsonl"
+        samples = order.work / f"samples-{_key(order.name, asdict(replace(order.sampling, conversations=0)))}.jsonl"
         sample(target, tokenizer, order.sampling, samples)
-    context = int(getattr(target.config, "max_position_embeddings", None) or 2**31)
-    conversations = read_samples(samples, tokenizer, context)
+    conversations = read_samples(samples, tokenizer, context_of(target))
     lessons = learn(target, conversations, order.work / "teacher")
     known = frequent_tokens([c for c in conversations if not c.held_out], order.recipe.head, _columns(target))
     head = Head.of(target, known, target.dtype)
-    folder = order.work / f"training-{_key(order)}"
+    folder = order.work / f"training-{_training_key(order)}"
     recipe = order.recipe
     if order.minutes is not None:
         recipe = replace(recipe, steps=_steps(target, head, conversations, lessons, order, folder))
@@ -91,7 +93,7 @@ def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: O
     export(order.out, student, head, card)
     exported = _exported(target, recipe.layers, order.out)
     held_out = agreement(exported, head, [c for c in conversations if c.held_out and c.greedy])
-    others = agreement(exported, head, _asked(target, tokenizer, order.tests, context))
+    others = agreement(exported, head, tests)
     results = {"held_out": _result(held_out), "prompts": {"sha256": _sha256(order.tests), **_result(others)}}
     export(order.out, student, head, card | {"results": results})
     return Tests(held_out, others)
@@ -114,14 +116,13 @@ def _exported(target: PreTrainedModel, layers: Sequence[int], folder: Path) -> P
     """The drafter as its file has it."""
     weights, _, _ = restored(load_file(folder / WEIGHTS))
     student = build(target, layers, target.dtype)
-    for name, weight in trained(student).items():
-        weight.data.copy_(weights[name])
-    return student.eval()
+    give_weights(student, weights)
+    return student
 
 
-def _asked(
-    target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Path, context: int
-) -> list[Conversation]:
+def _asked(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Path) -> list[Conversation]:
+    """The target's greedy answers to the test prompts that leave room for one."""
+    context = context_of(target)
     limit = min(_ANSWER, context // 2)
     fitting = [p for p in read_prompts(prompts) if len(encode(p, tokenizer)) <= context - limit]
     found = answers(target, tokenizer, fitting, limit)
@@ -138,10 +139,13 @@ def _columns(target: PreTrainedModel) -> int:
     return int(target.get_output_embeddings().weight.shape[0])
 
 
-def _key(order: Order) -> str:
+def _training_key(order: Order) -> str:
     """Tells trainings in one folder apart; with `minutes`, the number of steps is not known yet."""
-    what = asdict(replace(order.recipe, steps=0)) if order.minutes is not None else asdict(order.recipe)
-    return hashlib.sha256(json.dumps([what, order.minutes]).encode()).hexdigest()[:12]
+    return _key(asdict(order.recipe if order.minutes is None else replace(order.recipe, steps=0)), order.minutes)
+
+
+def _key(*what: object) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 
 
 def _steps(
@@ -160,7 +164,8 @@ def _steps(
     assert order.minutes is not None
     steps = max(1, int(60 * order.minutes / seconds_a_step(trial, head, conversations, lessons, order.recipe)))
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(steps))
+    with whole_file(note) as file:
+        json.dump(steps, file)
     return steps
 
 
@@ -174,7 +179,7 @@ def _card(
     curve: Sequence[Point],
 ) -> dict[str, object]:
     kept = [c for c in conversations if not c.held_out]
-    tests = [c for c in conversations if c.held_out and c.greedy]
+    held_out = [c for c in conversations if c.held_out and c.greedy]
     own = None if order.samples is not None else asdict(order.sampling)
     return {
         "target": {"name": order.name, "tokenizer": tokenizer_fingerprint(tokenizer.get_vocab())},
@@ -187,7 +192,7 @@ def _card(
             "sha256": _sha256(samples),
             "conversations": len(kept),
             "answer_tokens": sum(len(c.answer) for c in kept),
-            "held_out": {"greedy_answers": len(tests), "tokens": sum(len(c.answer) for c in tests)},
+            "held_out": {"greedy_answers": len(held_out), "tokens": sum(len(c.answer) for c in held_out)},
         },
         "dtype": str(target.dtype).removeprefix("torch."),
         "device": str(target.device),
@@ -202,7 +207,7 @@ def _card(
 def _result(found: Agreement) -> dict[str, object]:
     return {
         "agreement": round(found.rate, 4),
-        "standard_error": round(found.error, 4),
+        "standard_error": None if math.isnan(found.error) else round(found.error, 4),
         "answers": len(found.tokens),
         "tokens": sum(found.tokens),
     }

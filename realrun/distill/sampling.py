@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.model import InputError
+from realrun.baselines import only_settings
 from realrun.distill.dataset import Conversation
+from realrun.networks import context_of, eos_of
 from realrun.prompts import Prompt, encode, encode_chat
 
 _ANSWERED = 12
@@ -51,8 +52,7 @@ def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sam
         path: The file; whole batches that it has are kept.
     """
     done = _kept_batches(path, plan)
-    ends = _ends(model, tokenizer)
-    context = int(getattr(model.config, "max_position_embeddings", None) or sys.maxsize)
+    ends, context = eos_of(model, tokenizer), context_of(model)
     prefix, closing = _prefix(tokenizer)
     count = -(-plan.conversations // plan.batch)
     for number in tqdm(range(done, count), "samples", initial=done, total=count, unit="batch", delay=2):
@@ -80,7 +80,7 @@ def answers(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], limit: int
 ) -> list[Conversation]:
     """A target's greedy answers to prompts, of so many tokens at most; an empty answer is left out."""
-    ends = _ends(model, tokenizer)
+    ends = eos_of(model, tokenizer)
     encoded = sorted((encode(prompt, tokenizer) for prompt in prompts), key=len)
     found = []
     for start in tqdm(range(0, len(encoded), _ANSWERED), "answers", unit="batch", delay=2):
@@ -107,29 +107,25 @@ def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[in
     return tokenizer(before, add_special_tokens=False)["input_ids"], frozenset(closing)
 
 
-def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    listed = model.generation_config.eos_token_id if model.generation_config else None
-    ids = listed if isinstance(listed, list) else [listed]
-    return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
-
-
 @torch.inference_mode()
 def _continued(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], limit: int, ends: frozenset[int], sampled: bool
 ) -> list[tuple[list[int], bool]]:
-    """Continuations without the token that ends them, and whether one did."""
+    """Continuations by the model's own law or greedily, without the token that ends them, and whether one did."""
     widest = max(map(len, prompts))
     pad = min(ends, default=0)
     ids = torch.tensor([[pad] * (widest - len(p)) + list(p) for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (widest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    config = GenerationConfig(
-        max_new_tokens=limit,
-        do_sample=sampled,
-        top_k=0 if sampled else None,
-        eos_token_id=sorted(ends) or None,
-        pad_token_id=pad,
-    )
-    found = model.generate(ids, attention_mask=mask, generation_config=config)[:, widest:].tolist()
+    with only_settings(model):
+        found = model.generate(
+            ids,
+            attention_mask=mask,
+            max_new_tokens=limit,
+            do_sample=sampled,
+            **({"top_k": 0} if sampled else {}),
+            eos_token_id=sorted(ends) or None,
+            pad_token_id=pad,
+        )[:, widest:].tolist()
     result = []
     for row in found:
         end = next((i for i, token in enumerate(row) if token in ends), None)

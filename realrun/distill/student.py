@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +48,9 @@ class Head:
 def build(target: PreTrainedModel, layers: Sequence[int], dtype: torch.dtype) -> PreTrainedModel:
     """A model of these layers of the target, with weights of its own in them; the embedding stays the target's.
 
+    Whatever its architecture drops out in training stays: a small model has nothing to spare, and a training that goes
+    on after an interruption would be another one.
+
     Args:
         target: Whose layers.
         layers: Their numbers, in the order in which they run.
@@ -62,13 +64,28 @@ def build(target: PreTrainedModel, layers: Sequence[int], dtype: torch.dtype) ->
             if own is None:
                 own = nn.Parameter(parameter.detach().to(dtype, copy=True))
             setattr(module, name, own.requires_grad_(id(own) not in shared))
-    return student.train()
+    return student
 
 
 def trained(student: PreTrainedModel) -> dict[str, nn.Parameter]:
     """The weights of a drafter that are not its target's, by name."""
     shared = {id(parameter) for parameter in _shared(student)}
     return {name: p for name, p in student.named_parameters() if id(p) not in shared}
+
+
+def give_weights(student: PreTrainedModel, weights: Mapping[str, Tensor]) -> None:
+    """Set the weights of a drafter that are not its target's.
+
+    Raises:
+        ValueError: where these are not the ones that it has, by name and shape.
+    """
+    own = trained(student)
+    if set(own) != set(weights):
+        raise ValueError(f"it has weights of {len(weights)} names, expected the {len(own)} of its layers")
+    for name, weight in own.items():
+        if weight.shape != weights[name].shape:
+            raise ValueError(f"{name} has shape {tuple(weights[name].shape)}, expected {tuple(weight.shape)}")
+        weight.data.copy_(weights[name])
 
 
 def demand_distillable(target: PreTrainedModel, name: str) -> None:
@@ -89,12 +106,6 @@ def demand_distillable(target: PreTrainedModel, name: str) -> None:
         found = linear(states, head.weight, head.bias).float()
     if whole.shape != found.shape or float((whole - found).abs().max()) > _CLOSE * float(whole.abs().max()):
         raise InputError("--target", f"{name!r} does more to its logits than its output layer, expected a plain one")
-
-
-def copy_of(student: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    """A copy for use, with the trained weights in a type; the embedding stays shared."""
-    memo = {id(parameter): parameter for parameter in _shared(student)}
-    return copy.deepcopy(student, memo).to(dtype).eval()
 
 
 def _shared(model: PreTrainedModel) -> list[nn.Parameter]:

@@ -54,7 +54,7 @@ class Point:
     Attributes:
         step: Updates made.
         tokens: Answer tokens learnt from so far, repeats counted.
-        loss: Mean loss of the steps since the last point, in nats a position; of the first step's at the start.
+        loss: Mean loss of the steps since the last point, in nats a position.
         agreement: Greedy agreement with the target on held-out greedy answers, in [0, 1].
         seconds: Time of training so far, without the evaluations.
     """

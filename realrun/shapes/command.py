@@ -9,7 +9,7 @@ import sys
 from statistics import median
 
 from analysis.model import InputError, whole_file, whole_option
-from realrun.commands.generate import DTYPE_NAMES
+from realrun.commands.options import DTYPE_NAMES, demand_word
 from realrun.shapes.catalogue import SHAPES, Shape, shape_named
 
 ALL = "all"
@@ -42,8 +42,7 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     if arguments.models is not None:
         raise InputError("MODELS.json", f"got {arguments.models!r}, expected none beside --shape")
     dtype_name = arguments.dtype or SHAPE_DTYPE
-    if dtype_name not in DTYPE_NAMES:
-        raise InputError("--dtype", f"got {dtype_name!r}, expected one of {', '.join(DTYPE_NAMES)}")
+    demand_word("--dtype", dtype_name, DTYPE_NAMES)
     q = _sizes("--q", arguments.q)
     contexts = _sizes("--contexts", arguments.contexts)
     encoded = whole_option("--encoded", arguments.encoded, 1, LONGEST)
@@ -54,11 +53,12 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     with whole_file(arguments.out) as file:
         import torch  # after all else is known to be right: it takes seconds
 
-        from realrun.models import DTYPES, _device
+        from realrun.device import device_named
+        from realrun.models import DTYPES
         from realrun.shapes.build import demand_memory
         from realrun.shapes.measure import Plan
 
-        dtype, device = DTYPES[dtype_name], _device(arguments.device)
+        dtype, device = DTYPES[dtype_name], device_named(arguments.device)
         plan = Plan(q, contexts, encoded, turns, seconds, arguments.cold)
         tokens = max(contexts) + max(q) + encoded
         fitting = []

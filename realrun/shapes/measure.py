@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from realrun.device import make_of, wait_for
 from realrun.record import provenance
 from realrun.shapes.build import Sizes
 from realrun.shapes.catalogue import Shape
@@ -74,10 +75,10 @@ def seconds_by_size(
             calls.hold(context)
             if evicted is not None:
                 evicted.add_(1)
-            _wait(device)
+            wait_for(device)
             started = clock()
             logits = calls.call(context, q)
-            _wait(device)
+            wait_for(device)
             elapsed = clock() - started
             if not torch.isfinite(logits).all():  # some processors are slower or faster on such numbers
                 raise ArithmeticError(f"logits are not finite at context {context}, q {q}")
@@ -99,7 +100,7 @@ def rows(
             "bytes": found.all * dtype.itemsize,
             "dtype": str(dtype).removeprefix("torch."),
             "device": device.type,
-            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+            "device_name": make_of(device),
             "mode": calls.mode,
             "packed": packed,
             "caches": "cold" if plan.cold else "warm",
@@ -111,13 +112,3 @@ def rows(
             "repeats": len(seconds),
             **provenance(),
         }
-
-
-def _processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -17,6 +17,7 @@ from analysis.model.named import NamedDraft
 from simulate.commands import replay
 from simulate.traces import Clock, Frequencies, Switches, decode, read_traces
 from simulate.traces.places import Text
+from simulate.traces.search import neighbours
 
 LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 
@@ -211,7 +212,7 @@ def test_broken_traces_are_refused_by_line(lines, problem, tmp_path):
 def test_damaged_files_are_refused(tmp_path):
     file = calibrations.write_lines(tmp_path / "t.gz", [HEADER, line({"t": {"a": "010"}}, 3)])
     file.write_bytes(file.read_bytes()[:-12])
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="broken gzip data"):
         read_traces(file)
     with pytest.raises(InputError, match="no such file"):
         read_traces(tmp_path / "missing")
@@ -285,3 +286,19 @@ def test_search_climbs_to_the_best_length(tmp_path, capsys, monkeypatch):
     assert sum(step["tokens"] for step in best["draft"]) in (3, 4, 5)
     short, long = json.loads(text.splitlines()[-1])["rows"]
     assert (long["name"], long["speedup"] > short["speedup"]) == (best["name"], True)
+
+
+def test_neighbours_differ_in_one_step():
+    draft = (Step("mag", tokens=4), Step("a", tokens=1))
+    found = set(neighbours(draft, ("a", "b", "mag"), ("a", "b")))
+    assert draft not in found
+    assert {
+        (Step("mag", tokens=5), draft[1]),
+        (draft[0], Step("a", until=1)),
+        (draft[0],),
+        (draft[0], Step("b", tokens=2), draft[1]),
+        (*draft, Step("mag", tokens=2)),
+        (draft[0], Step("a", rounds=1, draft=(Step("mag", tokens=3),))),
+    } <= found
+    assert (Step("mag", until=4), draft[1]) not in found
+    assert draft in set(neighbours((draft[0], Step("a", until=1)), ("a", "b", "mag"), ("a", "b")))

@@ -9,8 +9,6 @@ stop where the drafter knows none. Other keys are left to other readers.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model import InputError, parse_json
+from analysis.model import InputError, parse_json, read_text
 from analysis.model.fields import inside, mapping, name, reject, sequence
 
 SCHEMA = 1
@@ -82,7 +80,7 @@ def read_traces(path: str | Path) -> Traces:
     Raises:
         InputError: naming the line and the field that is wrong.
     """
-    lines = _lines(path)
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     with inside(f"{path}: line 1"):
         target, drafters = _header(mapping(parse_json(lines[0], str(path)), ""))
     prompts: list[PromptTrace] = []
@@ -103,25 +101,6 @@ def read_traces(path: str | Path) -> Traces:
         raise InputError(f"{path}: line 2: agree.{target}", "missing, expected the target's agreement with a drafter")
     pairs = sorted(found, key=lambda pair: (pair[0] != target, found.index(pair)))
     return Traces(target, drafters, tuple(pairs), tuple(prompts))
-
-
-def _lines(path: str | Path) -> list[str]:
-    try:
-        raw = Path(path).read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        lines = [line for line in raw.decode("utf-8").splitlines() if line.strip()]
-    except FileNotFoundError:
-        raise InputError(str(path), "no such file") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(str(path), "broken gzip data, is the file whole?") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
-    if not lines:
-        raise InputError(str(path), "the file is empty")
-    return lines
 
 
 def _header(fields: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, overload
@@ -13,17 +16,24 @@ from typing import IO, Any, Literal, overload
 from analysis.model.cascade import Cascade
 from analysis.model.fields import InputError
 
+_GZIP = b"\x1f\x8b"
+
 
 def read_text(path: str | Path) -> str:
-    """Read a UTF-8 file that holds something.
+    """Read a UTF-8 file that holds something, plain or gzipped.
 
     Raises:
-        InputError: where the file is missing, unreadable, not UTF-8 or empty.
+        InputError: where the file is missing, unreadable, damaged, not UTF-8 or empty.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        data = Path(path).read_bytes()
+        if data[:2] == _GZIP:
+            data = gzip.decompress(data)
+        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
     except FileNotFoundError:
         raise InputError(str(path), "no such file") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(str(path), "broken gzip data, is the file whole?") from None
     except UnicodeDecodeError as error:
         raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
     except OSError as error:

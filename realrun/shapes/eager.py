@@ -29,8 +29,11 @@ class EagerCalls:
         self._model.logits(self._text[: self._before + held + 1], 1)
 
     def hold(self, tokens: int) -> None:
-        """Cut back to so many tokens."""
-        self._model.rollback(self._before + tokens)
+        """Cut back to so many tokens, or read those that are missing, so that no call has to."""
+        wanted = self._before + tokens
+        self._model.rollback(wanted)
+        if self._model.length < wanted:
+            self._model.logits(self._text[:wanted], 1)
 
     def call(self, tokens: int, q: int) -> Tensor:
         """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""

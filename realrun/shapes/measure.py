@@ -29,7 +29,7 @@ class Calls(Protocol):
     mode: str
 
     def hold(self, tokens: int) -> None:
-        """Cut back to so many tokens."""
+        """Hold just so many tokens."""
 
     def call(self, tokens: int, q: int) -> Tensor:
         """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""

@@ -12,15 +12,13 @@ order in which they may review each other. Then, for each prompt, ``{"id", "cate
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from analysis.model import InputError
+from analysis.model import InputError, read_text
 from analysis.model.fields import count, inside, mapping, name, number, sequence
 
 Pair: TypeAlias = tuple[str, str]
@@ -92,7 +90,7 @@ def read_traces(path: str | Path) -> Recording:
     Raises:
         InputError: naming the file, the line, and what is wrong there.
     """
-    lines = [line for line in _text(path).split("\n") if line.strip()]
+    lines = [line for line in read_text(path).split("\n") if line.strip()]
     with inside(f"{path}, line 1"):
         header = mapping(_parsed(lines[0]) if lines else None, "")
         if header.get("schema") != SCHEMA:
@@ -112,18 +110,6 @@ def read_traces(path: str | Path) -> Recording:
     if not traces:
         raise InputError(str(path), "holds no trace")
     return Recording(target, reviewers, drafters, tuple(traces))
-
-
-def _text(path: str | Path) -> str:
-    try:
-        data = Path(path).read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
-    except FileNotFoundError:
-        raise InputError(str(path), "no such file") from None
-    except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError):
-        raise InputError(str(path), "is damaged, expected text, plain or gzip") from None
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
 
 
 def _parsed(line: str) -> object:

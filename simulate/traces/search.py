@@ -33,7 +33,7 @@ def climb(start: Draft, drafters: Sequence[str], reviewers: Sequence[str], score
 
 
 def neighbours(draft: Draft, drafters: Sequence[str], reviewers: Sequence[str]) -> Iterator[Draft]:
-    """Drafts that differ in one number, or in one step: at an end, or a leaf that becomes a round or the reverse."""
+    """Drafts that differ in one number, or in one step: one more, one fewer, or one that goes on in another way."""
     for near in _near(draft, drafters, reviewers):
         try:
             if longest(near) <= MOST_TOKENS:
@@ -48,11 +48,13 @@ def _near(draft: Draft, drafters: Sequence[str], reviewers: Sequence[str]) -> It
         for other in _near_step(step, drafters, reviewers):
             yield *before, other, *behind
         yield *before, *behind
-    for name in drafters:
-        if not draft or draft[-1].by != name:
-            yield *draft, Step(name, tokens=2)
-        if draft and draft[0].by != name:
-            yield Step(name, tokens=1), *draft
+        if i and step.is_leaf:  # the first step drafts alike in both ways
+            yield *before, _said_otherwise(step), *behind
+    for i in range(len(draft) + 1):
+        around = {step.by for step in draft[max(0, i - 1) : i + 1]}
+        for name in drafters:
+            if name not in around:
+                yield *draft[:i], Step(name, tokens=2), *draft[i:]
 
 
 def _near_step(step: Step, drafters: Sequence[str], reviewers: Sequence[str]) -> Iterator[Step]:
@@ -68,3 +70,10 @@ def _near_step(step: Step, drafters: Sequence[str], reviewers: Sequence[str]) ->
     elif step.by in reviewers:
         for name in cheaper:
             yield Step(step.by, rounds=max(1, (step.tokens or 2) // 2), draft=(Step(name, tokens=3),))
+
+
+def _said_otherwise(leaf: Step) -> Step:
+    """So many tokens of its own, or as many as the whole draft lacks to that many."""
+    if leaf.until is None:
+        return Step(leaf.by, until=leaf.tokens)
+    return Step(leaf.by, tokens=leaf.until)

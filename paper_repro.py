@@ -21,7 +21,7 @@ from analysis.checks import MARGIN
 from analysis.claims import as_markdown, run_ledger
 from analysis.exact import cycle_law
 from analysis.markdown import table
-from analysis.model import InputError, Parser, exit_with, parse_json, read_text, whole_option
+from analysis.model import InputError, Parser, exit_with, parse_json, read_cascade, read_text, whole_option
 from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
 from analysis.published import read_rows
 from analysis.regions import horizontal_region, vertical_region
@@ -61,12 +61,15 @@ ROOT = Path(__file__).parent
 RESULTS = ROOT / "results" / "cpu"
 """Rows of a long run on 2 CPU cores, kept with the source."""
 
-MODELS = {
-    "t": {"load": "smollm2-135m"},
-    "d1": {"load": "smollm2-d1"},
-    "d2": {"load": "smollm2-d2"},
-    "mag": {"load": "maxgram"},
-    "copy": {"load": {"name": "maxgram", "min_match": 2, "bigram": None}},
+MODELS: Mapping[str, Any] = {
+    "target": "t",
+    "models": {
+        "t": {"load": "smollm2-135m"},
+        "d1": {"load": "smollm2-d1"},
+        "d2": {"load": "smollm2-d2"},
+        "mag": {"load": "maxgram"},
+        "copy": {"load": {"name": "maxgram", "min_match": 2, "bigram": None}},
+    },
 }
 """The embedded target and its drafters, from dear to cheap: neural ones, Max-Gram, and what only copies."""
 
@@ -162,15 +165,42 @@ def build_claims(run: Run) -> None:
     run.write("claims.md", as_markdown(rows) + "\n")
 
 
-def build_inputs(prompts: Path, most: int | None) -> Callable[[Run], None]:
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What real runs are made of.
+
+    Attributes:
+        prompts: The prompt file.
+        models: A specification with `load`, drafters from dear to cheap; None for the embedded target and its own.
+    """
+
+    prompts: Path
+    models: Path | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether recorded rows are about the same prompts and models."""
+        return self.prompts == shipped_prompts() and self.models is None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it comes from."""
+        return (self.prompts,) if self.models is None else (self.prompts, self.models)
+
+    def specification(self, draft: object) -> dict[str, object]:
+        """The models with a draft."""
+        return {**(MODELS if self.models is None else json_of(self.models)), "draft": draft}
+
+
+def build_inputs(given: Given, most: int | None) -> Callable[[Run], None]:
     """Models, and prompts to calibrate on apart from those to measure on, at most so many of each."""
 
     def build(run: Run) -> None:
-        lines = [line for line in read_text(prompts).split("\n") if line.strip()]
-        parts = split_prompts([prompt.category for prompt in read_prompts(prompts)], most)
+        lines = [line for line in read_text(given.prompts).split("\n") if line.strip()]
+        parts = split_prompts([prompt.category for prompt in read_prompts(given.prompts)], most)
         for file, chosen in zip(("real_calibration_prompts.jsonl", "real_prompts.jsonl"), parts, strict=True):
             run.write(file, "".join(lines[i] + "\n" for i in chosen))
-        run.write("real_models.json", {"target": "t", "models": MODELS, "draft": []})
+        run.write("real_models.json", given.specification([]))
 
     return build
 
@@ -179,7 +209,7 @@ def build_choice(run: Run, full: bool) -> None:
     """The cascades to measure: all in the full profile, else of every family the one with the greatest prediction."""
     listed = {each["name"]: each for each in run.read("real_cascades.jsonl")}
     families = {name: each["family"] for name, each in listed.items()}
-    chosen = list(listed) if full else best_of_families(families, run.read("real_predicted.jsonl"), "fits")
+    chosen = list(listed) if full else best_of_families(families, run.read("real_replayed.jsonl"), "replay")
     run.write("real_chosen.jsonl", [listed[name] for name in chosen])
 
 
@@ -187,11 +217,11 @@ LOSSLESS = {kind: f"real_lossless_{kind}.jsonl" for kind in ("float32", "bfloat1
 CLASSES = ("identical", "near-tie", "divergent")
 
 
-def build_lossless(run: Run, prompts: int | None, tokens: int) -> None:
+def build_lossless(run: Run, given: Given, prompts: int | None, tokens: int) -> None:
     """Whether one cascade of every family writes the target's own text, in two number formats."""
     families = {each["family"]: each["draft"] for each in run.read("real_chosen.jsonl") if each["draft"]}
     for family, draft in families.items():
-        run.write(f"lossless-{family}.json", {"target": "t", "models": MODELS, "draft": draft})
+        run.write(f"lossless-{family}.json", given.specification(draft))
     run.write("real_lossless_prompts.jsonl", run.read("real_prompts.jsonl")[:prompts])
     files = {"families": [f"lossless-{family}.json" for family in families]}
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -216,7 +246,7 @@ THIS_RUN: Files = {
 """What a run itself calibrates, predicts and measures."""
 
 
-def of_this_run(prompts: Path, full: bool) -> tuple[Artefact, ...]:
+def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
     """Calibrate on a third of some prompts, predict, and measure on the others; all prompts, or a few of them."""
     most, tokens, size = (None, 96, "") if full else (6, 40, "--max-new-tokens 48 --turns 3")
     return (
@@ -224,8 +254,8 @@ def of_this_run(prompts: Path, full: bool) -> tuple[Artefact, ...]:
             "real-prompts",
             (),
             ("real_models.json", "real_calibration_prompts.jsonl", "real_prompts.jsonl"),
-            build_inputs(prompts, most),
-            sources=(prompts,),
+            build_inputs(given, most),
+            sources=given.files,
         ),
         Artefact(
             "real-calibration",
@@ -265,7 +295,7 @@ def of_this_run(prompts: Path, full: bool) -> tuple[Artefact, ...]:
             "real-lossless",
             ("real-prompts", "real-choice"),
             (*LOSSLESS.values(), "real_lossless.md"),
-            lambda run: build_lossless(run, None if full else 3, tokens),
+            lambda run: build_lossless(run, given, None if full else 3, tokens),
         ),
         Artefact(
             "real-ladder",
@@ -406,7 +436,7 @@ def recorded(folder: Path) -> Files | None:
         "calibration": ("calibration.json",),
         "traces": ("calibration.traces.jsonl.gz",),
         "predicted": ("predicted*.jsonl", "replay*.jsonl"),
-        "measured": ("measured*.jsonl",),
+        "measured": ("measured*.jsonl", "measured*.jsonl.gz"),
     }
     found = {name: [path for p in listed for path in sorted(folder.glob(p))] for name, listed in patterns.items()}
     return found if all(found.values()) else None
@@ -443,22 +473,22 @@ THEORY: tuple[Artefact, ...] = (
 """What theory and simulation say by themselves."""
 
 
-def artefacts(prompts: Path, full: bool, results: Path = RESULTS) -> tuple[Artefact, ...]:
+def artefacts(given: Given, full: bool, results: Path = RESULTS) -> tuple[Artefact, ...]:
     """All artefacts in their order.
 
-    The quick profile over the package's own prompts shows what a long run recorded, beside its own short one.
+    The quick profile over our own models and prompts shows what a long run recorded, beside its own short one.
 
     Args:
-        prompts: The prompt file of real runs.
+        given: What real runs are made of.
         full: Whether to take all prompts and longer texts, and to show nothing but what is measured anew.
         results: Folder of recorded rows.
     """
-    kept = None if full or prompts != shipped_prompts() else recorded(results)
+    kept = recorded(results) if given.is_ours and not full else None
     shapes = tuple(sorted(results.parent.glob("*/shapes*.jsonl")))
-    return (*THEORY, *of_this_run(prompts, full), *of_long_run(kept), *of_shapes(shapes, kept), *of_drafters())
+    return (*THEORY, *of_this_run(given, full), *of_long_run(kept), *of_shapes(shapes, kept), *of_drafters())
 
 
-ARTEFACTS = artefacts(shipped_prompts(), full=False)
+ARTEFACTS = artefacts(Given(shipped_prompts()), full=False)
 """The quick profile's."""
 
 
@@ -470,11 +500,21 @@ def main() -> int:
     parser.add_argument("--out", default="paper_results", metavar="DIR", help="results folder (default paper_results)")
     parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
     parser.add_argument("--prompts", metavar="FILE", help="prompts of real runs, JSONL (default: the package's own)")
+    parser.add_argument(
+        "--models",
+        metavar="FILE",
+        help="a specification with `load`: target and drafters, from dear to cheap (default: the embedded ones)",
+    )
     parser.add_argument("--full", action="store_true", help="take hours: all prompts, long texts, narrow intervals")
     arguments = parser.parse_args()
-    prompts = Path(arguments.prompts).resolve() if arguments.prompts else shipped_prompts()
-    read_prompts(prompts)
-    listed = artefacts(prompts, arguments.full) if arguments.full or arguments.prompts else ARTEFACTS
+    given = Given(
+        Path(arguments.prompts).resolve() if arguments.prompts else shipped_prompts(),
+        Path(arguments.models).resolve() if arguments.models else None,
+    )
+    read_prompts(given.prompts)
+    if given.models is not None:
+        read_cascade(given.models, needs_draft=False)
+    listed = ARTEFACTS if given.is_ours and not arguments.full else artefacts(given, arguments.full)
     if arguments.list:
         for artefact in listed:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from analysis.model import InputError
 from figures.artefacts import Run
+
+ROOT = Path(__file__).parent.parent
 
 Files = Mapping[str, Sequence[str | Path]]
 """Groups of files by name: names in the results folder, or whole paths."""
@@ -56,8 +59,8 @@ def call(words: Sequence[str], accepted: Collection[int] = (0,)) -> None:
     """
     said = b""
     with subprocess.Popen(
-        [sys.executable, "-m", *words],
-        cwd=Path(__file__).parent.parent,
+        [sys.executable, "-P", "-m", *words],  # in the user's own folder, which hides no module of ours
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         bufsize=0,

@@ -17,9 +17,6 @@ from realrun.record import CallLog
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 """Tokens of a call that are timed; times between them are interpolated."""
 
-CONTEXTS = (64, 256, 512)
-"""Tokens in the cache before a call."""
-
 CALLS = 3
 """Calls of a drafter in a row after one of the target, as in a cycle; the first finds the processor's caches cold."""
 
@@ -57,7 +54,7 @@ def cycle_seconds(
     text: Sequence[int],
     turns: int,
     generator: np.random.Generator,
-    contexts: Sequence[int] = CONTEXTS,
+    contexts: Sequence[int],
     sizes: Sequence[int] = SIZES,
 ) -> CycleTimes:
     """Time calls of all models in cycles: one call of the target, then one drafter's.
@@ -72,7 +69,7 @@ def cycle_seconds(
         text: Token ids to read, repeated as often as needed.
         turns: Timed turns, >= 1, after one that is not counted.
         generator: Of the order.
-        contexts: Tokens in the cache before a call, each >= 1.
+        contexts: Tokens in the cache before a call, each >= 1, ascending.
         sizes: Tokens of a call, each >= 1.
     """
     times = CycleTimes()

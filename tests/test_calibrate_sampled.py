@@ -1,5 +1,6 @@
 """Acceptance at a temperature, from laws along the target's texts, against every choice the engine can make."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -39,29 +40,53 @@ def evidence_over_all_texts(models, policy=SAMPLED):
     return totals
 
 
-def engine_counts(models, pair, draft_of, policy=SAMPLED, beyond=0):
-    """Expected counts of a pair's reviews in single cycles of the engine after every text of up to LENGTH - 1 tokens.
+def every_prefix(models, policy=SAMPLED):
+    """All texts of up to LENGTH - 1 tokens with their probabilities."""
+    laws = (target_law(models["t"], PROMPT, start, policy=policy) for start in range(LENGTH))
+    return {prefix: reached for law in laws for prefix, reached in law.items()}
+
+
+def every_generation(engine, prompt, room, **options):
+    """All that the engine may do, each with its probability."""
+    pending = [()]
+    while pending:
+        script = Script(pending.pop())
+        yield engine.generate(prompt, room, source=script, **options), script.probability
+        pending += script.open
+
+
+def cycle_prefixes(models, drafter, policy=SAMPLED):
+    """Texts of up to LENGTH - 1 tokens after which the engine begins a cycle when a drafter drafts all it may."""
+    begin = Counter()
+    engine = decoder(models, leaf(drafter)(LENGTH), policy=policy)
+    for generation, probability in every_generation(engine, PROMPT, LENGTH + 1):
+        places = itertools.accumulate((cycle.tokens for cycle in generation.cycle_log), initial=0)
+        for place in places:
+            if place < LENGTH:
+                begin[tuple(generation.tokens[:place])] += probability
+    return begin
+
+
+def engine_counts(models, pair, draft_of, prefixes, policy=SAMPLED, beyond=0):
+    """Expected counts of a pair's reviews in single cycles of the engine after some texts.
 
     Args:
         models: Toys.
         pair: (reviewer, drafter).
         draft_of: The draft by the number of tokens that it may have.
+        prefixes: How often each text is there.
         policy: Of all.
         beyond: By how many tokens a draft may be longer than the rest of the text.
     """
     totals = np.zeros((TYPES, POSITIONS, 2))
-    for start in range(LENGTH):
-        room = LENGTH - start
+    for prefix, reached in prefixes.items():
+        room = LENGTH - len(prefix)
         engine = decoder(models, draft_of(room), policy=policy)
-        for prefix, reached in target_law(models["t"], PROMPT, start, policy=policy).items():
-            pending = [()]
-            while pending:
-                script = Script(pending.pop())
-                log = engine.generate([*PROMPT, *prefix], room + 1 + beyond, source=script, watch=len).pairs.get(pair)
-                pending += script.open
-                for index, counter in enumerate((log.examined, log.accepted) if log else ()):
-                    for (position, corrected), n in counter.items():
-                        totals[int(corrected), position, index] += reached * script.probability * n
+        for generation, probability in every_generation(engine, [*PROMPT, *prefix], room + 1 + beyond, watch=len):
+            log = generation.pairs.get(pair)
+            for index, counter in enumerate((log.examined, log.accepted) if log else ()):
+                for (position, corrected), n in counter.items():
+                    totals[int(corrected), position, index] += reached * probability * n
     return totals
 
 
@@ -71,20 +96,28 @@ def leaf(name):
 
 @pytest.mark.parametrize("drafter", ["a", "b"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_counts_at_every_position_are_those_of_the_engines_drafts_from_every_place(seed, drafter):
+def test_counts_at_every_position_are_those_of_the_engines_cycles(seed, drafter):
     models = toys(seed)
     found = evidence_over_all_texts(models)["t", drafter].sum(axis=0)
-    expected = engine_counts(models, ("t", drafter), leaf(drafter)).sum(axis=0)
+    expected = engine_counts(models, ("t", drafter), leaf(drafter), cycle_prefixes(models, drafter)).sum(axis=0)
     assert found == pytest.approx(expected, abs=1e-5)
+    whole = np.zeros((POSITIONS, 2))
+    for generation, probability in every_generation(decoder(models, leaf(drafter)(LENGTH)), PROMPT, LENGTH + 1):
+        log = generation.pairs["t", drafter]
+        for index, counter in enumerate((log.examined, log.accepted)):
+            for (position, _), n in counter.items():
+                whole[position, index] += probability * n
+    assert found == pytest.approx(whole, abs=1e-5)
     assert expected[LENGTH - 1, 1] > 0
 
 
 def test_a_proposers_law_is_a_point_mass_and_none_where_it_abstains():
     models = toys(3)
     found = evidence_over_all_texts(models)["t", "m"][0]
-    expected = engine_counts(models, ("t", "m"), leaf("m")).sum(axis=0)
+    begin = cycle_prefixes(models, "m")
+    expected = engine_counts(models, ("t", "m"), leaf("m"), begin).sum(axis=0)
     assert found[:, 1] == pytest.approx(expected[:, 1], abs=1e-5)
-    assert found[0, 0] == pytest.approx(LENGTH)  # abstaining counts as a token not accepted
+    assert found[0, 0] == pytest.approx(sum(begin.values()))  # abstaining counts as a token not accepted
     assert found[0, 0] > expected[0, 0]
 
 
@@ -96,7 +129,8 @@ def test_what_the_inner_review_accepts_and_corrects_fares_as_in_the_engine(polic
     def nested(room):
         return (Step("a", rounds=1, draft=(Step("m", tokens=1),)),)
 
-    expected = engine_counts(models, ("t", "a"), nested, policy, beyond=1)
+    begin = cycle_prefixes(models, "a", policy)
+    expected = engine_counts(models, ("t", "a"), nested, begin, policy, beyond=1)
     assert found[:, 0] == pytest.approx(expected[:, 0], abs=1e-5)
     assert found[1, 0, 0] > 0 < found[0, 0, 0]
 
@@ -104,7 +138,7 @@ def test_what_the_inner_review_accepts_and_corrects_fares_as_in_the_engine(polic
 def test_unweighted_contexts_would_be_wrong():
     """Negative control: DESIGN's warning that later positions are conditioned on acceptance, seen on a toy."""
     models = toys(1)
-    expected = engine_counts(models, ("t", "a"), leaf("a")).sum(axis=0)
+    expected = engine_counts(models, ("t", "a"), leaf("a"), every_prefix(models)).sum(axis=0)
     accepted = examined = 0.0
     for tokens, probability in target_law(models["t"], PROMPT, LENGTH).items():
         laws = {
@@ -123,12 +157,11 @@ def test_inner_rounds_are_weighed_by_what_all_three_let_pass():
     found = evidence_over_all_texts(models)["a", "b"].sum(axis=0)
     laws = {name: (lambda context, model=models[name]: model.law(context).tolist()) for name in ("t", "a", "b")}
     expected = np.zeros((LENGTH, 2))
-    for start in range(LENGTH):
-        for prefix, reached in target_law(models["t"], PROMPT, start).items():
-            for depth in range(LENGTH - start):
-                for context, mass in accepted_by_all(laws, [*PROMPT, *prefix], depth).items():
-                    meet = sum(map(min, laws["a"](list(context)), laws["b"](list(context))))
-                    expected[depth] += [reached * mass, reached * mass * meet]
+    for prefix, reached in cycle_prefixes(models, "a").items():
+        for depth in range(LENGTH - len(prefix)):
+            for context, mass in accepted_by_all(laws, [*PROMPT, *prefix], depth).items():
+                meet = sum(map(min, laws["a"](list(context)), laws["b"](list(context))))
+                expected[depth] += [reached * mass, reached * mass * meet]
     assert found[:LENGTH] == pytest.approx(expected, abs=1e-5)
 
 

@@ -19,8 +19,10 @@ from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
 from figures.captions import CAPTIONS
 from figures.command_lines import by_commands, call, words_of
 from figures.drawing import drawing
-from paper_repro import ARTEFACTS
+from paper_repro import ARTEFACTS, Given
 from realrun.prompts import shipped_prompts
+
+OURS = Given(shipped_prompts())
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_naming_an_artefact_brings_its_inputs():
 
 
 def test_every_artefact_has_a_title_and_what_the_report_shows_a_caption():
-    for artefact in (*ARTEFACTS, *paper_repro.artefacts(shipped_prompts(), full=True)):
+    for artefact in (*ARTEFACTS, *paper_repro.artefacts(OURS, full=True)):
         assert artefact.title != artefact.name
         assert artefact.caption or not any(file.endswith((".md", ".png")) for file in artefact.files)
     assert {*CAPTIONS} - {"learning"} == {artefact.name for artefact in ARTEFACTS} - {"learning"}
@@ -313,19 +315,20 @@ def test_half_a_record_is_none(tmp_path, recorded):
     assert [path.name for path in paper_repro.recorded(recorded)["predicted"]] == ["predicted.jsonl", "replay.jsonl"]
 
 
-@pytest.mark.parametrize("case", ["full", "prompts"])
-def test_the_full_profile_and_prompts_of_ones_own_show_what_was_measured_now(case, recorded, tmp_path):
-    mine = tmp_path / "mine.jsonl"
+@pytest.mark.parametrize("case", ["full", "prompts", "models"])
+def test_the_full_profile_and_what_is_ones_own_show_what_was_measured_now(case, recorded, tmp_path):
+    mine, models = tmp_path / "mine.jsonl", tmp_path / "models.json"
     mine.write_text(shipped_prompts().read_text())
-    prompts = mine if case == "prompts" else shipped_prompts()
-    kept = {a.name: a for a in paper_repro.artefacts(shipped_prompts(), False, recorded)}
+    models.write_text(json.dumps(paper_repro.MODELS))
+    given = {"full": OURS, "prompts": Given(mine), "models": Given(shipped_prompts(), models)}[case]
+    kept = {a.name: a for a in paper_repro.artefacts(OURS, False, recorded)}
     assert kept["ladder"].inputs == ()
     assert kept["ladder"].sources
-    found = {a.name: a for a in paper_repro.artefacts(prompts, case == "full", recorded)}
+    found = {a.name: a for a in paper_repro.artefacts(given, case == "full", recorded)}
     assert list(found) == list(kept)
     assert found["ladder"].inputs == ("real-calibration", "real-predictions", "real-measurements")
     assert found["checks"].inputs == ("real-calibration",)
-    assert found["real-prompts"].sources == (prompts,)
+    assert found["real-prompts"].sources == given.files
     assert found["ladder"].title.endswith(": this run")
     seen = set()
     for artefact in found.values():
@@ -358,24 +361,32 @@ def test_prompts_are_split_and_the_quick_profile_takes_few(tmp_path):
     every = [row["id"] for row in written(shipped_prompts())]
     for full, counts in ((True, (12, 24)), (False, (6, 6))):
         run = Run(tmp_path, 0, full)
-        artefact = next(a for a in paper_repro.of_this_run(shipped_prompts(), full) if a.name == "real-prompts")
+        artefact = next(a for a in paper_repro.of_this_run(OURS, full) if a.name == "real-prompts")
         artefact.build(run)
         files = ("real_calibration_prompts.jsonl", "real_prompts.jsonl")
         found = [[row["id"] for row in written(tmp_path / file)] for file in files]
         assert found == [every[24 : 24 + counts[0]], every[: counts[1]]]
     models = json.loads((tmp_path / "real_models.json").read_text())
     Cascade.from_json(models)
-    assert list(models["models"]) == list(paper_repro.MODELS)
+    assert models == {**paper_repro.MODELS, "draft": []}
+
+
+def test_models_of_ones_own_take_the_place_of_ours(tmp_path, run):
+    mine = {"target": "big", "models": {"big": {"load": "a"}, "mag": {"load": "maxgram"}}, "draft": []}
+    (tmp_path / "models.json").write_text(json.dumps(mine))
+    status, _, err = run("--models", tmp_path / "models.json", "--only", "real-prompts", "--out", tmp_path / "out")
+    assert (status, json.loads((tmp_path / "out" / "real_models.json").read_text())) == (0, mine), err
+    (tmp_path / "models.json").write_text(json.dumps(mine | {"target": "x"}))
+    assert run("--models", tmp_path / "models.json", "--list")[0] == 2
 
 
 def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path):
     run = Run(tmp_path, 0, False)
     listed = [{"name": n, "family": f, "draft": d} for n, (f, d) in DRAFTS.items()]
     listed.append({"name": "a x9", "family": "speculative", "draft": [{"by": "a", "tokens": 9}]})
-    rows = [{"name": each["name"], "rung": "fits", "speedup": 1.0 + i / 10} for i, each in enumerate(listed)]
-    rows += [{"name": each["name"], "rung": "iid", "speedup": 9.0 - i} for i, each in enumerate(listed)]
+    rows = [{"name": each["name"], "rung": "replay", "speedup": 1.0 + i / 10} for i, each in enumerate(listed)]
     run.write("real_cascades.jsonl", listed)
-    run.write("real_predicted.jsonl", rows)
+    run.write("real_replayed.jsonl", rows)
     paper_repro.build_choice(run, full=False)
     assert {each["name"] for each in written(tmp_path / "real_chosen.jsonl")} == {*DRAFTS, "a x9"} - {"a x3"}
     paper_repro.build_choice(run, full=True)
@@ -399,7 +410,7 @@ def test_a_text_that_is_not_the_targets_own_fails_the_artefact_and_stays_in_its_
 
     monkeypatch.setattr(paper_repro, "by_commands", commands)
     with pytest.raises(InputError, match="1 texts are not the target's own"):
-        paper_repro.build_lossless(run, 3, 40)
+        paper_repro.build_lossless(run, OURS, 3, 40)
     row = (tmp_path / "real_lossless.md").read_text().splitlines()[2]
     assert [cell.strip() for cell in row.strip("|").split("|")] == ["speculative", "2/0/1", "2/1/0"]
     for line in lines:
@@ -424,7 +435,7 @@ def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp
 
     monkeypatch.setattr(paper_repro, "by_commands", commands)
     for full in (True, False):
-        for artefact in paper_repro.artefacts(shipped_prompts(), full, tmp_path / "none"):
+        for artefact in paper_repro.artefacts(OURS, full, tmp_path / "none"):
             if artefact.build.__name__ == "<lambda>" and artefact.name not in ("real-choice", "real-lossless"):
                 artefact.build(Run(tmp_path, 0, full))
     asked = set()

@@ -17,7 +17,6 @@ from analysis.model.calibration import calibration_of
 from analysis.model.named import FAMILIES, NamedDraft, read_named_drafts
 from analysis.predict import cascades, predict
 from analysis.predict.naming import draft_name
-from analysis.predict.prompts import Prompts, by_prompt
 from analysis.predict.specifications import with_loop
 
 
@@ -86,50 +85,6 @@ def beta_prompts(generator, a, b, prompts, tokens):
     """Prompts whose alpha is Beta(a, b), or all alike where b is None."""
     alphas = np.full(prompts, a) if b is None else generator.beta(a, b, prompts)
     return [(tokens, {("t", "a"): (int(generator.binomial(tokens, alpha)), tokens)}) for alpha in alphas]
-
-
-def test_prompts_that_differ_weigh_by_tokens():
-    """Beta(3, 2), five tokens: 2.296 with equal tokens, 2.667 if prompts ran equal cycles. Fixed seed."""
-    prompts = beta_prompts(np.random.default_rng(1), 3, 2, 2000, 400)
-    total = np.array([counts["t", "a"][0] for _, counts in prompts]).sum() / (2000 * 400)
-    hazards = {"per_position": [(3 + j) / (5 + j) for j in range(16)]}
-    known = calibrated({"t": {"a": hazards}}, models=("t", "a"), prompts=prompts)
-    assert total == pytest.approx(0.6, abs=0.02)
-    assert predicted(known, (Step("a", tokens=5),), "fits")["tokens_per_cycle"] == pytest.approx(2.296, rel=0.02)
-    pooled = calibrated({"t": {"a": hazards}}, models=("t", "a"))
-    assert predicted(pooled, (Step("a", tokens=5),), "fits")["tokens_per_cycle"] == pytest.approx(2.667, rel=0.001)
-
-
-def test_chance_alone_does_not_pose_as_prompts_that_differ():
-    prompts = beta_prompts(np.random.default_rng(2), 0.75, None, 100, 50)
-    known = calibrated(flat(ALPHAS), prompts=prompts)
-    assert np.abs(Prompts.of(known).offsets(("t", "a"))).max() < 0.15
-    row = predicted(known, (Step("a", tokens=5),), "fits")
-    alike = predicted(calibrated(flat(ALPHAS)), (Step("a", tokens=5),), "fits")
-    assert row["speedup"] == pytest.approx(alike["speedup"], rel=0.003)
-
-
-def test_the_spread_of_prompts_is_that_of_their_law():
-    prompts = beta_prompts(np.random.default_rng(3), 6, 3, 600, 40)
-    offsets = Prompts.of(calibrated(flat(ALPHAS), prompts=prompts)).offsets(("t", "a"))
-    pooled = sum(counts["t", "a"][0] for _, counts in prompts) / (600 * 40)
-    alphas = 1 / (1 + (1 - pooled) / pooled * np.exp(-offsets))
-    assert alphas.std() == pytest.approx((6 * 3 / (81 * 10)) ** 0.5, rel=0.1)
-
-
-def test_prompts_put_together_give_the_pooled_hazards_back():
-    acceptance = Cascade.from_json(
-        calibrations.calibration({"t": {"a": {"per_position": [0.6, 0.7, 0.65, 0.9]}}}, models=("t", "a")),
-        needs_draft=False,
-    ).pair("t", "a")
-    generator = np.random.default_rng(4)
-    offsets, tokens = generator.normal(size=30), generator.integers(10, 96, 30).astype(float)
-    curves = by_prompt(acceptance, offsets, tokens, 12)
-    weights = tokens.copy()
-    for j in range(12):
-        here = np.array([curve.at(j) for curve in curves])
-        assert weights @ here / weights.sum() == pytest.approx(acceptance.at(j), abs=1e-9)
-        weights *= here
 
 
 def test_intervals_are_as_wide_as_predictions_scatter_over_sets_of_prompts():

@@ -19,11 +19,14 @@ from scipy.special import logit
 from analysis.exact import ewif
 from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabulated, longest
 from analysis.model.hazard import Hazard
-from analysis.predict.prompts import EDGE, Pair, Prompts
+from analysis.predict.prompts import Pair, Prompts
 from analysis.predict.specifications import used_models, used_pairs, with_acceptance, with_cost
 
 NORMAL_95 = 1.959963984540054
 RESAMPLES = 2000
+EDGE = 0.001
+"""Acceptance in a resample is kept this far from 0 and 1."""
+
 _STEP = 0.02
 _SIZES = 16
 
@@ -39,9 +42,10 @@ class Errors:
 
     def __init__(self, prompts: Prompts, uncertainty: Mapping[str, object] | None, seed: int) -> None:
         self._uncertainty = uncertainty or {}
-        count = prompts.tokens.size
-        weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-        self._draws = {pair: _resampled(prompts, pair, weights) for pair in prompts.examined}
+        drawn = np.random.default_rng(seed).multinomial(
+            prompts.count, np.full(prompts.count, 1 / prompts.count), RESAMPLES
+        )
+        self._draws = {pair: _resampled(prompts, pair, drawn) for pair in prompts.examined}
 
     def interval(self, cascade: Cascade, speedup: float) -> tuple[float, float]:
         """95 % interval of a speedup that has the sensitivities of this cascade's EWIF."""
@@ -80,7 +84,7 @@ def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.int64]) -> NDAr
     """Logit of a pair's acceptance in each resample of prompts."""
     examined = weights @ prompts.examined[pair]
     rates = (weights @ prompts.accepted[pair]) / np.maximum(examined, 1.0)
-    draws: NDArray[np.float64] = logit(np.clip(np.where(examined > 0, rates, 0.5), EDGE / 10, 1 - EDGE / 10))
+    draws: NDArray[np.float64] = logit(np.clip(np.where(examined > 0, rates, 0.5), EDGE, 1 - EDGE))
     return draws
 
 

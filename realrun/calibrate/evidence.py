@@ -1,4 +1,8 @@
-"""Counts of examined and accepted tokens by position in the draft, for drafts that begin at every place of a text.
+"""Counts of examined and accepted tokens by position in the draft, for drafts that begin where cycles begin.
+
+A cycle begins behind a token that a review has added, not at every place of a text: counted from every place, long
+copies of Max-Gram would weigh by their length, and a draft would seem to begin inside one far more often than it does.
+Where cycles begin depends on the draft a little; they are taken as those of drafts of `DRAFTED` tokens.
 
 Where a drafter abstains, that counts as a token not accepted: the draft ends there all the same.
 
@@ -22,6 +26,8 @@ from realrun.calibrate.texts import Text
 
 POSITIONS = 16
 TYPES = 2
+DRAFTED = 8
+"""Tokens of the drafts whose cycles tell where drafts begin."""
 
 Counts = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -48,10 +54,39 @@ class Evidence:
     heaviest: int = 1
 
 
-def along(weights: NDArray[np.float64], examined: NDArray[np.float64], accepted: NDArray[np.float64]) -> Counts:
-    """Counts of drafts from every place of a text, each cut at the text's end.
+def starts(weights: NDArray[np.float64], drafted: int = DRAFTED) -> NDArray[np.float64]:
+    """The chance that a cycle begins at each place of a text, where a drafter drafts so many tokens a cycle.
 
-    E[examined at j] = sum over starts s of prod_{m<j} w_{s+m}, and accepted tokens are those times the chance of
+    Given the text, a token that a cycle has come to was an accepted draft with the chance w, and otherwise a correction
+    that ends the cycle; a whole draft is followed by one token more.
+
+    Args:
+        weights: w of each place as for `along`, shape (places,).
+        drafted: Tokens of a draft, >= 1.
+
+    Returns:
+        Shape (places,), 1 at the first.
+    """
+    begin = np.zeros(weights.size + drafted + 1)
+    begin[0] = 1
+    for place in range(weights.size):
+        here = begin[place]
+        for offset, weight in enumerate(weights[place : place + drafted]):
+            begin[place + offset + 1] += here * (1 - weight)
+            here *= weight
+        begin[place + drafted + 1] += here
+    return begin[: weights.size]
+
+
+def along(
+    weights: NDArray[np.float64],
+    examined: NDArray[np.float64],
+    accepted: NDArray[np.float64],
+    begin: NDArray[np.float64],
+) -> Counts:
+    """Counts of drafts along a text, each cut at the text's end.
+
+    E[examined at j] = sum over starts s of b_s prod_{m<j} w_{s+m}, and accepted tokens are those times the chance of
     acceptance at s + j. For greedy choice w is the acceptance itself, 0 or 1. For sampling the text is drawn from the
     reviewing target's law p while accepted drafts have the density prod min(p, q), so w = min(1, q/p) of the text's own
     token.
@@ -60,10 +95,11 @@ def along(weights: NDArray[np.float64], examined: NDArray[np.float64], accepted:
         weights: w of each place, shape (places,).
         examined: Share of the drafted token by type, shape (TYPES, places), sums to 1.
         accepted: Chance that it is of that type and accepted, same shape.
+        begin: b, how often drafts begin at each place, shape (places,).
     """
     places = weights.size
     counts = np.zeros((TYPES, POSITIONS, 2))
-    reached = np.ones(places)
+    reached = begin.copy()
     for j in range(min(POSITIONS, places)):
         counts[:, j, 0] = examined[:, j:] @ reached
         counts[:, j, 1] = accepted[:, j:] @ reached
@@ -74,10 +110,10 @@ def along(weights: NDArray[np.float64], examined: NDArray[np.float64], accepted:
 def greedy_evidence(recording: Recording, roster: Roster, stride: int) -> Evidence:
     """What one recorded text says under greedy choice.
 
-    The target's drafts begin at every place of its text. A drafter's reviews judge the first two rounds that would
-    begin there, over an inner draft of `POSITIONS` tokens; these rounds run on the drafter's own text, which may leave
-    the target's. So on-path and off-path places are mixed as in drafts of two rounds. Off-path places count `stride`
-    times, because every so many-th departure was followed.
+    A drafter's reviews judge the first two rounds of the cycles in which it drafts for the target, over an inner draft
+    of `POSITIONS` tokens; these rounds run on the drafter's own text, which may leave the target's. So on-path and
+    off-path places are mixed as in drafts of two rounds. Off-path places count `stride` times, because every so
+    many-th departure was followed.
     """
     counts, first = {}, {}
     for reviewer, drafter in roster.pairs():
@@ -97,17 +133,22 @@ def _first(recording: Recording, reviewer: str, drafter: str) -> tuple[int, int]
 
 def _outer(recording: Recording, reviewer: str, drafter: str, inner: str | None) -> Counts:
     own, drafted = recording.choices[reviewer], recording.choices[drafter]
-    agreed = np.array([float(d is not None and d == o) for o, d in zip(own, drafted, strict=True)])
+    agreed = _agreed(own, drafted)
     corrected = np.zeros(agreed.size)
     if inner is not None:
         corrected = np.array([float(d != e) for d, e in zip(drafted, recording.choices[inner], strict=True)])
     types = np.stack([1 - corrected, corrected])
-    return along(agreed, types, types * agreed)
+    return along(agreed, types, types * agreed, starts(agreed))
+
+
+def _agreed(own: Sequence[object], drafted: Sequence[object]) -> NDArray[np.float64]:
+    return np.array([float(d is not None and d == o) for o, d in zip(own, drafted, strict=True)])
 
 
 def _inner(recording: Recording, reviewer: str, drafter: str, inner: str | None, stride: int) -> Counts:
     counts = np.zeros((TYPES, POSITIONS, 2))
-    for start in range(len(recording.text.tokens)):
+    begin = starts(_agreed(recording.text.tokens, recording.choices[reviewer]))
+    for start in np.flatnonzero(begin):
         position = rounds = 0
         for own, drafted, innermost, weight in _own_text(recording, reviewer, drafter, inner, start, stride):
             agreed = own == drafted

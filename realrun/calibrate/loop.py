@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from analysis.model import Cascade, Step
+from analysis.model.call_times import CallTimes
 from realrun.calibrate.roster import Roster
 from realrun.measure import measure
 from realrun.models import Ensemble
@@ -25,7 +26,7 @@ Row = Mapping[str, Any]
 def trial_rows(
     cascade: Cascade, ensemble: Ensemble, roster: Roster, prompts: Sequence[Prompt], max_new_tokens: int = TOKENS
 ) -> list[dict[str, object]]:
-    """Rows of short runs, of the target alone and with each of the trial drafts.
+    """Rows of short greedy runs, of the target alone and with each of the trial drafts.
 
     Args:
         cascade: The models.
@@ -40,7 +41,7 @@ def trial_rows(
 
 
 def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
-    """Seconds of the decoding loop outside all calls, split by least absolute deviations over short runs.
+    """Seconds of the greedy decoding loop outside all calls, split by least absolute deviations over short runs.
 
     A run's seconds without prefill and calls are taken as a sum over its cycles (the target's review included), its
     inner reviews, the tokens drafted by networks (in leaf steps, at any depth: each has to be chosen from logits) and
@@ -61,28 +62,29 @@ def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
 def call_check(rows: Sequence[Row], table: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     """Seconds inside the calls of short runs, by method and model, next to what the timed calls say of the same calls.
 
-    Contexts are taken in the middle of each text. A ratio off 1 is what timing calls outside of decoding misses.
+    Contexts are taken in the middle of each text. A ratio off 1 is what timing calls outside of decoding misses, and
+    how far the machine's speed has changed since.
 
     Args:
         rows: From `trial_rows`.
         table: From `realrun.calibrate.costs.seconds_table`.
     """
+    times = {
+        name: CallTimes(tuple(timed["contexts"]), tuple(timed["q"]), tuple(tuple(row) for row in timed["median"]))
+        for name, timed in table.items()
+        if "propose" not in timed
+    }
     found: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
-        context = row["prompt_tokens"] + len(row["tokens"]) / 2
+        held = row["prompt_tokens"] + len(row["tokens"]) / 2
         for name, log in row["calls"].items():
             sums = found.setdefault(row["method"], {}).setdefault(name, {"measured": 0.0, "timed": 0.0})
             sums["measured"] += log["seconds"]
-            sums["timed"] += sum(n * timed_seconds(table[name], int(q), context) for q, n in log["q"].items())
+            for q, n in log["q"].items():
+                sums["timed"] += n * (
+                    times[name].at(int(q), held) if name in times else table[name]["propose"]["median"]
+                )
     return found
-
-
-def timed_seconds(timed: Mapping[str, Any], q: int, context: float) -> float:
-    """Seconds of a call on q tokens by the table of one model, linear between its sizes and contexts."""
-    if "propose" in timed:
-        return float(timed["propose"]["median"])
-    by_context = [np.interp(q, timed["q"], row) for row in timed["median"]]
-    return float(np.interp(context, timed["contexts"], by_context))
 
 
 def trial_drafts(roster: Roster) -> dict[str, tuple[Step, ...]]:

@@ -22,7 +22,7 @@ from realrun.calibrate.record import Recorder, Recording
 from realrun.calibrate.roster import Roster, writing_cascade
 from realrun.calibrate.sampled import ESTIMATOR, sampled_evidence
 from realrun.calibrate.specification import Acceptances, first_positions, match_law
-from realrun.calibrate.texts import Text, write_texts
+from realrun.calibrate.texts import Text, contexts_of, write_texts
 from realrun.calibrate.traces import traces
 from realrun.device import device_named, make_of
 from realrun.models import Ensemble
@@ -205,7 +205,7 @@ class _Calls:
 def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: Settings) -> _Calls:
     generator = np.random.default_rng([settings.seed, 1])
     words = [token for text in texts for token in text.sequence]
-    times = cycle_seconds(ensemble.models, roster.target, words, settings.turns, generator)
+    times = cycle_seconds(ensemble.models, roster.target, words, settings.turns, generator, contexts_of(texts))
     costs: dict[str, object] = {}
     errors: dict[str, object] = {}
     for name, table in cost_tables(times, roster.target, generator).items():

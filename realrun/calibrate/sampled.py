@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from realrun.calibrate.evidence import Evidence, Pair, along
+from realrun.calibrate.evidence import Evidence, Pair, along, starts
 from realrun.calibrate.path import laws_along
 from realrun.calibrate.roster import Roster
 from realrun.calibrate.texts import Text
@@ -37,11 +37,16 @@ def sampled_evidence(
     for tokens, laws in laws_along(models, text.sequence, len(text.prompt_ids), policy, vocabulary):
         for pair, chances in pair_chances(tokens, laws, roster).items():
             parts[pair].append(chances)
+    whole = {
+        pair: [torch.cat(part, -1).double().numpy() for part in zip(*listed, strict=True)]
+        for pair, listed in parts.items()
+    }
+    begin = {drafter: starts(weights) for (who, drafter), (weights, *_) in whole.items() if who == roster.target}
     counts, first = {}, {}
-    for pair, listed in parts.items():
-        weights, examined, accepted = (torch.cat(part, -1).double().numpy() for part in zip(*listed, strict=True))
-        counts[pair] = along(weights, examined, accepted)
-        first[pair] = float(accepted.sum()), float(weights.size)
+    for (reviewer, drafter), (weights, examined, accepted) in whole.items():
+        cycles = begin[drafter if reviewer == roster.target else reviewer]
+        counts[reviewer, drafter] = along(weights, examined, accepted, cycles)
+        first[reviewer, drafter] = float(accepted.sum()), float(weights.size)
     return Evidence(text, counts, first)
 
 

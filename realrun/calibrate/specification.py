@@ -54,7 +54,7 @@ class Acceptances:
                 continue
             hazards[reviewer][drafter] = {"per_position": found.hazards}
             errors[reviewer][drafter] = {"per_position": found.errors}
-            share, error = ratio(pooled[:, :IID_POSITIONS].sum(axis=1), drawn)
+            share, error = ratio(pooled[:, :IID_POSITIONS].sum(axis=1), drawn, heaviest)
             iid[reviewer][drafter], iid_errors[reviewer][drafter] = share, error
             inner = roster.inner(drafter)
             if inner is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from tqdm import tqdm
 
 from analysis.model import Cascade
@@ -13,6 +14,8 @@ from realrun.models import Ensemble
 from realrun.policy import Policy
 from realrun.prompts import Prompt
 from realrun.run import Settings, encode_all
+
+_QUANTILES = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,9 @@ def write_texts(
     ):
         generation = decoder.generate(ids, max_new_tokens, ensemble.eos, source=settings.source(i))
         yield Text(prompt, ids, generation.tokens, "eos" if generation.finish == "eos" else "length")
+
+
+def contexts_of(texts: Sequence[Text]) -> list[int]:
+    """How many tokens a call finds held in the middle of a short, a middling and a long text, ascending, each once."""
+    held = [len(text.prompt_ids) + len(text.tokens) / 2 for text in texts]
+    return sorted({max(1, round(float(q))) for q in np.quantile(held, _QUANTILES)})

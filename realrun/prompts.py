@@ -35,16 +35,21 @@ def shipped_prompts() -> Path:
 
 
 def read_prompts(path: str | Path) -> list[Prompt]:
-    """Read a prompt file; blank lines and unknown keys are ignored.
+    """Read a prompt file; blank lines and unknown keys are ignored. No two ids may be the same text: 1 and "1" are.
 
     Raises:
         InputError: naming the file, the line, and what is wrong there.
     """
     prompts = []
+    lines: dict[str, int] = {}
     for i, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             where = f"{path}, line {i}"
-            prompts.append(_prompt(parse_json(line, str(path), first_line=i), where))
+            prompt = _prompt(parse_json(line, str(path), first_line=i), where)
+            first = lines.setdefault(str(prompt.id), i)
+            if first != i:
+                raise InputError(f"{where}, id", f"got {prompt.id!r} as in line {first}, expected another one")
+            prompts.append(prompt)
     return prompts
 
 

@@ -10,8 +10,10 @@ import pytest
 import tiny
 import torch
 
-from realrun.bench import flash
+from realrun import models
+from realrun.bench import driver, flash
 from realrun.commands.bench import named_cascades
+from realrun.measure import interleave
 
 MAG = {"by": "mag", "tokens": 3}
 DRAFTS = {"speculative": [{"by": "a", "tokens": 2}], "full": [{"by": "a", "rounds": 1, "draft": [MAG]}, MAG]}
@@ -83,6 +85,35 @@ def test_the_last_line_is_one_json_object_and_all_else_goes_to_stderr(run, tmp_p
     assert len({row["task"] for row in rows}) == len(summary["methods"])
     assert all(row["schema"] == 1 and row["dtype"] == "float32" and row["torch"] for row in rows)
     assert "95 % interval" in result.stderr
+
+
+def test_rows_are_in_the_file_as_they_come_and_what_is_there_is_never_gone_on_with(run, tmp_path, files, monkeypatch):
+    out = tmp_path / "rows.jsonl"
+
+    def dying(*arguments):
+        for number, row in enumerate(interleave(*arguments)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield row
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "interleave", dying)
+        assert run(tmp_path / "full.json", *options(tmp_path, "--out", out)).returncode != 0
+    content = out.read_text()
+    assert {json.loads(line)["method"] for line in content.splitlines()} == {"full", "autoregressive"}
+    assert content.endswith("\n")
+    monkeypatch.setattr(models, "load_ensemble", lambda *arguments, **more: pytest.fail("models are loaded"))
+    result = run(tmp_path / "full.json", *options(tmp_path, "--out", out))
+    assert result.returncode == 2
+    assert result.stderr == f"error: --out: {out} holds 2 rows already, name another file\n"
+    assert out.read_text() == content
+
+
+def test_an_empty_file_takes_rows(run, tmp_path, files):
+    out = tmp_path / "rows.jsonl"
+    out.touch()
+    assert run(tmp_path / "full.json", *options(tmp_path, "--out", out)).returncode == 0
+    assert len(out.read_text().splitlines()) == 3 * 2
 
 
 def test_without_json_the_tables_are_the_output(run, tmp_path, files):
@@ -248,9 +279,9 @@ def test_the_task_of_a_row_does_not_change_with_costs(run, tmp_path, files):
     spec = json.loads(cascade.read_text())
     spec["models"]["a"]["cost"] = 0.3
     tasks = []
-    for _ in range(2):
-        assert run(cascade, *options(tmp_path, "--out", tmp_path / "rows.jsonl")).returncode == 0
-        tasks.append({json.loads(line)["task"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()})
+    for out in (tmp_path / "before.jsonl", tmp_path / "after.jsonl"):
+        assert run(cascade, *options(tmp_path, "--out", out)).returncode == 0
+        tasks.append({json.loads(line)["task"] for line in out.read_text().splitlines()})
         cascade.write_text(json.dumps(spec))
     assert tasks[0] == tasks[1]
     assert len(tasks[0]) == 2

@@ -15,6 +15,7 @@ from analysis.model.calibration import read_calibration
 from analysis.optimum import Problem, optimise
 from analysis.uncertainty import uncertain_entries
 from realrun.calibrate.costs import MOST
+from simulate.commands.replay import named_traces
 from simulate.processes import read_process
 from simulate.traces import read_traces
 
@@ -125,6 +126,20 @@ def test_the_same_seed_gives_the_same_acceptances_and_traces(run, quick, tmp_pat
         traces.append((tmp_path / "c.traces.jsonl.gz").read_bytes())
     assert specs[0] == specs[1]
     assert traces[0] == traces[1]
+
+
+def test_traces_in_another_folder_are_found_from_that_of_the_calibration(run, quick, tmp_path, monkeypatch):
+    for name in ("specs", "traces"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "traces")
+    result = run(*quick, "--limit", 2, "--out", tmp_path / "specs" / "c.json", "--traces", "t.gz")
+    assert result.returncode == 0, result.stderr
+    calibration = read_calibration(tmp_path / "specs" / "c.json")
+    assert calibration.details["traces"]["file"] == "../traces/t.gz"
+    monkeypatch.chdir(tmp_path)
+    found = named_traces("specs/c.json", calibration)
+    assert found.resolve() == (tmp_path / "traces" / "t.gz").resolve()
+    assert read_traces(found).drafters == calibration.drafters
 
 
 def test_a_temperature_alone_gives_acceptances_without_traces(run, quick, tmp_path):

@@ -1,5 +1,6 @@
 """Distillation on tiny random models: what it learns, keeps, and hands on."""
 
+import itertools
 import json
 import random
 import re
@@ -7,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -23,7 +25,7 @@ from realrun.distill.export import WEIGHTS, quantised, restored
 from realrun.distill.loss import distance
 from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, trained
-from realrun.distill.teacher import learn
+from realrun.distill.teacher import fingerprint, learn
 from realrun.distill.training import Recipe, train
 from realrun.lean import LeanModel
 from realrun.models import load_ensemble
@@ -97,10 +99,52 @@ def test_an_interrupted_pass_goes_on_and_other_text_is_refused(target, talk, tmp
     assert json.loads((tmp_path / "broken" / "states.json").read_text())["batches"] == 4
     resumed = learn(target, talk, tmp_path / "broken").states
     torch.testing.assert_close(resumed.float(), straight.float(), rtol=0, atol=0.05)
-    with pytest.raises(InputError, match="another target or other samples"):
+    with pytest.raises(InputError, match="another target, dtype or samples"):
         learn(target, talk[:-1], tmp_path / "broken")
-    with pytest.raises(InputError, match="another target or other samples"):
-        learn(tiny.network(seed=1), talk, tmp_path / "broken")
+
+
+def another(seed):
+    return tiny.network(seed=seed, scale=4.0)
+
+
+def tuned(layer):
+    """The target with one matrix changed a little, as by a merged adapter."""
+    network = another(0)
+    network.model.layers[layer].self_attn.v_proj.weight.data.mul_(1.01)
+    return network
+
+
+@pytest.mark.parametrize(
+    "other",
+    [lambda: another(1), lambda: tuned(0), lambda: tuned(2), lambda: another(0).bfloat16()],
+    ids=["other", "first layer tuned", "last layer tuned", "dtype"],
+)
+def test_states_of_a_target_are_no_other_ones_even_if_only_a_layer_of_it_was_tuned(target, talk, tmp_path, other):
+    kept = learn(target, talk[:4], tmp_path)
+    assert learn(another(0), talk[:4], tmp_path).key == kept.key
+    with pytest.raises(InputError, match="another target, dtype or samples"):
+        learn(other(), talk[:4], tmp_path)
+
+
+def test_what_a_drafter_shares_with_its_target_does_not_tell_a_fine_tune_from_its_base(target):
+    """Negative control of the test above."""
+    assert fingerprint(tuned(0)) == fingerprint(target) != fingerprint(another(1))
+
+
+def test_trainings_of_other_targets_dtypes_samples_and_recipes_stand_in_other_folders(target, talk, tmp_path):
+    order = pipeline.Order("t", tmp_path, tmp_path, None, Sampling(1), RECIPE, None, tmp_path, "", "")
+    learnt = [
+        learn(target, talk[:4], tmp_path / "0"),
+        learn(target, talk[:5], tmp_path / "1"),
+        learn(another(0).bfloat16(), talk[:4], tmp_path / "2"),
+        learn(tuned(1), talk[:4], tmp_path / "3"),
+    ]
+    keys = {pipeline._training_key(order, each) for each in learnt}
+    keys |= {pipeline._training_key(replace(order, minutes=1.0), learnt[0])}
+    keys |= {pipeline._training_key(replace(order, recipe=replace(RECIPE, hard=0.1)), learnt[0])}
+    assert len(keys) == 6
+    again = learn(another(0), talk[:4], tmp_path / "0")
+    assert pipeline._training_key(replace(order, name="other name"), again) in keys
 
 
 def test_the_loss_and_its_gradient_are_those_of_the_formula(target, talk):
@@ -233,6 +277,44 @@ def test_what_a_target_says_is_its_own_law_whatever_its_generation_settings(tmp_
         found.append((answers(model, tiny.tokenizer(), prompts, 16), path.read_text()))
         assert model.generation_config.repetition_penalty == settings.get("repetition_penalty")
     assert found[0] == found[1]
+
+
+def test_an_answer_ends_by_the_token_that_the_target_ended_it_by(tmp_path):
+    """Phi-3 and Gemma, say, end their turns by another token than the one that ends a text of their tokenizer's."""
+    model, tokenizer = tiny.network(scale=4.0), tiny.tokenizer()
+    model.generation_config = GenerationConfig(eos_token_id=[5, 11, 17])
+    path = tmp_path / "s.jsonl"
+    sample(model, tokenizer, Sampling(240, 6, 24, batch=60), path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(row["eos"] == ("end" in row) for row in rows)
+    ended = [row for row in rows if row["eos"]]
+    assert len({row["end"] for row in ended} - {tiny.EOS}) > 1
+    path.write_text("".join(json.dumps(row) + "\n" for row in ended))
+    found = read_samples(path, tokenizer, 128)
+    assert [conversation.answer[-1] for conversation in found] == [row["end"] for row in ended]
+    options = {"max_new_tokens": 24, "do_sample": False, "pad_token_id": 0, "eos_token_id": [tiny.EOS, 5, 11, 17]}
+    for conversation in [conversation for conversation in found if conversation.greedy][:10]:
+        said = model.generate(torch.tensor([conversation.prompt]), **options)[0].tolist()
+        assert said[-1] == conversation.answer[-1]
+
+
+def test_a_row_without_the_token_that_ended_it_ends_by_the_tokenizers(tmp_path):
+    users = ["".join(triple) for triple in itertools.product("abcdefg", repeat=3)]
+    rows = [{"user": user, "assistant": "cd", "mode": "greedy", "eos": True} for user in users]
+    path = tmp_path / "rows.jsonl"
+
+    def write(rows):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return read_samples(path, tiny.tokenizer(), 100)
+
+    rows[1] |= {"end": 7}
+    rows[2] |= {"end": 7, "eos": False}
+    found = [conversation.answer for conversation in write(rows)]
+    text = found[0][:-1]
+    assert found[:4] == [(*text, tiny.EOS), (*text, 7), text, (*text, tiny.EOS)]
+    for wrong in ("7", -1, True, 1.5):
+        with pytest.raises(InputError, match=r"line 2, end: got .*, expected the id of a token"):
+            write([rows[0], rows[1] | {"end": wrong}])
 
 
 def ran(command):

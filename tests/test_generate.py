@@ -274,6 +274,10 @@ BAD = [
     ({"prompts": '{"id": 1, "prompt": "a"}\n{"id": 2 "prompt": "b"}'}, "malformed JSON at line 2, column 10"),
     ({"prompts": '{"prompt": "a"}'}, "line 1, id: got None"),
     ({"prompts": '{"id": 1, "turns": []}'}, "line 1: expected `turns`"),
+    (
+        {"prompts": '{"id": 1, "prompt": "a"}\n\n{"id": "1", "prompt": "b"}'},
+        "p.jsonl, line 3, id: got '1' as in line 1, expected another one",
+    ),
     ({"prompts": json.dumps({"id": "long", "prompt": "a" * 128})}, "prompt long: has 128 tokens"),
     ({"target": "no such model!"}, "models.t.load: 'no such model!' cannot be loaded"),
     ({"target": "some-org/some-model"}, "models.t.load: 'some-org/some-model' cannot be loaded"),

@@ -142,6 +142,24 @@ def test_all_families_are_there_and_the_optimum_is_the_best_of_them():
     assert ewifs[best[0].name] == max(ewifs.values())
 
 
+def test_theory_looks_for_an_optimum_without_a_drafter_that_abstains_where_there_are_others():
+    """`copy` says little, and is right then: hazards of .1 and .9. Behind `a` it is not right as often."""
+    acceptance = {"t": {"a": 0.5, "mag": {"per_position": [0.1, 0.9]}}, "a": {"mag": 0.1}}
+    spec = calibrations.calibration(acceptance, models=("t", "a", "mag"))
+    both = calibration_of(Cascade.from_json(spec, needs_draft=False))
+    spec["models"]["mag"]["load"] = {"name": "maxgram", "min_match": 2, "bigram": None}
+    careful = calibration_of(Cascade.from_json(spec, needs_draft=False))
+
+    def optimum(calibration):
+        found = [named for named in cascades(calibration) if "fits" in named.extra.get("optimum_of", ())]
+        return {step.by for step in found[0].draft}
+
+    assert optimum(both) == {"a", "mag"}
+    assert optimum(careful) == {"a"}
+    alone = calibrated({"t": {"mag": 0.5}}, models=("t", "mag"))
+    assert optimum(alone) == {"mag"}
+
+
 def test_names_read_like_the_draft():
     draft = (Step("d1", rounds=2, draft=(Step("mag", tokens=4),)), Step("d2", until=9), Step("mag", tokens=6))
     assert draft_name(draft) == "d1 2x(mag x4) + d2 to9 + mag x6"

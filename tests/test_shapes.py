@@ -99,6 +99,28 @@ def test_what_does_not_fit_is_refused_with_bytes_needed_and_available(monkeypatc
         build.demand_memory(LLAMA, torch.float32, CPU, 100)
 
 
+def test_memory_wanted_besides_must_fit_too(monkeypatch):
+    needed = build.needed_bytes(LLAMA, torch.float32, CPU, 100)
+    monkeypatch.setattr(build, "available_bytes", lambda device: needed + 10)
+    build.demand_memory(LLAMA, torch.float32, CPU, 100, beside=10)
+    with pytest.raises(InputError, match="'tiny-llama' needs"):
+        build.demand_memory(LLAMA, torch.float32, CPU, 100, beside=11)
+
+
+@pytest.mark.parametrize("content", [None, "MemTotal: 8 kB\n"])
+def test_a_system_that_does_not_tell_its_memory_sets_no_limit(content, tmp_path, monkeypatch):
+    file = tmp_path / "meminfo"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setattr(build, "_MEMORY", file)
+    monkeypatch.setattr(build, "_MEMORY_LIMITS", ())
+    build.demand_memory(LLAMA, torch.float32, CPU, 100)
+    file.write_text("MemAvailable: 8 kB\n")
+    assert build.available_bytes(CPU) == 8192
+    with pytest.raises(InputError, match="'tiny-llama' needs"):
+        build.demand_memory(LLAMA, torch.float32, CPU, 100)
+
+
 def test_packing_and_a_tied_head_add_to_the_memory_needed():
     half, whole = (build.needed_bytes(QWEN, d, CPU, 1) - build.WORKING_BYTES for d in (torch.bfloat16, torch.float32))
     extra = (97 * 32 + 97 * 32) * 2  # the greatest layer while it is packed, and the head beside the embedding
@@ -140,6 +162,7 @@ def test_compiled_calls_are_calls_on_the_text_they_say(shape):
     calls = CompiledCalls(network, held=9, q=4, encoded=6, backend="eager")
     ids = torch.arange(14)[None] * 7
     for held, q in ((9, 1), (9, 4), (5, 4)):
+        calls.hold(held)
         found = calls.call(held, q)
         fed = torch.cat([ids[:, :held], ids[:, :q]], dim=1)  # what was held first, then the call's own tokens
         with torch.inference_mode():
@@ -150,6 +173,27 @@ def test_compiled_calls_are_calls_on_the_text_they_say(shape):
         if held == 9:  # holding less leaves tokens of the call before in place of the first ones held
             torch.testing.assert_close(found, output.logits[0, -q:], rtol=1e-4, atol=1e-4)
         assert [int(layer.cumulative_length) for layer in calls._static.layers] == [held + q] * 2
+
+
+def test_compiled_calls_are_cut_back_also_where_the_lengths_were_made_in_inference_mode():
+    """As transformers makes them on CUDA."""
+    network = build.random_network(LLAMA, torch.float32, CPU, packed=False)
+    calls = CompiledCalls(network, held=9, q=4, encoded=6, backend="eager")
+    for layer in calls._static.layers:
+        with torch.inference_mode():
+            layer.cumulative_length = layer.cumulative_length.clone()
+    calls.hold(5)
+    assert [int(layer.cumulative_length) for layer in calls._static.layers] == [5, 5]
+
+
+def test_a_compiled_call_does_not_set_the_cache_back_itself():
+    """That would be part of its time."""
+    network = build.random_network(LLAMA, torch.float32, CPU, packed=False)
+    calls = CompiledCalls(network, held=4, q=2, encoded=6, backend="eager")
+    calls.hold(3)
+    calls.call(3, 2)
+    calls.call(3, 1)
+    assert [int(layer.cumulative_length) for layer in calls._static.layers] == [6, 6]
 
 
 class FakeCalls:
@@ -188,10 +232,21 @@ def test_no_turn_is_begun_after_the_time_is_up_but_three_are_timed():
     assert {len(values) for values in found.values()} == {measure.FEWEST}
 
 
+def test_the_first_turn_in_which_a_compiler_works_takes_nothing_of_the_seconds():
+    calls = FakeCalls()
+    turn = 4 * 100 + 2 * (16 + 64) + 2 * (1 + 4) / 8  # what a later turn takes; the first takes 4000 more
+    plan = measure.Plan((1, 4), (16, 64), 8, 50, seconds=3.5 * turn)
+    found = measure.seconds_by_size(calls, plan, CPU, calls.now)
+    assert {len(values) for values in found.values()} == {4}
+
+
 def test_logits_that_are_not_finite_are_no_measurement():
     calls = FakeCalls(bad={(64, 4)})
-    with pytest.raises(ArithmeticError, match="context 64, q 4"):
-        measure.seconds_by_size(calls, measure.Plan((1, 4), (16, 64), 8, 1, 1.0), CPU, calls.now)
+    plan = measure.Plan((1, 4), (16, 64), 8, 1, 1.0)
+    with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another --dtype"):
+        measure.seconds_by_size(calls, plan, CPU, calls.now, "it")
+    with pytest.raises(InputError, match="logits: got some of tiny-llama in float16 that are not finite"):
+        list(measure.rows(LLAMA, build.Sizes(1, 1, 1), calls, plan, torch.float16, CPU, False))
 
 
 def arguments(**changes):
@@ -239,7 +294,7 @@ def test_the_command_writes_a_row_a_context_and_q_that_analysis_reads(tmp_path, 
 
 @pytest.mark.usefixtures("tiny_catalogue")
 def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypatch):
-    most = build.needed_bytes(LLAMA, torch.float32, CPU, 6 + 4 + 5)
+    most = build.needed_bytes(LLAMA, torch.float32, CPU, 6 + 4 + 5) + measure.EVICTED_BYTES
     monkeypatch.setattr(build, "available_bytes", lambda device: most)
     assert command.run_shapes(arguments(shape=["all"], out=tmp_path / "s.jsonl", cold=True)) == 0
     out, err = capsys.readouterr()
@@ -247,8 +302,9 @@ def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypa
     assert "tiny-t5" not in out
     assert "tiny-llama" in out
     with pytest.raises(InputError, match="tiny-t5"):
-        command.run_shapes(arguments(shape=["tiny-t5"], out=tmp_path / "t.jsonl"))
+        command.run_shapes(arguments(shape=["tiny-t5"], out=tmp_path / "t.jsonl", cold=True))
     assert not (tmp_path / "t.jsonl").exists()
+    assert command.run_shapes(arguments(shape=["tiny-t5"], out=tmp_path / "t.jsonl")) == 0
 
 
 @pytest.mark.parametrize(
@@ -261,6 +317,10 @@ def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypa
         (["--shape", "llama-68m", "--device", "cuda:9"], "device: got 'cuda:9'"),
         ([], "MODELS.json: missing"),
         (["models.json", "--shape", "llama-68m"], "MODELS.json: got 'models.json', expected none"),
+        (["--shape", "llama-68m", "--top-p", "1"], "--top-p: given with --shape, where it has no effect"),
+        (["--shape", "llama-68m", "--limit", "3"], "--limit: given with --shape"),
+        (["models.json", "--contexts", "64,256,512"], "--contexts: given without --shape, where it has no effect"),
+        (["models.json", "--cold"], "--cold: given without --shape"),
     ],
 )
 def test_calibrate_refuses_wrong_shapes_in_one_line(options, said, tmp_path, capsys, monkeypatch):
@@ -270,6 +330,29 @@ def test_calibrate_refuses_wrong_shapes_in_one_line(options, said, tmp_path, cap
     assert stderr.startswith(f"error: {said}")
     assert stderr.count("\n") == 1
     assert not out.exists()
+
+
+def test_every_option_of_calibrate_is_of_one_mode_or_of_both():
+    parser = argparse.ArgumentParser()
+    calibrate.add(parser.add_subparsers())
+    given = vars(parser.parse_args(["calibrate", "--out", "x"]))
+    both = {"models", "shape", "out", "turns", "dtype", "device", "json", "run", "deferred_defaults"}
+    assert set(given) == both | {*calibrate.MODEL_OPTIONS, *calibrate.SHAPE_OPTIONS}
+    assert {given[option] for option in (*calibrate.MODEL_OPTIONS, *calibrate.SHAPE_OPTIONS)} == {None}
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
+def test_options_of_shapes_have_their_defaults_beside_the_whole_command(tmp_path, capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        command, "_timed", lambda *given: seen.append(given) or [{"parameters": 1, "q": 1, "median": 0}]
+    )
+    options = ("--shape", "tiny-llama", "--out", tmp_path / "s.jsonl")
+    status, _, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options)
+    assert status == 0, stderr
+    [(_, dtype, _, plan, compiled, packed)] = seen
+    assert plan == measure.Plan((1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64), (64, 256, 512), 256, 9, 120, False)
+    assert (dtype, compiled, packed) == (torch.bfloat16, False, True)
 
 
 def shape_row(shape, q, median, **changes):
@@ -312,11 +395,13 @@ def test_measured_curves_price_the_targets_review(tmp_path):
 
 
 def test_drafters_are_held_against_every_larger_target_of_their_vocabulary(tmp_path):
-    names = ("llama-68m", "llama-160m", "tinyllama-1.1b", "llama-2-7b", "llama-2-13b", "qwen2.5-0.5b", "flan-t5-xl")
+    names = ("llama-68m", "llama-160m", "tinyllama-1.1b", "llama-2-7b", "llama-2-13b", "qwen2.5-7b", "flan-t5-xl")
+    names += ("qwen2.5-3b", "qwen2.5-14b")
     path = write_rows(tmp_path / "s.jsonl", [shape_row(name, 1, 1.0 + i) for i, name in enumerate(names)])
     (shapes,) = shape_rows.read_shapes(path).values()
     found = [(ratio.target, ratio.drafter) for ratio in cost_ratios(shapes)]
     assert found == [
+        ("llama-2-13b", "llama-2-7b"),
         ("llama-2-13b", "tinyllama-1.1b"),
         ("llama-2-13b", "llama-160m"),
         ("llama-2-13b", "llama-68m"),
@@ -325,8 +410,12 @@ def test_drafters_are_held_against_every_larger_target_of_their_vocabulary(tmp_p
         ("llama-2-7b", "llama-68m"),
         ("tinyllama-1.1b", "llama-160m"),
         ("tinyllama-1.1b", "llama-68m"),
+        ("llama-160m", "llama-68m"),
+        ("qwen2.5-14b", "qwen2.5-7b"),
+        ("qwen2.5-14b", "qwen2.5-3b"),
+        ("qwen2.5-7b", "qwen2.5-3b"),
     ]
-    seven = next(ratio for ratio in cost_ratios(shapes) if (ratio.target, ratio.drafter) == found[5])
+    seven = next(ratio for ratio in cost_ratios(shapes) if (ratio.target, ratio.drafter) == found[6])
     assert (seven.measured, seven.assumed) == (1 / 4, {"MS": 68 / 70000})
 
 

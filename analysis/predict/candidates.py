@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from analysis.model import Draft, Step, draft_from_k_matrix
@@ -11,7 +11,7 @@ from analysis.model.calibration import Calibration
 from analysis.model.named import AUTOREGRESSIVE, NamedDraft
 from analysis.optimum import Problem, optimise
 from analysis.predict.naming import draft_name
-from analysis.predict.specifications import iid, with_loop
+from analysis.predict.specifications import abstains, iid, with_loop, without_silence
 
 LEAST = 40
 """Number of cascades to reach, with further lengths where the families give fewer."""
@@ -88,7 +88,7 @@ def _horizontal(drafters: list[str]) -> Iterator[Draft]:
 
 def _falling_back(calibration: Calibration) -> Iterator[Draft]:
     """A proposer that abstains where it knows little, first; another drafter only where it has abstained."""
-    for careful in (name for name in calibration.drafters if _abstains(calibration, name)):
+    for careful in (name for name in calibration.drafters if abstains(calibration, name)):
         for other in calibration.drafters:
             if other != careful:
                 yield from ((Step(careful, tokens=12), Step(other, until=k)) for k in (1, 2, 3))
@@ -97,14 +97,6 @@ def _falling_back(calibration: Calibration) -> Iterator[Draft]:
             inner = next((step for step in checked if step.by != careful), None)
             if inner is not None:
                 yield Step(careful, tokens=12), Step(other, until=2, draft=(inner,))
-
-
-def _abstains(calibration: Calibration, drafter: str) -> bool:
-    """Whether a drafter says nothing where it knows little, going by its `load`."""
-    load = calibration.cascade.models[drafter].load
-    if drafter in calibration.neural or not isinstance(load, Mapping):
-        return False
-    return load.get("bigram", "") is None or load.get("min_match", 1) != 1
 
 
 def _full(neural: tuple[str, ...], proposers: list[str]) -> Iterator[Draft]:
@@ -134,7 +126,7 @@ def _bad(neural: tuple[str, ...], proposers: list[str]) -> Iterator[Draft]:
 
 def _optima(calibration: Calibration) -> Iterator[tuple[str, Draft]]:
     """Best drafts under the fitted hazards with measured costs, the best of leaves only, and the naive one."""
-    fitted = Problem(with_loop(calibration), MAX_TOKENS, MAX_DEPTH)
+    fitted = Problem(without_silence(calibration, with_loop(calibration)), MAX_TOKENS, MAX_DEPTH)
     yield "fits", optimise(fitted).draft
     yield "fits, leaves only", optimise(replace(fitted, max_depth=1)).draft
     yield "iid", optimise(Problem(iid(calibration, scalar=True), MAX_TOKENS, MAX_DEPTH)).draft

@@ -78,6 +78,34 @@ def typed_pairs(calibration: Calibration, draft: Draft) -> set[tuple[str, str]]:
     }
 
 
+def abstains(calibration: Calibration, drafter: str) -> bool:
+    """Whether a drafter says nothing where it knows little, going by its `load`."""
+    load = calibration.cascade.models[drafter].load
+    if drafter in calibration.neural or not isinstance(load, Mapping):
+        return False
+    return load.get("bigram", "") is None or load.get("min_match", 1) != 1
+
+
+def silent(calibration: Calibration) -> list[str]:
+    """Drafters that abstain, where there are others."""
+    found = [name for name in calibration.drafters if abstains(calibration, name)]
+    return found if len(found) < len(calibration.drafters) else []
+
+
+def without_silence(calibration: Calibration, cascade: Cascade) -> Cascade:
+    """The models without drafters that abstain, where there are others.
+
+    Theory takes abstaining for a rejection, and what such a drafter says behind another's tokens for what it says
+    behind its own: it would put one wherever the first has been right, and promise what no cascade gives.
+    """
+    gone = silent(calibration)
+    kept = {
+        reviewer: {drafter: each for drafter, each in row.items() if drafter not in gone}
+        for reviewer, row in cascade.acceptance.items()
+    }
+    return replace(cascade, acceptance=kept, uncertainty=None)
+
+
 def constant(alpha: float) -> Acceptance:
     """The same hazard at every position."""
     return Acceptance(PerPosition((alpha,)), PerPosition((alpha,)))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
 from analysis.model.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
@@ -65,7 +64,11 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specifications'")
     parser.add_argument("--seed", default="0", help="of the bootstrap, a whole number >= 0 (default 0)")
-    parser.add_argument("--out", metavar="ROWS.jsonl", help="where the rows go, one a run")
+    parser.add_argument(
+        "--out",
+        metavar="ROWS.jsonl",
+        help="where the rows go, one a run, as they come; a file that holds something is refused",
+    )
     parser.add_argument(
         "--counts-only", action="store_true", help="rows say how many tokens there were, not which, and carry no text"
     )
@@ -91,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
         Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     tuning = whole_option("--tune", arguments.tune, 0, len(prompts) - 1)
+    if arguments.out is not None:
+        _demand_empty(arguments.out)
 
     from transformers.utils import logging
 
@@ -101,12 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.bench.table import render
     from realrun.models import DTYPES, load_ensemble
     from realrun.record import provenance
+    from realrun.rows import rows_file
 
     if "flashspec" in baselines:
         demand_flashspec()
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
     settings = Settings(max_new_tokens, repeats, tuning, memory_prompt, seed)
-    with _rows_file(arguments.out) as file:
+    with ExitStack() as files:
+        file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, []))
         joint = joint_cascade(cascades, arguments.target)
         dtype = DTYPES[arguments.dtype]
         ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
@@ -128,8 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
                 task = json.dumps([joint.target, loads, row["method"], row["settings"], conditions])
                 if arguments.counts_only:
                     row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
-                row = row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.append(row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()})
 
         summary = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep) | conditions
     print(render(summary), file=sys.stderr if arguments.json else sys.stdout)
@@ -164,10 +170,12 @@ def listed_cascades(file: str, given: Mapping[str, Cascade]) -> dict[str, Cascad
     return listed
 
 
-@contextlib.contextmanager
-def _rows_file(path: str | None) -> Iterator[IO[str] | None]:
-    if path is None:
-        yield None
-    else:
-        with whole_file(path) as file:
-            yield file
+def _demand_empty(path: str) -> None:
+    """Refuse a file with rows: methods are compared within one run, so nothing of an earlier one can be gone on with.
+
+    Raises:
+        InputError: with the number of rows.
+    """
+    place = Path(path)
+    if place.is_file() and (count := len(place.read_bytes().splitlines())):
+        raise InputError("--out", f"{path} holds {count} row{'s' * (count > 1)} already, name another file")

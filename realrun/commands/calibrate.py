@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from realrun.commands.modes import defer, settle
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -23,9 +25,15 @@ from realrun.commands.options import (
 )
 from realrun.load_options import Source, with_target
 from realrun.prompts import Prompt, read_prompts, shipped_prompts
+from realrun.shapes import OPTIONS as SHAPE_OPTIONS
 from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
 
 TRACES = ".traces.jsonl.gz"
+MODEL_OPTIONS = (
+    *("prompts", "limit", "per_category", "traces", "max_new_tokens", "temperature", "top_k", "top_p", "seed"),
+    *("follow_every", "target"),
+)
+"""What models need and shapes do not, by attribute."""
 
 
 def add(commands: Subparsers) -> None:
@@ -70,13 +78,16 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
     parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
     add_options(parser)
+    defer(parser, (*MODEL_OPTIONS, *SHAPE_OPTIONS))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Calibrate and write the specification and the traces; both appear when all is there."""
     if arguments.shape:
+        settle(arguments, SHAPE_OPTIONS, MODEL_OPTIONS, "with --shape")
         return run_shapes(arguments)
+    settle(arguments, MODEL_OPTIONS, SHAPE_OPTIONS, "without --shape")
     if arguments.models is None:
         raise InputError("MODELS.json", "missing, expected the models to calibrate, or --shape")
     arguments.dtype = arguments.dtype or DTYPE_NAMES[0]
@@ -115,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
         ensemble = load_ensemble(with_all_models(cascade), DTYPES[arguments.dtype], arguments.device)
         calibration = calibrate(cascade, ensemble, prompts, settings)
-        specification = calibration.with_traces_in(traces.name)
+        specification = calibration.with_traces_in(_path_from(Path(arguments.out).parent, traces))
         specification["meta"]["calibration"]["prompts"]["file_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
         Cascade.from_json(specification)
         out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
@@ -125,6 +136,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(summary(specification, arguments.out), allow_nan=False))
     return 0
+
+
+def _path_from(folder: Path, file: Path) -> str:
+    """How a file is found from a folder, with / between its parts."""
+    return Path(os.path.relpath(file.parent.resolve() / file.name, folder.resolve())).as_posix()
 
 
 def summary(specification: Mapping[str, Any], file: str) -> dict[str, object]:

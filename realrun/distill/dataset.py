@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,10 @@ class Conversation:
 
 
 def read_samples(path: Path, tokenizer: PreTrainedTokenizerBase, context: int) -> list[Conversation]:
-    """Read conversations: one JSON object a line with `user`, `assistant`, `mode` (greedy or other) and `eos`.
+    """Read conversations: one JSON object a line with `user`, `assistant`, `mode` (greedy or other), `eos` and `end`.
+
+    `eos` says whether the target ended its answer, and `end`, which may be missing, the id of the token it ended it by;
+    without it that is the tokenizer's.
 
     Args:
         path: A JSONL file, gzipped where its name ends in .gz.
@@ -60,8 +63,8 @@ def read_samples(path: Path, tokenizer: PreTrainedTokenizerBase, context: int) -
             raise InputError(where, "expected an object with texts `user` and `assistant`")
         prompt = encode(Prompt(number, row["user"]), tokenizer)
         answer = list(tokenizer(row["assistant"], add_special_tokens=False)["input_ids"])
-        if row.get("eos") and tokenizer.eos_token_id is not None:
-            answer.append(tokenizer.eos_token_id)
+        if row.get("eos"):
+            answer += _end(row, tokenizer, where)
         if answer and len(prompt) + len(answer) <= context:
             greedy = row.get("mode") == "greedy"
             found.append(Conversation(tuple(prompt), tuple(answer), greedy, is_held_out(row["user"])))
@@ -70,6 +73,16 @@ def read_samples(path: Path, tokenizer: PreTrainedTokenizerBase, context: int) -
             str(path), f"got {len(found)} usable conversations, expected some to train on and some to test"
         )
     return found
+
+
+def _end(row: Mapping[str, object], tokenizer: PreTrainedTokenizerBase, where: str) -> list[int]:
+    """The token that ended an answer; none where neither the row nor the tokenizer knows it."""
+    end = row.get("end")
+    if end is None:
+        return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    if isinstance(end, bool) or not isinstance(end, int) or end < 0:
+        raise InputError(f"{where}, end", f"got {end!r}, expected the id of a token")
+    return [end]
 
 
 def is_held_out(user: str) -> bool:

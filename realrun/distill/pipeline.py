@@ -83,7 +83,7 @@ def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: O
     lessons = learn(target, conversations, order.work / "teacher")
     known = frequent_tokens([c for c in conversations if not c.held_out], order.recipe.head, _columns(target))
     head = Head.of(target, known, target.dtype)
-    folder = order.work / f"training-{_training_key(order)}"
+    folder = order.work / f"training-{_training_key(order, lessons)}"
     recipe = order.recipe
     if order.minutes is not None:
         recipe = replace(recipe, steps=_steps(target, head, conversations, lessons, order, folder))
@@ -139,9 +139,13 @@ def _columns(target: PreTrainedModel) -> int:
     return int(target.get_output_embeddings().weight.shape[0])
 
 
-def _training_key(order: Order) -> str:
-    """Tells trainings in one folder apart; with `minutes`, the number of steps is not known yet."""
-    return _key(asdict(order.recipe if order.minutes is None else replace(order.recipe, steps=0)), order.minutes)
+def _training_key(order: Order, lessons: Lessons) -> str:
+    """Tells trainings in one folder apart, those of other targets, types and samples too.
+
+    With `minutes`, the number of steps is not known yet.
+    """
+    recipe = order.recipe if order.minutes is None else replace(order.recipe, steps=0)
+    return _key(asdict(recipe), order.minutes, lessons.key)
 
 
 def _key(*what: object) -> str:

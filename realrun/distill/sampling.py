@@ -70,8 +70,9 @@ def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sam
             replies = _continued(model, prompts, room, ends, sampled=mode == "t1")
         with path.open("a", encoding="utf-8") as file:
             rows = [
-                {"user": user, "assistant": tokenizer.decode(ids, skip_special_tokens=True), "mode": mode, "eos": ended}
-                for user, (ids, ended) in zip(users, replies, strict=True)
+                {"user": user, "assistant": tokenizer.decode(ids, skip_special_tokens=True), "mode": mode}
+                | ({"eos": False} if end is None else {"eos": True, "end": end})
+                for user, (ids, end) in zip(users, replies, strict=True)
             ]
             file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -110,8 +111,8 @@ def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[in
 @torch.inference_mode()
 def _continued(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], limit: int, ends: frozenset[int], sampled: bool
-) -> list[tuple[list[int], bool]]:
-    """Continuations by the model's own law or greedily, without the token that ends them, and whether one did."""
+) -> list[tuple[list[int], int | None]]:
+    """Continuations by the model's own law or greedily, and the token that ended each, not part of it, if one did."""
     widest = max(map(len, prompts))
     pad = min(ends, default=0)
     ids = torch.tensor([[pad] * (widest - len(p)) + list(p) for p in prompts], device=model.device)
@@ -128,8 +129,8 @@ def _continued(
         )[:, widest:].tolist()
     result = []
     for row in found:
-        end = next((i for i, token in enumerate(row) if token in ends), None)
-        result.append((row[:end], end is not None))
+        length = next((i for i, token in enumerate(row) if token in ends), len(row))
+        result.append((row[:length], row[length] if length < len(row) else None))
     return result
 
 

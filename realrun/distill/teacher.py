@@ -26,6 +26,8 @@ _TOKENS = 2048
 """In a batch of the pass."""
 _KEPT = 50
 """Batches between two notes of how far the pass is."""
+_LOOKED_AT = 1024
+"""Values of every weight, at least where it has so many, by which a target is known again."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class Lessons:
     Attributes:
         states: bfloat16, shape (answer tokens, width), in the order of the conversations.
         starts: Row of the first answer token of each conversation.
+        key: Tells target, its type and the conversations from others.
     """
 
     states: Tensor
     starts: tuple[int, ...]
+    key: str
 
     def of(self, index: int, conversation: Conversation) -> Tensor:
         """States that predict the answer of the conversation of this index, shape (answer tokens, width)."""
@@ -66,7 +70,7 @@ def learn(target: PreTrainedModel, conversations: Sequence[Conversation], folder
     """
     starts = tuple(accumulate((len(c.answer) for c in conversations), initial=0))
     shape = (starts[-1], target.get_output_embeddings().in_features)
-    key = f"{fingerprint(target)} {_digest(conversations)}"
+    key = f"{fingerprint(target)} {_weights_digest(target)} {_digest(conversations)}"
     plan = batches([len(c.ids) for c in conversations], _TOKENS, seed=0)
     done = _progress(folder, key, shape)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +86,7 @@ def learn(target: PreTrainedModel, conversations: Sequence[Conversation], folder
             if (number + 1) % _KEPT == 0 or number == len(plan) - 1:
                 raw.flush()
                 _note(folder, key, shape, number + 1)
-    return Lessons(states, starts[:-1])
+    return Lessons(states, starts[:-1], key)
 
 
 def fingerprint(target: PreTrainedModel) -> str:
@@ -92,6 +96,16 @@ def fingerprint(target: PreTrainedModel) -> str:
         weight = layer.weight.detach().to("cpu", torch.bfloat16).contiguous()
         digest.update(repr(tuple(weight.shape)).encode())
         digest.update(weight.view(torch.int16).numpy().data)
+    return digest.hexdigest()
+
+
+def _weights_digest(target: PreTrainedModel) -> str:
+    """SHA-256 of the type and some values of every weight: cheap, and another one for almost every fine-tune."""
+    digest = hashlib.sha256()
+    for name, weight in target.named_parameters():
+        some = weight.detach().reshape(-1)[:: max(1, weight.numel() // _LOOKED_AT)]
+        digest.update(f"{name} {weight.dtype}".encode())
+        digest.update(some.cpu().contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -110,7 +124,7 @@ def _progress(folder: Path, key: str, shape: tuple[int, int]) -> int:
     except FileNotFoundError:
         return 0
     if (note["key"], tuple(note["shape"])) != (key, shape):
-        raise InputError(str(folder), "holds states of another target or other samples, expected an empty folder")
+        raise InputError(str(folder), "holds states of another target, dtype or samples, expected an empty folder")
     return int(note["batches"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from transformers.initialization import no_init_weights
 
 from analysis.model import InputError
 from realrun.attention import group_heads
+from realrun.calibrate.parameters import multiplied_parameters
 from realrun.packed import DTYPES as PACKED_TYPES
 from realrun.packed import can_pack, pack
 from realrun.shapes.catalogue import Shape
@@ -32,6 +34,7 @@ WORKING_BYTES = 2**29
 _TILE = 2**20
 """Weights repeat after so many values: random to every cache and vector unit, and as quick to write as a copy."""
 
+_MEMORY = Path("/proc/meminfo")
 _MEMORY_LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
@@ -44,9 +47,7 @@ class Sizes:
 
     Attributes:
         all: All of them, shared ones once.
-        read: Those that a decoding call reads: not an encoder, not an embedding (of which a call reads a few rows)
-            unless it is the output layer too, and not what makes the keys and values of the encoder's states, which
-            are kept.
+        read: Those that a decoding call reads: what it multiplies by, and the decoder's table of relative positions.
         linear: Of the greatest linear layer.
     """
 
@@ -102,17 +103,11 @@ def empty_network(
 
 def sizes(network: PreTrainedModel) -> Sizes:
     """Numbers of parameters."""
-    embedding, output = network.get_input_embeddings().weight, network.get_output_embeddings().weight
-    kept = {
-        id(parameter)
-        for name, parameter in network.named_parameters(remove_duplicate=False)
-        if name.startswith("encoder.") or name.endswith(("EncDecAttention.k.weight", "EncDecAttention.v.weight"))
-    }
-    unread = (kept | {id(embedding)}) - {id(output)}
-    parameters = list(network.parameters())
+    embedding = network.get_input_embeddings().weight
+    tables = (m.weight for m in network.get_decoder().modules() if isinstance(m, nn.Embedding))
     return Sizes(
-        all=sum(p.numel() for p in parameters),
-        read=sum(p.numel() for p in parameters if id(p) not in unread),
+        all=sum(p.numel() for p in network.parameters()),
+        read=multiplied_parameters(network) + sum(t.numel() for t in tables if t is not embedding),
         linear=max(layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Linear)),
     )
 
@@ -130,25 +125,32 @@ def needed_bytes(shape: Shape, dtype: torch.dtype, device: torch.device, tokens:
     return (weights + caches) * dtype.itemsize + WORKING_BYTES
 
 
-def available_bytes(device: torch.device) -> int:
-    """Memory that can still be had on a device."""
+def available_bytes(device: torch.device) -> float:
+    """Memory that can still be had on a device; infinite where the system has no file that tells."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    lines = _MEMORY.read_text().splitlines() if _MEMORY.exists() else []
+    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), math.inf)
     for limit, used in _MEMORY_LIMITS:
         if limit.exists() and used.exists() and (most := limit.read_text().strip()).isdigit():
             free = min(free, int(most) - int(used.read_text()))
     return free
 
 
-def demand_memory(shape: Shape, dtype: torch.dtype, device: torch.device, tokens: int) -> None:
+def demand_memory(shape: Shape, dtype: torch.dtype, device: torch.device, tokens: int, beside: int = 0) -> None:
     """Refuse a shape that does not fit.
+
+    Args:
+        shape: What is to be built.
+        dtype: Of its weights.
+        device: Where it goes.
+        tokens: Of its caches.
+        beside: Bytes that are wanted besides.
 
     Raises:
         InputError: with the bytes needed and available.
     """
-    needed, available = needed_bytes(shape, dtype, device, tokens), available_bytes(device)
+    needed, available = needed_bytes(shape, dtype, device, tokens) + beside, available_bytes(device)
     if needed > available:
         raise InputError(
             "--shape",

@@ -17,6 +17,8 @@ SHAPE_DTYPE = "bfloat16"
 Q = "1,2,3,4,5,6,8,12,16,24,32,48,64"
 CONTEXTS = "64,256,512"
 LONGEST = 2**15
+OPTIONS = ("q", "contexts", "encoded", "seconds", "compile", "cold", "unpacked")
+"""What only shapes need, by attribute, but for --shape itself."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--q", default=Q, metavar="Q,...", help=f"tokens of a call (default {Q})")
     group.add_argument("--contexts", default=CONTEXTS, metavar="N,...", help=f"tokens held (default {CONTEXTS})")
     group.add_argument("--encoded", default="256", metavar="N", help="tokens that an encoder reads (default 256)")
-    group.add_argument("--seconds", default="120", metavar="S", help="a shape takes, but for 3 turns (default 120)")
+    group.add_argument(
+        "--seconds", default="120", metavar="S", help="of timed turns a shape, but for the first 3 (default 120)"
+    )
     group.add_argument("--compile", action="store_true", help="through torch.compile, with caches of a fixed size")
     group.add_argument("--cold", action="store_true", help="have the processor's caches forget before every call")
     group.add_argument("--unpacked", action="store_true", help="do not pack linear layers for a CPU")
@@ -56,15 +60,16 @@ def run_shapes(arguments: argparse.Namespace) -> int:
         from realrun.device import device_named
         from realrun.models import DTYPES
         from realrun.shapes.build import demand_memory
-        from realrun.shapes.measure import Plan
+        from realrun.shapes.measure import EVICTED_BYTES, Plan
 
         dtype, device = DTYPES[dtype_name], device_named(arguments.device)
         plan = Plan(q, contexts, encoded, turns, seconds, arguments.cold)
         tokens = max(contexts) + max(q) + encoded
+        beside = EVICTED_BYTES if arguments.cold else 0
         fitting = []
         for shape in shapes:
             try:
-                demand_memory(shape, dtype, device, tokens)
+                demand_memory(shape, dtype, device, tokens, beside)
                 fitting.append(shape)
             except InputError as error:
                 if not everything:

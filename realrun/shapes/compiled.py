@@ -45,14 +45,14 @@ class CompiledCalls:
         torch._dynamo.reset()
         self._network = torch.compile(network, dynamic=False, backend=backend, **graphs)
 
+    @torch.inference_mode()  # on CUDA the lengths are made in it, and outside it they could not be changed
     def hold(self, tokens: int) -> None:
-        """Cut back to so many tokens."""
+        """Have the cache say that it holds so many tokens; needed before every call, which adds its own."""
         for layer in self._static.layers:
             layer.cumulative_length.fill_(tokens)
 
     def call(self, tokens: int, q: int) -> Tensor:
         """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""
-        self.hold(tokens)
         with torch.inference_mode(), torch._dynamo.config.patch(recompile_limit=128):
             logits = self._network(
                 **{self._key: self._ids(q)}, past_key_values=self._cache, use_cache=True, **self._options

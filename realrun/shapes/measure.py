@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from analysis.model import InputError
 from realrun.device import make_of, wait_for
 from realrun.record import provenance
 from realrun.shapes.build import Sizes
@@ -29,7 +30,7 @@ class Calls(Protocol):
     mode: str
 
     def hold(self, tokens: int) -> None:
-        """Hold just so many tokens."""
+        """Hold just so many tokens; done before every call, and not timed."""
 
     def call(self, tokens: int, q: int) -> Tensor:
         """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""
@@ -44,7 +45,7 @@ class Plan:
         contexts: Numbers of tokens held before it, each >= 1.
         encoded: Tokens that an encoder reads.
         repeats: Timed turns over all of these at most, >= 1; there are fewer where they would take too long.
-        seconds: No turn is begun after so many seconds, but for the first three.
+        seconds: No turn is begun after so many seconds of timed turns, but for the first three.
         cold: Whether caches are made to forget the weights before every call, as the call of a larger model would.
     """
 
@@ -57,18 +58,34 @@ class Plan:
 
 
 def seconds_by_size(
-    calls: Calls, plan: Plan, device: torch.device, clock: Callable[[], float] = time.perf_counter
+    calls: Calls,
+    plan: Plan,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
+    network: str = "the network",
 ) -> dict[tuple[int, int], list[float]]:
     """Seconds of every timed call by (context, q).
 
     All sizes are timed in turn, in the opposite order every other turn, so that a disturbance meets all alike; the
-    first turn is not counted.
+    first turn, in which a compiler works, counts neither here nor in the plan's seconds.
+
+    Args:
+        calls: What is timed.
+        plan: Which sizes, how often.
+        device: Where the calls run.
+        clock: Tells seconds.
+        network: What an error calls the network.
+
+    Raises:
+        InputError: where logits are not finite, on which some processors are slower or faster.
     """
     sizes = [(context, q) for context in plan.contexts for q in plan.q]
     found: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
     evicted = torch.ones(EVICTED_BYTES, dtype=torch.uint8, device=device) if plan.cold else None
     began = clock()
     for turn in tqdm(range(plan.repeats + 1), desc="timing calls", unit="turn", delay=2):
+        if turn == 1:
+            began = clock()
         if turn > FEWEST and clock() - began > plan.seconds:
             break
         for context, q in sizes if turn % 2 == 0 else reversed(sizes):
@@ -80,8 +97,12 @@ def seconds_by_size(
             logits = calls.call(context, q)
             wait_for(device)
             elapsed = clock() - started
-            if not torch.isfinite(logits).all():  # some processors are slower or faster on such numbers
-                raise ArithmeticError(f"logits are not finite at context {context}, q {q}")
+            if not torch.isfinite(logits).all():
+                raise InputError(
+                    "logits",
+                    f"got some of {network} that are not finite at context {context}, q {q}, "
+                    "expected finite ones; try another --dtype",
+                )
             if turn:
                 found[context, q].append(elapsed)
     return found
@@ -91,14 +112,16 @@ def rows(
     shape: Shape, found: Sizes, calls: Calls, plan: Plan, dtype: torch.dtype, device: torch.device, packed: bool
 ) -> Iterator[dict[str, object]]:
     """One row a context and q, with the median and half the interquartile range of the seconds."""
-    for (context, q), seconds in seconds_by_size(calls, plan, device).items():
+    dtype_name = str(dtype).removeprefix("torch.")
+    timed = seconds_by_size(calls, plan, device, network=f"{shape.name} in {dtype_name}")
+    for (context, q), seconds in timed.items():
         low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75])
         yield {
             "shape": shape.name,
             "parameters": found.all,
             "parameters_read": found.read,
             "bytes": found.all * dtype.itemsize,
-            "dtype": str(dtype).removeprefix("torch."),
+            "dtype": dtype_name,
             "device": device.type,
             "device_name": make_of(device),
             "mode": calls.mode,

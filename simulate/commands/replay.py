@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def named_traces(path: str, calibration: Calibration) -> Path:
-    """The file of traces that a calibration names, beside it.
+    """The file of traces that a calibration names, by its path from the calibration's folder.
 
     Raises:
         InputError: where it names none, or the file is not the one that was written with it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,48 +71,24 @@ class Run:
         return {model: sum(by_size.values()) for model, by_size in self.sizes.items() if model not in self.statistical}
 
 
-def read_runs(path: str | Path, target: str = "t") -> list[Run]:
-    """Read the rows of cascades; rows of other programs, whose settings have no draft, are left out.
+def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> list[Run]:
+    """Read the rows of cascades. Lines without a `method` are headers or notes.
 
     Args:
-        path: JSONL, rows of ``python -m realrun bench``.
+        paths: JSONL, rows of ``python -m realrun bench``.
         target: Name of the target.
+        programs: Whether to read rows of other programs too, whose settings have no draft, and rows of cascades without
+            calls of the target.
 
     Raises:
-        InputError: naming the line and field that are wrong.
+        InputError: naming the file, the line and the field that are wrong, or the method that ran different drafts.
     """
-    runs = []
-    for where, run in _read([path], target):
-        if run.is_cascade:
-            if target not in run.sizes:
-                found = ", ".join(run.sizes) or "none"
-                raise InputError(f"{where}.calls", f"got {found}, expected the target {target!r} among them")
-            runs.append(run)
-    if not runs:
-        raise InputError(str(path), "no row of a cascade, expected `settings.draft`")
-    return runs
-
-
-def read_all_runs(paths: Iterable[str | Path], target: str = "t") -> list[Run]:
-    """Read the rows of all methods, other programs included.
-
-    Args:
-        paths: As for `read_runs`.
-        target: Name of the target.
-
-    Raises:
-        InputError: naming the file, the line and the field that are wrong.
-    """
-    return [run for _, run in _read(paths, target)]
-
-
-def _read(paths: Iterable[str | Path], target: str) -> Iterator[tuple[str, Run]]:
-    """Every row and where it is. Lines without a `method` are headers or notes."""
+    runs: list[Run] = []
+    drafts: dict[str, tuple[Draft, bool]] = {}
     for file, path in enumerate(paths):
         seen = set()
         for i, line in _whole_lines(path):
-            where = f"{path}, line {i}"
-            with inside(where):
+            with inside(f"{path}, line {i}"):
                 row = mapping(parse_json(line, str(path), first_line=i), "")
                 if "method" not in row:
                     continue
@@ -120,7 +96,19 @@ def _read(paths: Iterable[str | Path], target: str) -> Iterator[tuple[str, Run]]
                 if (run.method, run.prompt, run.repeat) in seen:
                     raise InputError("repeat", f"{run.repeat} of prompt {run.prompt!r} is there twice")
                 seen.add((run.method, run.prompt, run.repeat))
-            yield where, run
+                if not programs:
+                    if not run.is_cascade:
+                        continue
+                    if target not in run.sizes:
+                        found = ", ".join(run.sizes) or "none"
+                        raise InputError("calls", f"got {found}, expected the target {target!r} among them")
+                if drafts.setdefault(run.method, (run.draft, run.is_cascade)) != (run.draft, run.is_cascade):
+                    raise InputError("settings.draft", f"rows of {run.method!r} tell of different drafts")
+            runs.append(run)
+    if not runs:
+        expected = "a `method`" if programs else "`settings.draft`, as cascades have"
+        raise InputError(", ".join(map(str, paths)), f"no row with {expected}")
+    return runs
 
 
 def _whole_lines(path: str | Path) -> Iterator[tuple[int, str]]:

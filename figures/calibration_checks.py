@@ -10,7 +10,7 @@ COLOURS = {"violated": VERMILION, "undecided": ORANGE, "holds": BLUE}
 
 
 def draw(ax, data: Sequence[Mapping], margin: float) -> None:
-    """Draw one row a check, coloured by its verdict; the grey band is what counts as no departure.
+    """Draw one row a check, coloured by its verdict; in the grey band a departure is negligible.
 
     Args:
         ax: Axes to draw on.

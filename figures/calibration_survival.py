@@ -20,16 +20,15 @@ def draw(ax, curve: Mapping) -> None:
     Args:
         ax: Axes to draw on.
         curve: `drafter`; `all` with `survival`, `low`, `high`, `constant` and `constant_survival`; `categories`, each
-            with `survival`; `fits`, each with `survival`.
+            with `survival`; `fits`, each with `survival`. What is unknown is None.
     """
     whole = curve["all"]
     x = np.arange(1, len(whole["survival"]) + 1)
     for i, domain in enumerate(curve["categories"].values()):
         label = "one domain each" if i == 0 else None
         ax.plot(x, _shown(domain["survival"]), color=GREY, lw=0.6, alpha=0.5, label=label)
-    ax.fill_between(
-        x, np.maximum(whole["low"], LEAST_SHOWN), np.maximum(whole["high"], LEAST_SHOWN), color=BLUE, alpha=0.2, lw=0
-    )
+    low, high = (np.maximum(np.asarray(whole[key], dtype=float), LEAST_SHOWN) for key in ("low", "high"))
+    ax.fill_between(x, low, high, color=BLUE, alpha=0.2, lw=0)
     ax.plot(x, _shown(whole["survival"]), color=BLUE, lw=1.8, marker="o", ms=3, label="recorded, 95 % over prompts")
     ax.plot(
         x,

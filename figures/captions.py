@@ -97,7 +97,11 @@ CAPTIONS = {
         "deviations of alpha over prompts and domains, the correlation of neighbouring tokens, and how much likelier "
         "acceptance is where the inner review agreed.",
     ),
-    "checks-figure": ("Sizes of the departures", "The grey band counts as no departure."),
+    "checks-figure": (
+        "Sizes of the departures",
+        "Within the grey band a departure is negligible. Violated is what is significant after Holm's correction over "
+        "all tests, however small.",
+    ),
     "survival": (
         "Acceptance by position",
         "P(the first tokens of a draft are all accepted), from every start of the recorded texts. A constant hazard is "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#6E6E6E"
+from figures.palette import BLUE, GREY, VERMILION
+
 INTERVAL = 1.959963984540054
 """Standard errors in half a 95 % interval."""
 ROUNDING = 1e-12

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BLUE, GREY = "#0072B2", "#6E6E6E"
+from figures.palette import BLUE, GREY
 
 
 def draw(ax, data) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+from figures.palette import CYCLE, GREY
+
 MARKERS = "os^Dvp"
 
 
@@ -29,7 +30,7 @@ def draw(ax, data) -> None:
         )
         best = max(range(len(ewif)), key=ewif.__getitem__)
         ax.plot(data["lengths"][best], ewif[best], marker="o", ms=10, mfc="none", mec=colour)
-    ax.axhline(1, color="#6E6E6E", lw=0.9, ls=":")
+    ax.axhline(1, color=GREY, lw=0.9, ls=":")
     ax.set_xlabel("drafted tokens $k$")
     ax.set_ylabel(f"EWIF (first hazard {data['initial']:g}, $c$ = {data['cost']:g})")
     ax.legend(title="decay per position (ring: best $k$)", frameon=False, ncols=2, fontsize="small")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73")
+from figures.palette import CYCLE, GREY
+
 MARKERS = "os^"
 
 
@@ -15,7 +16,7 @@ def draw(ax, data) -> None:
     """
     processes = list(dict.fromkeys(row["process"] for row in data))
     cascades = list(dict.fromkeys(row["cascade"] for row in data))
-    for i, (cascade, colour, marker) in enumerate(zip(cascades, COLOURS, MARKERS, strict=False)):
+    for i, (cascade, colour, marker) in enumerate(zip(cascades, CYCLE, MARKERS, strict=False)):
         rows = [row for row in data if row["cascade"] == cascade]
         ax.errorbar(
             [100 * row["change"] for row in rows],
@@ -27,7 +28,7 @@ def draw(ax, data) -> None:
             capsize=3,
             label=cascade,
         )
-    ax.axvline(0, color="#6E6E6E", lw=1)
+    ax.axvline(0, color=GREY, lw=1)
     ax.set_yticks(range(len(processes)), processes)
     ax.invert_yaxis()
     ax.set_xlabel("change of EWIF against independent acceptance (%)")

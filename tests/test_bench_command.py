@@ -1,14 +1,13 @@
 """``python -m realrun bench``: what it prints and writes, and bad input in one line."""
 
 import json
-import runpy
-import sys
+from functools import partial
 from importlib import metadata
-from typing import NamedTuple
 
 import pytest
 import tiny
 import torch
+from command_line import run_realrun
 
 from realrun import models
 from realrun.bench import driver, flash
@@ -19,23 +18,10 @@ MAG = {"by": "mag", "tokens": 3}
 DRAFTS = {"speculative": [{"by": "a", "tokens": 2}], "full": [{"by": "a", "rounds": 1, "draft": [MAG]}, MAG]}
 
 
-class Result(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Runs ``python -m realrun bench`` in this process, which saves importing torch anew."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["realrun", "bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_module("realrun", run_name="__main__")
-        return Result(stop.value.code, *capfd.readouterr())
-
-    return run
+    """Runs ``python -m realrun bench``."""
+    return partial(run_realrun, capfd, monkeypatch, "bench")
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,11 @@
 import gzip
 import hashlib
 import json
-import runpy
-import sys
-from typing import NamedTuple
+from functools import partial
 
 import pytest
 import tiny
+from command_line import run_realrun
 
 from analysis.model import Cascade, read_cascade
 from analysis.model.calibration import read_calibration
@@ -20,23 +19,10 @@ from simulate.processes import read_process
 from simulate.traces import read_traces
 
 
-class Result(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Runs ``python -m realrun calibrate`` in this process, which saves importing torch anew."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["realrun", "calibrate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_module("realrun", run_name="__main__")
-        return Result(stop.value.code, *capfd.readouterr())
-
-    return run
+    """Runs ``python -m realrun calibrate``."""
+    return partial(run_realrun, capfd, monkeypatch, "calibrate")
 
 
 PROMPTS = [("abc abc", "x"), ("hello world", "y"), ("zz top", "x"), ("the end", "y"), ("secret words", "x")]

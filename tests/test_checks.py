@@ -281,12 +281,32 @@ def test_survival_curves_hold_the_truth_and_their_constant():
     assert not others
     truth = 0.7 ** np.arange(1, 31)
     whole = curve["all"]
-    inside = (np.array(whole["low"]) <= truth + 1e-3) & (truth <= np.array(whole["high"]) + 1e-3)
-    assert inside.all()
+    low, high = np.array(whole["low"]), np.array(whole["high"])
+    known = np.isfinite(low)
+    assert known[:15].all()
+    assert ((low <= truth + 1e-3) & (truth <= high + 1e-3))[known].all()
     assert whole["constant"] == pytest.approx(0.7, abs=0.03)
     assert curve["fits"]["beta"]["survival"][0] == pytest.approx(0.7, abs=0.03)
     assert set(curve["categories"]) == set(synthetic.DOMAINS)
     assert sum(part["prompts"] for part in curve["categories"].values()) == 60
+
+
+def test_survival_is_unknown_past_runs_that_the_texts_end_cut():
+    """Texts of 8 tokens say nothing on the ninth of a draft; the truth there is 0.39, not 0."""
+    traces = synthetic.as_traces({("t", "d"): synthetic.independent(generator(23), 80, 8, 0.9)})
+    whole = survival_of_target(traces, 0, chain=False)[0]["all"]
+    truth = 0.9 ** np.arange(1, 9)
+    assert (np.array(whole["low"][:8]) <= truth).all()
+    assert (truth <= np.array(whole["high"][:8])).all()
+    for key in ("survival", "low", "high"):
+        assert np.isnan(whole[key][8:]).all()
+
+
+def test_survival_is_none_past_runs_that_all_were_rejected():
+    texts = [np.array([1, 1, 0, 1, 0, 0], dtype=np.int8)] * 3
+    whole = survival_of_target(synthetic.as_traces({("t", "d"): texts}), 0, chain=False)[0]["all"]
+    assert whole["survival"][:4] == pytest.approx([3 / 6, 1 / 6, 0, 0])
+    assert whole["survival"][3:] == whole["high"][3:] == [0.0] * 27
 
 
 def test_alpha_beta_over_prompts_explains_their_survival():
@@ -368,10 +388,12 @@ def test_the_command_prints_and_writes_the_same_checks(tmp_path, capsys, monkeyp
         "analysis.commands.checks.survival_of_target", lambda *_: [{"drafter": "d", "p_value_constant": math.nan}]
     )
     options = ("--out", out, "--table", table, "--markdown", text)
-    status, printed, _ = run(command, capsys, monkeypatch, "checks", path, "--json", *options)
+    status, printed, shown = run(command, capsys, monkeypatch, "checks", path, "--json", *options)
     assert status == 0
+    assert shown.count("undecided") + shown.count("holds ") + shown.count("violated ") >= 9
     result = json.loads(printed.splitlines()[-1])
-    assert json.loads(out.read_text()) == result | {"survival": [{"drafter": "d", "p_value_constant": None}]}
+    assert json.loads(out.read_text()) == result
+    assert result.pop("survival") == [{"drafter": "d", "p_value_constant": None}]
     rows = list(csv.DictReader(line for line in table.read_text().splitlines() if not line.startswith("#")))
     assert [row["verdict"] for row in rows] == [check["verdict"] for check in result["checks"]]
     assert [line.split("|")[-2].strip() for line in text.read_text().splitlines()[2:-2]] == [

@@ -4,7 +4,6 @@ import itertools
 import json
 import random
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import replace
 import pytest
 import tiny
 import torch
+from command_line import run_realrun
 from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
@@ -463,12 +463,9 @@ def test_bad_options_are_one_line_before_anything_is_loaded(monkeypatch, capsys,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("")
     monkeypatch.setattr("realrun.models.load_target", lambda *arguments: pytest.fail("the target is loaded"))
-    monkeypatch.setattr(sys, "argv", ["realrun", "distill", "--target", "smollm2-135m", "--out", "d", *options])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_module("realrun", run_name="__main__")
-    assert stop.value.code == 2
-    captured = capsys.readouterr()
-    assert re.fullmatch(f"error: {message}.*\n", captured.err)
+    result = run_realrun(capsys, monkeypatch, "distill", "--target", "smollm2-135m", "--out", "d", *options)
+    assert result.returncode == 2
+    assert re.fullmatch(f"error: {message}.*\n", result.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
 
 

@@ -2,12 +2,10 @@
 
 import io
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import figures
 from figures import (
     calibration_autocorrelation,
     calibration_call_times,
@@ -244,6 +242,21 @@ def test_survival_is_drawn_as_recorded_and_as_every_law_has_it():
     assert has(ax, 2, data["categories"]["domain 5"]["survival"][1])
 
 
+def test_survival_that_is_unknown_is_left_out():
+    data = survival()
+    for part in (data["all"], *data["categories"].values()):
+        for key in ("survival", "low", "high"):
+            part[key][5:] = [None] * 25
+    with figure(6.4, 4.0) as canvas, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = canvas.subplots()
+        calibration_survival.draw(ax, data)
+        canvas.savefig(io.BytesIO(), format="png")
+    assert has(ax, 5, data["all"]["survival"][4])
+    (recorded,) = (line for line in ax.get_lines() if line.get_label().startswith("recorded"))
+    assert np.isnan(recorded.get_ydata()[5:]).all()
+
+
 def test_domains_are_ordered_by_their_acceptance_and_hold_every_drafter():
     ax, data = drawn("domains")
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
@@ -298,11 +311,3 @@ def test_correlations_that_do_not_exist_are_left_out():
     for line, item in zip(ax.get_lines(), data, strict=False):
         assert list(line.get_xdata()) == list(range(1, 17))
         assert line.get_ydata()[0] == item["autocorrelation"][0]["value"]
-
-
-def test_the_figures_import_nothing_that_computes():
-    folder = Path(figures.__file__).parent
-    for pattern in ("real_*.py", "calibration_*.py"):
-        for path in folder.glob(pattern):
-            assert "import analysis" not in path.read_text(encoding="utf-8"), path.name
-            assert "from analysis" not in path.read_text(encoding="utf-8"), path.name

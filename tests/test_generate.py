@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import huggingface_hub
 import pytest
 import tiny
 import torch
 import transformers
+from command_line import run_realrun
 from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from analysis.model import Cascade, InputError
@@ -32,22 +33,10 @@ from realrun.skip import default_layers, skip_layers
 NAMES = ("t", "a", "mag")
 
 
-class Result(NamedTuple):
-    returncode: int
-    stderr: str
-
-
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Runs ``python -m realrun`` in this process, which saves importing torch anew."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["realrun", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_module("realrun", run_name="__main__")
-        return Result(stop.value.code, capfd.readouterr().err)
-
-    return run
+    """Runs ``python -m realrun``."""
+    return partial(run_realrun, capfd, monkeypatch)
 
 
 def rows(path):

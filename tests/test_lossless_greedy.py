@@ -1,12 +1,12 @@
 """``python -m realrun lossless``: greedy texts held against the target's own, and how differences are classed."""
 
 import json
-import runpy
-import sys
+from functools import partial
 
 import pytest
 import tiny
 import torch
+from command_line import run_realrun
 
 from realrun import lossless
 from realrun.cached_model import CachedModel
@@ -16,14 +16,8 @@ from realrun.prompts import read_prompts, shipped_prompts
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["realrun", "lossless", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_module("realrun", run_name="__main__")
-        captured = capfd.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
+    """Runs ``python -m realrun lossless``."""
+    return partial(run_realrun, capfd, monkeypatch, "lossless")
 
 
 def write_spec(folder, name, draft, target, drafter, **rest):

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from command_line import run
 
 from analysis.commands import bench, ewif, optimise
-from analysis.model import exit_with, run_modules
 
 SPEC = {
     "target": "t",
@@ -26,10 +26,7 @@ def ran(monkeypatch, capsys):
     """Run one command in this process; gives its status, stdout and stderr."""
 
     def call(module, *arguments):
-        monkeypatch.setattr(sys, "argv", ["analysis", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            exit_with(lambda: run_modules("analysis", "", [module]))
-        return stop.value.code, *capsys.readouterr()
+        return run(module, capsys, monkeypatch, *arguments)
 
     return call
 

@@ -15,6 +15,7 @@ from analysis.headline import swi
 from analysis.headline import tables as headline_tables
 from analysis.headline.best import headline
 from analysis.headline.ceiling import possible, with_costs
+from analysis.headline.speed import at_one_speed
 from analysis.measured_rows import read_runs
 from analysis.model import Affine, Cascade, InputError, Model, Step, acceptances, scalar_models
 from analysis.published import read_rows
@@ -338,11 +339,13 @@ def test_the_command_tells_all_measures_sets_and_bounds(tmp_path, capsys, monkey
     assert found["paper"] == [0.72, 0.81]
     assert [p["costs"] for p in found["possible"]] == ["t(q)", "MS", "MS, target x10", "PW", "c"]
     assert "up to 72% and 81%" in stderr
+    assert "at most" in stderr
 
 
 def test_rows_may_lie_in_several_files_and_only_prompts_of_every_method_count(tmp_path, capsys, monkeypatch):
     parts = [write(tmp_path / "a.jsonl", [f(i) for i in range(4) for f in (autoregressive, speculative)])]
-    parts.append(write(tmp_path / "b.jsonl", [vertical(i, seconds=4.0) for i in range(1, 6)]))
+    slow = [f(i, seconds=s) for i in range(1, 6) for f, s in ((autoregressive, 24.0), (vertical, 8.0))]
+    parts.append(write(tmp_path / "b.jsonl", slow))  # the machine was half as fast
     out, text = tmp_path / "o.json", tmp_path / "o.md"
     options = ("--parameters", "t=100", "d=10", "--out", out, "--markdown", text)
     status, stdout, stderr = command_line.run(command, capsys, monkeypatch, "swi", "--measured", *parts, *options)
@@ -352,7 +355,7 @@ def test_rows_may_lie_in_several_files_and_only_prompts_of_every_method_count(tm
     assert clock["prompts"] == 3
     assert clock["additional"] == pytest.approx(1.0)
     assert [row["tokens_per_second"] for row in found["tokens_per_second"]] == pytest.approx(
-        [12 / 12.5, 12 / 8.5, 12 / 4.5]
+        [24 / (12.5 + 12.25), 12 / 8.5, 12 / 4.25]
     )
     assert text.read_text() == stdout
     assert "| all (3)" in stdout
@@ -367,6 +370,30 @@ def test_rows_may_lie_in_several_files_and_only_prompts_of_every_method_count(tm
         *options,
     )
     assert (status, stderr) == (2, "error: --measured: no prompt was run by every method\n")
+
+
+def test_files_are_held_together_by_their_autoregressive_rows(tmp_path):
+    def runs(factor, second=(autoregressive, vertical)):
+        log = [[6, 1.0], [6, 2.0]]
+        first = write(tmp_path / "a.jsonl", [f(i) for i in range(4) for f in (autoregressive, speculative)])
+        made = [f(i, cycle_log=log) for i in range(4) for f in second]
+        for each in made:
+            each |= {key: factor * each[key] for key in ("seconds", "prefill_seconds")}
+            each["cycle_log"] = [[tokens, factor * seconds] for tokens, seconds in log]
+        return at_one_speed(read_runs(first, write(tmp_path / "b.jsonl", made)))
+
+    for slower, alike in zip(runs(3.0), runs(1.0), strict=True):
+        assert (slower.seconds, slower.prefill_seconds) == pytest.approx((alike.seconds, alike.prefill_seconds))
+        assert [seconds for _, seconds in slower.cycles] == pytest.approx([seconds for _, seconds in alike.cycles])
+    with pytest.raises(InputError, match="no autoregressive row of prompt 0 in the file with 'cs'"):
+        runs(1.0, (vertical,))
+
+
+def test_one_name_stands_for_one_draft_in_all_files(tmp_path):
+    first = write(tmp_path / "a.jsonl", [speculative(0)])
+    second = write(tmp_path / "b.jsonl", [autoregressive(0), vertical(0) | {"method": "sd"}])
+    with pytest.raises(InputError, match=r"b.jsonl, line 2.settings.draft: rows of 'sd' tell of different drafts"):
+        read_runs(first, second)
 
 
 def test_sets_can_be_prompt_files(tmp_path, capsys, monkeypatch, rows):

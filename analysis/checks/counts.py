@@ -38,8 +38,8 @@ class PositionCounts:
 
     @property
     def survival(self) -> Vector:
-        """P(the first j + 1 tokens are all accepted): the product of the hazards (Kaplan and Meier)."""
-        return np.asarray(np.cumprod(self.hazards), dtype=np.float64)
+        """P(the first j + 1 tokens are all accepted), nan where it is unknown."""
+        return survival(self.hazards)
 
 
 def ratio(part: Vector, whole: Vector) -> Vector:
@@ -47,6 +47,15 @@ def ratio(part: Vector, whole: Vector) -> Vector:
     result: Vector = np.full(np.broadcast(part, whole).shape, np.nan)
     np.divide(part, whole, out=result, where=np.asarray(whole) > 0)
     return result
+
+
+def survival(hazards: Vector) -> Vector:
+    """The product of hazards along the last axis (Kaplan and Meier): 0 from a hazard of 0 on, nan from an unknown one.
+
+    A hazard is unknown (nan) where no draft was examined: all that got so far were cut, by a text's end for one.
+    """
+    ended = np.cumprod(np.nan_to_num(hazards, nan=1.0), axis=-1) == 0
+    return np.where(ended, 0.0, np.cumprod(hazards, axis=-1))
 
 
 def runs_ahead(bits: Bits) -> NDArray[np.intp]:

@@ -85,7 +85,7 @@ def _difference(tables: Vector, weights: Vector) -> Vector:
 
 
 def mantel_haenszel(tables: Vector, weights: Vector) -> Vector:
-    """Common odds ratio over prompts in each bootstrap sample; infinite where no prompt shows the opposite."""
+    """Common odds ratio over prompts in each bootstrap sample; nan where no prompt shows the opposite."""
     n = tables.sum(axis=(1, 2))
     for_, against = tables[:, 1, 1] * tables[:, 0, 0] / n, tables[:, 1, 0] * tables[:, 0, 1] / n
     result: Vector = ratio(weights @ for_, weights @ against)

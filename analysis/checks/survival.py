@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from analysis.checks.chain import fit_chain
 from analysis.checks.constant_hazard import POSITIONS, constant_hazard_p_value, counts_by_run
-from analysis.checks.counts import count_positions, ratio, resampled
+from analysis.checks.counts import count_positions, ratio, resampled, survival
 from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
 from analysis.fit import Observations, read_observations
 from analysis.fit.beta import fit_beta
@@ -50,17 +50,21 @@ def _of(traces: Traces, domain: str, pair: Pair) -> list[Bits]:
 
 
 def _curve(texts: Sequence[Bits], generator: np.random.Generator) -> dict[str, object]:
-    """Survival with its 95 % bootstrap band over prompts, and what the best constant hazard makes of it."""
+    """Survival with its 95 % bootstrap band over prompts, and what the best constant hazard makes of it.
+
+    Survival and band are nan past the longest run where all such runs were merely cut.
+    """
     counts = count_positions(texts, POSITIONS)
     weights = resampled(len(texts), generator)
-    band = np.cumprod(ratio(weights @ counts.accepted, weights @ counts.examined), axis=1)
-    # A sample that never got so far, like the data themselves past their longest run, has no survival there: 0.
-    low, high = np.quantile(np.nan_to_num(band), [0.025, 0.975], axis=0)
+    band = survival(ratio(weights @ counts.accepted, weights @ counts.examined))
+    known = counts.survival
+    low, high = np.full((2, POSITIONS), np.nan)
+    for j in np.flatnonzero(np.isfinite(known)):
+        low[j], high[j] = np.nanquantile(band[:, j], [0.025, 0.975])  # a sample whose runs were all cut tells nothing
     constant = _constant(texts)
-    survival = np.nan_to_num(counts.survival)
     return {
         "prompts": len(texts),
-        "survival": survival.tolist(),
+        "survival": known.tolist(),
         "low": low.tolist(),
         "high": high.tolist(),
         "examined": counts.examined.sum(axis=0).tolist(),
@@ -87,8 +91,8 @@ def _fits(texts: Sequence[Bits], generator: np.random.Generator, chain: bool) ->
         assert isinstance(observed, Observations)
         law = fit_beta(observed).parameters
         steps = np.arange(POSITIONS)
-        survival = np.cumprod((law["a"] + steps) / (law["a"] + law["b"] + steps))  # E[alpha^(j + 1)]
-        result["beta"] = {"parameters": dict(law), "survival": survival.tolist()}
+        hazards = (law["a"] + steps) / (law["a"] + law["b"] + steps)
+        result["beta"] = {"parameters": dict(law), "survival": survival(hazards).tolist()}  # E[alpha^(j + 1)]
     if chain:
         result["chain"] = fit_chain(texts, POSITIONS, generator)
     return result

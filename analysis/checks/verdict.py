@@ -11,7 +11,10 @@ LEVEL = 0.05
 """Chance that any verdict of a run is `violated` although all assumptions hold (Holm's correction)."""
 
 MARGIN = 0.05
-"""Effects no larger count as none, if the whole interval is within."""
+"""Effects no larger are negligible: a check that no test refutes holds if its whole interval is within.
+
+One that a test does refute is violated all the same, however small its effect.
+"""
 
 Verdict = Literal["holds", "violated", "undecided"]
 

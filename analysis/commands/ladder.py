@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
 from analysis.ladder import ladder, markdown, read_measured, read_predictions
-from analysis.model import Subparsers, whole_file, whole_option
+from analysis.model import Subparsers, whole_option
 from analysis.model.calibration import read_calibration
 from analysis.model.named import AUTOREGRESSIVE
+from analysis.options import add_report, report
 
 EPILOG = """Each rung's errors, whether its best cascade is the measured best and what choosing it costs, the noise
 floor, and, with --calibration, what the error of a replay is made of. A replay over the measured prompts' own traces
@@ -23,11 +22,11 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--predicted", nargs="+", metavar="FILE", required=True, help="prediction rows, JSONL")
     parser.add_argument("--measured", nargs="+", metavar="FILE", required=True, help="rows of real runs, JSONL")
     parser.add_argument("--calibration", metavar="CALIBRATION.json", help="call times, to split what remains")
-    parser.add_argument("--baseline", default=AUTOREGRESSIVE, help=f"method to compare with (default {AUTOREGRESSIVE})")
-    parser.add_argument("--out", metavar="LADDER.json", help="everything, as one JSON object")
-    parser.add_argument("--markdown", metavar="FILE.md", help="the tables")
+    parser.add_argument(
+        "--baseline", default=AUTOREGRESSIVE, help=f"name of the autoregressive rows (default {AUTOREGRESSIVE})"
+    )
     parser.add_argument("--seed", default="0", help="seed of the bootstrap over prompts")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_report(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,14 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = read_calibration(arguments.calibration) if arguments.calibration else None
     predictions = read_predictions(arguments.predicted)
     found = ladder(predictions, read_measured(arguments.measured), calibration, arguments.baseline, seed)
-    text = markdown(found)
-    if arguments.out:
-        with whole_file(arguments.out) as file:
-            file.write(json.dumps(found, allow_nan=False, indent=1) + "\n")
-    if arguments.markdown:
-        with whole_file(arguments.markdown) as file:
-            file.write(text)
-    print(text, file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(found, allow_nan=False))
+    report(arguments, markdown(found), found)
     return 0

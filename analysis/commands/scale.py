@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict
 
-from analysis.model import Subparsers, whole_file
+from analysis.model import Subparsers
+from analysis.options import add_report, report
 from analysis.scale import cost_ratios, leviathan, markdown, overstated, read_shapes, tenfold
 
 ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -24,9 +23,7 @@ def add(commands: Subparsers) -> None:
         metavar="SHAPES.jsonl",
         help="rows of `python -m realrun calibrate --shape`; none: assumed costs",
     )
-    parser.add_argument("--out", metavar="FILE.json", help="where the whole result goes")
-    parser.add_argument("--markdown", metavar="FILE.md", help="where the tables go")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_report(parser)
     parser.set_defaults(run=run)
 
 
@@ -47,15 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
             "swi_overstated": {str(m): overstated(m) for m in CALLS_A_REVIEW},
         },
     }
-    text = markdown(result)
-    if arguments.markdown:
-        with whole_file(arguments.markdown) as file:
-            file.write(text + "\n")
-    print(text, file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.out:
-        with whole_file(arguments.out) as file:
-            json.dump(result, file, indent=1, allow_nan=False)
-            file.write("\n")
-    if arguments.json:
-        print(json.dumps(result, allow_nan=False))
+    report(arguments, markdown(result), result)
     return 0

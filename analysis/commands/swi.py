@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from tqdm import tqdm
 
 from analysis.headline import (
     ALL,
+    at_one_speed,
     by_limit,
     by_set,
     cost_tables,
@@ -21,10 +20,11 @@ from analysis.headline import (
     with_costs,
 )
 from analysis.measured_rows import PromptId, Run, read_runs
-from analysis.model import InputError, Subparsers, parse_json, read_text, whole_file, whole_option
+from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
 from analysis.model.calibration import Calibration, read_calibration
 from analysis.model.fields import mapping, number
-from analysis.options import real_option
+from analysis.options import add_report, real_option, report
+from analysis.predict.specifications import without_silence
 from analysis.published import read_rows
 
 
@@ -32,7 +32,11 @@ def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("swi", help="best cascade over best speculative decoding, by SWI and by the clock")
     parser.add_argument(
-        "--measured", nargs="+", required=True, metavar="ROWS.jsonl", help="rows of `python -m realrun bench`"
+        "--measured",
+        nargs="+",
+        required=True,
+        metavar="ROWS.jsonl",
+        help="rows of `python -m realrun bench`; several files are brought to one speed by their autoregressive rows",
     )
     parser.add_argument(
         "--parameters",
@@ -54,9 +58,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--target", metavar="NAME", help="name of the target (default: the calibration's, or t)")
     parser.add_argument("--max-tokens", default="12", metavar="K", help="longest draft of the theory (default 12)")
     parser.add_argument("--seed", default="0", help="of the resamples and folds (default 0)")
-    parser.add_argument("--out", metavar="FILE.json", help="where the whole result goes")
-    parser.add_argument("--markdown", metavar="FILE.md", help="where the tables go")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_report(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     max_tokens = whole_option("--max-tokens", arguments.max_tokens, 1, 64)
     calibration = read_calibration(arguments.calibration) if arguments.calibration else None
     target = arguments.target or (calibration.target if calibration else "t")
-    runs = _shared([run for path in arguments.measured for run in read_runs(path, target)])
+    runs = at_one_speed(_shared(read_runs(*arguments.measured, target=target)))
     parameters = _parameters(arguments.parameters, calibration, target)
     one = {m: calibration.cascade.cost(m).at(1) for m in calibration.times} if calibration else None
     if one is not None and any(model not in one for model in parameters):
@@ -81,17 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         "parameters": parameters,
         "costs": costs,
     }
-    text = markdown(result)
-    if arguments.markdown:
-        with whole_file(arguments.markdown) as file:
-            file.write(text + "\n")
-    print(text, file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.out:
-        with whole_file(arguments.out) as file:
-            json.dump(result, file, indent=1, allow_nan=False)
-            file.write("\n")
-    if arguments.json:
-        print(json.dumps(result, allow_nan=False))
+    report(arguments, markdown(result), result)
     return 0
 
 
@@ -139,8 +131,7 @@ def _members(runs: Sequence[Run], files: Sequence[str]) -> dict[str, set[PromptI
 
 
 def _possible(calibration: Calibration, costs: Mapping[str, Mapping[str, float]], most: int) -> list[dict[str, object]]:
-    models = {"t(q)": calibration.cascade} | {
-        name: with_costs(calibration.cascade, table) for name, table in costs.items()
-    }
+    known = without_silence(calibration, calibration.cascade)
+    models = {"t(q)": known} | {name: with_costs(known, table) for name, table in costs.items()}
     bar = tqdm(models.items(), desc="optima", unit="table", delay=2)
     return [possible(name, cascade, calibration.neural, most).to_json() for name, cascade in bar]

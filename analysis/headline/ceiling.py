@@ -1,4 +1,8 @@
-"""What theory says any cascade of calibrated models could gain over speculative decoding with the best one drafter."""
+"""What theory says any cascade of calibrated models could gain over speculative decoding with the best one drafter.
+
+Theory counts a drafter's abstaining as a rejection, and knows no cascade in which another drafter falls in then: the
+models must be without drafters that abstain, and cascades with them may gain more.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,8 @@ class Possible:
         optimum: Best draft found.
         optimum_ewif: Its EWIF.
         upper_bound: No cascade of that length and depth has a greater EWIF.
-        alpha_bound: 1 / (1 - greatest hazard of any drafter at the target): the bound at free drafting; None where
-            that hazard is 1.
+        alpha_bound: 1 / (1 - greatest hazard of any drafter at the target): the bound at free drafting; None where that
+            hazard is 1.
         max_tokens: Greatest length of a draft.
     """
 
@@ -44,7 +48,7 @@ class Possible:
 
     @property
     def at_most(self) -> float:
-        """No cascade gains more."""
+        """No cascade of these models gains more."""
         return self.upper_bound / self.speculative_ewif - 1
 
     def to_json(self) -> dict[str, object]:
@@ -64,7 +68,7 @@ def possible(kind: str, models: Cascade, neural: Collection[str], max_tokens: in
 
     Args:
         kind: Name of the costs.
-        models: Calibrated models without a draft.
+        models: Calibrated models that never abstain, without a draft.
         neural: The drafters that speculative decoding may use.
         max_tokens: Greatest length of a draft, at every level.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,8 @@ from analysis.model.calibration import Calibration
 from analysis.model.named import AUTOREGRESSIVE
 
 RESAMPLES = 4000
+MOST_LONGER = 1.25
+"""Ratio of mean lengths of text up to which they count as alike."""
 REPLAY = "replay"
 
 
@@ -32,11 +35,11 @@ def ladder(
         predictions: Of any rungs.
         methods: Measured rows by method; a prediction belongs to the method of its name.
         calibration: Call times, for the parts of what remains; None does without.
-        baseline: The method that speedups are against.
+        baseline: The method that speedups are against: autoregressive decoding under that name.
         seed: Of the bootstrap over prompts.
 
     Raises:
-        InputError: where nothing predicted was measured, or a name stands for different drafts.
+        InputError: where nothing predicted was measured, a name stands for different drafts, or the baseline drafts.
     """
     rungs = list(dict.fromkeys(each.rung for each in predictions))
     cascades = {each.name: each for each in predictions if each.name in methods and each.name != baseline}
@@ -45,6 +48,8 @@ def ladder(
     for prediction in predictions:
         if prediction.name in methods and methods[prediction.name].draft not in (None, prediction.draft):
             raise InputError("--measured", f"{prediction.name!r} ran another draft than the predicted one")
+    if baseline in methods:
+        _refuse_drafting(methods[baseline])
     speedups = Speedups(methods, baseline, RESAMPLES, seed)
     rows = []
     remainders: dict[str, list[dict[str, object]]] = {}
@@ -53,6 +58,7 @@ def ladder(
     for key, cascade in cascades.items():
         measured = speedups.point(key)
         low, high = speedups.interval(key)
+        draws = speedups.draws(key)
         row: dict[str, object] = {
             "name": key,
             "family": cascade.family,
@@ -69,7 +75,7 @@ def ladder(
             each = by_rung[rung].get(key)
             if each is None:
                 continue
-            comparison = Comparison(cascade.family, each.speedup, each.low, each.high, measured, low, high)
+            comparison = Comparison(cascade.family, each.speedup, each.low, each.high, measured, low, high, draws)
             table[rung].append(comparison)
             listed[rung] = {
                 "speedup": each.speedup,
@@ -91,6 +97,7 @@ def ladder(
     return {
         "baseline": baseline,
         "prompts": len(speedups.ids),
+        "text_tokens": _lengths(predictions, methods[baseline].tokens_a_text(speedups.ids)),
         "rungs": summaries,
         "best_rungs": improvement(summaries),
         "families": {rung: by_family(found) for rung, found in table.items() if found},
@@ -110,6 +117,26 @@ def ladder(
     }
 
 
+def _refuse_drafting(baseline: Measured) -> None:
+    """Predictions are against autoregressive decoding by the same program."""
+    if baseline.draft is None:
+        raise InputError("--baseline", f"got {baseline.name!r}, another program, expected autoregressive decoding")
+    if baseline.draft:
+        draft = json.dumps([step.to_json() for step in baseline.draft])
+        raise InputError("--baseline", f"got {baseline.name!r}, which drafts {draft}, expected autoregressive decoding")
+
+
+def _lengths(predictions: Sequence[Prediction], measured: float) -> dict[str, object]:
+    """Mean tokens of a text, measured and predicted by rung, and the rungs whose texts are of another length."""
+    by_rung: dict[str, list[float]] = {}
+    for each in predictions:
+        if each.text_tokens is not None:
+            by_rung.setdefault(each.rung, []).append(each.text_tokens)
+    predicted = {rung: sum(found) / len(found) for rung, found in by_rung.items()}
+    others = [rung for rung, mean in predicted.items() if max(mean / measured, measured / mean) > MOST_LONGER]
+    return {"measured": measured, "predicted": predicted, "of_another_length": others}
+
+
 def _parts(
     prediction: Prediction,
     measured: float,
@@ -124,7 +151,7 @@ def _parts(
             prediction.speedup,
             measured,
             methods[prediction.name],
-            methods[speedups.baseline],
+            speedups.partner(prediction.name),
             speedups.ids,
             prediction.draft,
             calibration,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.measured_rows import PromptId, Run, read_all_runs
+from analysis.measured_rows import PromptId, Run, read_runs
 from analysis.model import Draft, InputError
 
 Vector = NDArray[np.float64]
@@ -23,36 +23,54 @@ Repeat = tuple[int, int]
 """A file and one of the repeats in it."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class OnePrompt:
-    """What a method did on one prompt, all repeats added up.
+    """What a method did on one prompt.
 
     Attributes:
-        prompt_tokens: Length of the prompt.
-        seconds: Decoding seconds by repeat.
-        tokens: Generated tokens by repeat.
-        cycles: Cycles.
-        calls: Number of calls by (model, tokens fed).
-        call_seconds: Seconds inside the calls by model.
+        runs: By repeat, one or more.
     """
 
-    prompt_tokens: int
-    seconds: dict[Repeat, float] = field(default_factory=dict)
-    tokens: dict[Repeat, int] = field(default_factory=dict)
-    cycles: int = 0
-    calls: Counter[tuple[str, int]] = field(default_factory=Counter)
-    call_seconds: dict[str, float] = field(default_factory=dict)
+    runs: Mapping[Repeat, Run]
 
-    def add(self, run: Run) -> None:
-        """Add one run."""
-        repeat = run.file, run.repeat
-        self.seconds[repeat], self.tokens[repeat] = run.seconds, run.tokens
-        self.cycles += run.cycle_count
-        for model, by_size in run.sizes.items():
-            for q, n in by_size.items():
-                self.calls[model, q] += n
-        for model, seconds in run.call_seconds.items():
-            self.call_seconds[model] = self.call_seconds.get(model, 0.0) + seconds
+    @property
+    def prompt_tokens(self) -> int:
+        """Length of the prompt."""
+        return next(iter(self.runs.values())).prompt_tokens
+
+    @property
+    def seconds(self) -> dict[Repeat, float]:
+        """Decoding seconds by repeat."""
+        return {repeat: run.seconds for repeat, run in self.runs.items()}
+
+    @property
+    def tokens(self) -> dict[Repeat, int]:
+        """Generated tokens by repeat."""
+        return {repeat: run.tokens for repeat, run in self.runs.items()}
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of all repeats."""
+        return sum(run.cycle_count for run in self.runs.values())
+
+    @property
+    def calls(self) -> Counter[tuple[str, int]]:
+        """Number of calls by (model, tokens fed), of all repeats."""
+        found: Counter[tuple[str, int]] = Counter()
+        for run in self.runs.values():
+            for model, by_size in run.sizes.items():
+                for q, n in by_size.items():
+                    found[model, q] += n
+        return found
+
+    @property
+    def call_seconds(self) -> dict[str, float]:
+        """Seconds inside the calls by model, of all repeats."""
+        found: dict[str, float] = {}
+        for run in self.runs.values():
+            for model, seconds in run.call_seconds.items():
+                found[model] = found.get(model, 0.0) + seconds
+        return found
 
 
 @dataclass(frozen=True)
@@ -71,38 +89,38 @@ class Measured:
 
     @property
     def repeats(self) -> list[Repeat]:
-        """Repeats that every prompt has."""
-        common = set.intersection(*(set(one.seconds) for one in self.prompts.values()))
-        return sorted(common)
+        """Repeats that any prompt has."""
+        return sorted({repeat for one in self.prompts.values() for repeat in one.runs})
 
     @property
     def files(self) -> frozenset[int]:
         """Files with rows of it."""
-        return frozenset(file for one in self.prompts.values() for file, _ in one.seconds)
+        return frozenset(file for file, _ in self.repeats)
 
-    def seconds(self, ids: Sequence[PromptId], chosen: Collection[Repeat] | None = None) -> Vector:
-        """Decoding seconds by prompt, of some repeats or of all."""
-        return _column((self.prompts[key].seconds for key in ids), chosen)
+    def seconds(self, ids: Sequence[PromptId]) -> Vector:
+        """Decoding seconds by prompt, of all repeats."""
+        return np.array([sum(self.prompts[key].seconds.values()) for key in ids])
 
-    def tokens(self, ids: Sequence[PromptId], chosen: Collection[Repeat] | None = None) -> Vector:
-        """Generated tokens by prompt, of some repeats or of all."""
-        return _column((self.prompts[key].tokens for key in ids), chosen)
+    def tokens(self, ids: Sequence[PromptId]) -> Vector:
+        """Generated tokens by prompt, of all repeats."""
+        return np.array([sum(self.prompts[key].tokens.values()) for key in ids], dtype=np.float64)
 
-    def within(self, files: Collection[int]) -> set[Repeat]:
-        """Its repeats in some files."""
-        return {repeat for one in self.prompts.values() for repeat in one.seconds if repeat[0] in files}
+    def tokens_a_text(self, ids: Sequence[PromptId]) -> float:
+        """Mean tokens of a text."""
+        return float(self.tokens(ids).sum()) / sum(len(self.prompts[key].runs) for key in ids)
+
+    def only(self, chosen: Collection[Repeat]) -> Measured:
+        """Its rows of some repeats, on the prompts that have any."""
+        kept = {
+            key: OnePrompt({repeat: run for repeat, run in one.runs.items() if repeat in chosen})
+            for key, one in self.prompts.items()
+        }
+        return replace(self, prompts={key: one for key, one in kept.items() if one.runs})
 
     def tokens_per_cycle(self, ids: Sequence[PromptId]) -> float | None:
         """Mean tokens of a cycle; None where the rows do not tell of cycles."""
         cycles = sum(self.prompts[key].cycles for key in ids)
         return float(self.tokens(ids).sum()) / cycles if cycles else None
-
-
-def _column(
-    by_repeat: Iterable[Mapping[Repeat, int] | Mapping[Repeat, float]], chosen: Collection[Repeat] | None
-) -> Vector:
-    sums = (sum(value for key, value in each.items() if chosen is None or key in chosen) for each in by_repeat)
-    return np.fromiter(sums, dtype=np.float64)
 
 
 def read_measured(paths: Iterable[str | Path]) -> dict[str, Measured]:
@@ -112,15 +130,14 @@ def read_measured(paths: Iterable[str | Path]) -> dict[str, Measured]:
         InputError: naming the file, the line, and what is wrong there, or the method that ran different drafts.
     """
     drafts: dict[str, Draft | None] = {}
-    prompts: dict[str, dict[PromptId, OnePrompt]] = {}
-    for run in read_all_runs(paths):
-        draft = run.draft if run.is_cascade else None
-        if drafts.setdefault(run.method, draft) != draft:
-            raise InputError("--measured", f"rows of {run.method!r} tell of different drafts")
-        prompts.setdefault(run.method, {}).setdefault(run.prompt, OnePrompt(run.prompt_tokens)).add(run)
-    if not prompts:
-        raise InputError("--measured", "no row with a `method`")
-    return {method: Measured(method, drafts[method], found) for method, found in prompts.items()}
+    runs: dict[str, dict[PromptId, dict[Repeat, Run]]] = {}
+    for run in read_runs(*paths, programs=True):
+        drafts[run.method] = run.draft if run.is_cascade else None
+        runs.setdefault(run.method, {}).setdefault(run.prompt, {})[run.file, run.repeat] = run
+    return {
+        method: Measured(method, drafts[method], {key: OnePrompt(one) for key, one in found.items()})
+        for method, found in runs.items()
+    }
 
 
 def shared_ids(methods: Iterable[Measured]) -> list[PromptId]:
@@ -153,43 +170,43 @@ class Speedups:
         self._partners = {name: self._partner(name) for name in methods}
         generator = np.random.default_rng(seed)
         count = len(self.ids)
-        self._columns: dict[tuple[str, Repeat | None], tuple[Vector, Vector]] = {}
+        self._columns: dict[str, tuple[Vector, Vector]] = {}
         self._weights = generator.multinomial(count, np.full(count, 1 / count), resamples)
 
-    def point(self, method: str, repeat: Repeat | None = None, chosen: NDArray[np.bool_] | None = None) -> float:
-        """The speedup of a method, of all repeats or one, on all prompts or some."""
+    def partner(self, method: str) -> Measured:
+        """The baseline's rows that a method is held against: those of the same files."""
+        return self._partners[method]
+
+    def point(self, method: str, chosen: NDArray[np.bool_] | None = None) -> float:
+        """The speedup of a method, on all prompts or some."""
         weights = np.ones(len(self.ids)) if chosen is None else chosen.astype(np.float64)
-        return float(self._ratio(method, weights[None], repeat)[0])
+        return float(self._ratio(method, weights[None])[0])
 
     def draws(self, method: str) -> Vector:
         """The speedup of a method in every resample of prompts, the same resamples for all methods."""
-        return self._ratio(method, self._weights.astype(np.float64), None)
+        return self._ratio(method, self._weights.astype(np.float64))
 
     def interval(self, method: str) -> tuple[float, float]:
         """95 % interval of the speedup on prompts of this kind, as many."""
         low, high = np.quantile(self.draws(method), [0.025, 0.975])
         return float(low), float(high)
 
-    def _partner(self, method: str) -> set[Repeat]:
-        """The baseline's repeats that a method is held against."""
-        base = self.methods[self.baseline]
-        found = base.within(self.methods[method].files)
-        if any(not found.intersection(base.prompts[key].seconds) for key in self.ids):
+    def _partner(self, method: str) -> Measured:
+        base, files = self.methods[self.baseline], self.methods[method].files
+        found = base.only({repeat for repeat in base.repeats if repeat[0] in files})
+        if any(key not in found.prompts for key in self.ids):
             raise InputError("--measured", f"no rows of {self.baseline!r} in the file with those of {method!r}")
         return found
 
-    def _ratio(self, method: str, weights: Vector, repeat: Repeat | None) -> Vector:
+    def _ratio(self, method: str, weights: Vector) -> Vector:
         """Seconds a token of the baseline over those of the method, in each row of weights."""
-        if (method, repeat) not in self._columns:
-            base = self._partners[method] if repeat is None else {repeat}
-            per_prompt = []
-            for rows, chosen in (
-                (self.methods[self.baseline], base),
-                (self.methods[method], None if repeat is None else {repeat}),
-            ):
-                per_prompt += [rows.seconds(self.ids, chosen), rows.tokens(self.ids, chosen)]
-            self._columns[method, repeat] = np.stack(per_prompt[::2]), np.stack(per_prompt[1::2])
-        seconds, tokens = self._columns[method, repeat]
+        if method not in self._columns:
+            both = self._partners[method], self.methods[method]
+            self._columns[method] = (
+                np.stack([rows.seconds(self.ids) for rows in both]),
+                np.stack([rows.tokens(self.ids) for rows in both]),
+            )
+        seconds, tokens = self._columns[method]
         base_rate, own_rate = (weights @ seconds.T / (weights @ tokens.T)).T
         ratio: Vector = base_rate / own_rate
         return ratio

@@ -1,49 +1,131 @@
-"""The noise floor: how far two measurements of the same cascade lie apart."""
+"""The noise floor: what a perfect prediction would be off by, because of the stopwatch.
+
+A cascade measured twice on the same prompts made the same calls, so its seconds a token differ by the stopwatch's noise
+alone. How much the two differ from prompt to prompt tells the standard error of the log ratio of their totals
+(jackknife), so a single pair suffices; being two noisy measurements, each carries half of the variance. What made one
+of them slower as a whole, as another file's machine, is not in it: the baseline measured in turns has it too.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analysis.ladder.measured import Speedups
+from analysis.ladder.measured import Measured, Repeat, Speedups
+from analysis.measured_rows import PromptId
 from analysis.model import Draft, Step
+
+MEDIAN_OF_NORMAL = 0.6745
+"""Median of the absolute value of a standard normal variate."""
+
+Timed = tuple[Measured, Repeat]
+"""One measurement: a method and one of its repeats."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two measurements of one cascade.
+
+    Attributes:
+        names: Of the methods, with file and repeat.
+        log_ratio: Of their seconds a token.
+        standard_error: Of that.
+    """
+
+    names: tuple[str, str]
+    log_ratio: float
+    standard_error: float
 
 
 def noise_floor(speedups: Speedups) -> dict[str, object]:
-    """Differences of measured speedups of one and the same cascade on the same prompts, as shares.
+    """The stopwatch's noise, as shares, and `expected_error`, the median absolute error that it causes by itself.
 
-    Between repeats of a method, and between methods under different names whose drafts are the same, or differ only in
-    one drafter's tokens being written as two steps. `expected_error` is what
-    a perfect prediction for these very prompts would still be off by because of it: the median of |a - b| / sqrt(2) for
-    one measurement, over the square root of the number of repeats where they are averaged. Without repeats, methods
-    under two names serve.
+    Pairs are repeats of a method, in one file or several, and methods under different names whose drafts are the same
+    or differ only in one drafter's tokens being written as two steps. Where the baseline was measured once, its noise
+    is taken to be that of a method. Averaging over repeats lessens either.
     """
-    between: list[float] = []
-    for name, method in speedups.methods.items():
-        if name == speedups.baseline:
-            continue
-        shared = sorted({*method.repeats} & {*speedups.methods[speedups.baseline].repeats})
-        for a, b in itertools.combinations(shared, 2):
-            between.append(abs(math.log(speedups.point(name, a) / speedups.point(name, b))))
-    twice: dict[str, float] = {}
-    for one, other in itertools.combinations(speedups.methods.values(), 2):
-        if one.draft is not None and other.draft is not None and _merged(one.draft) == _merged(other.draft):
-            twice[f"{one.name} / {other.name}"] = abs(math.log(speedups.point(one.name) / speedups.point(other.name)))
-    repeats = max(1, min(len(method.repeats) for method in speedups.methods.values()))
+    groups: dict[object, list[Timed]] = {}
+    for method in speedups.methods.values():
+        groups.setdefault(_cascade(method), []).extend((method, repeat) for repeat in method.repeats)
+    of_baseline = _pairs(groups.pop(_cascade(speedups.methods[speedups.baseline])), speedups.ids)
+    of_methods = [pair for group in groups.values() for pair in _pairs(group, speedups.ids)]
+    once = _one_measurement(of_methods)
+    base_once = once if not of_baseline else _one_measurement(of_baseline)
+    others = [name for name in speedups.methods if name != speedups.baseline]
+    repeats = min(_repeats(speedups.methods[name], speedups.ids) for name in others)
+    base_repeats = min(_repeats(speedups.partner(name), speedups.ids) for name in others)
     expected = None
-    if between:
-        expected = float(np.median(between)) / math.sqrt(2 * repeats)
-    elif twice:
-        expected = float(np.median(list(twice.values()))) / math.sqrt(2)
+    if once is not None and base_once is not None:
+        expected = MEDIAN_OF_NORMAL * math.sqrt(once**2 / repeats + base_once**2 / base_repeats)
     return {
         "repeats": repeats,
-        "between_repeats": float(np.median(between)) if between else None,
-        "between_names": twice,
+        "pairs": len(of_methods),
+        "median_log_ratio": float(np.median([abs(pair.log_ratio) for pair in of_methods])) if of_methods else None,
+        "standard_error": once,
+        "baseline_repeats": base_repeats,
+        "baseline_pairs": len(of_baseline),
+        "baseline_standard_error": base_once,
         "expected_error": expected,
+        "between": [
+            {"names": [*pair.names], "log_ratio": pair.log_ratio, "standard_error": pair.standard_error}
+            for pair in (*of_methods, *of_baseline)
+        ],
     }
+
+
+def _cascade(method: Measured) -> object:
+    """What is equal for methods that are the same cascade."""
+    return method.name if method.draft is None else _merged(method.draft)
+
+
+def _pairs(measurements: Sequence[Timed], ids: Sequence[PromptId]) -> list[Pair]:
+    """Every two of the measurements of one cascade, on the prompts that both have, three or more."""
+    found = []
+    for (one, a), (other, b) in itertools.combinations(measurements, 2):
+        runs = [
+            (one.prompts[key].runs[a], other.prompts[key].runs[b])
+            for key in ids
+            if a in one.prompts[key].runs and b in other.prompts[key].runs
+        ]
+        if len(runs) > 2:
+            totals = np.array([(x.seconds, x.tokens, y.seconds, y.tokens) for x, y in runs])
+            names = _label(one, a), _label(other, b)
+            found.append(Pair(names, *_log_ratio(totals)))
+    return found
+
+
+def _label(method: Measured, repeat: Repeat) -> str:
+    return f"{method.name}, file {repeat[0]}, repeat {repeat[1]}"
+
+
+def _log_ratio(totals: NDArray[np.float64]) -> tuple[float, float]:
+    """Log ratio of two measurements' seconds a token over all prompts, and its standard error by the jackknife.
+
+    Args:
+        totals: By prompt, seconds and tokens of the one and of the other.
+    """
+    whole = totals.sum(axis=0)
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    without = np.log(whole - totals) @ signs
+    n = len(totals)
+    return float(np.log(whole) @ signs), math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
+
+
+def _one_measurement(pairs: Sequence[Pair]) -> float | None:
+    """Standard error of one measurement's log seconds a token; None without pairs."""
+    if not pairs:
+        return None
+    return math.sqrt(float(np.mean([pair.standard_error**2 for pair in pairs])) / 2)
+
+
+def _repeats(method: Measured, ids: Sequence[PromptId]) -> int:
+    """Repeats that every one of the prompts has at least."""
+    return min(len(method.prompts[key].runs) for key in ids)
 
 
 def _merged(draft: Draft) -> Draft:

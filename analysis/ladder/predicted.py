@@ -33,6 +33,7 @@ class Prediction:
         draft: Of the cascade.
         without: Speedups with one thing left out each, where a replay tells.
         calls: Calls for each generated token, where a replay tells.
+        text_tokens: Mean tokens of a text, where a replay tells.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Prediction:
     draft: Draft
     without: Mapping[str, float | None] = field(default_factory=dict)
     calls: CallsPerToken = field(default_factory=dict)
+    text_tokens: float | None = None
 
 
 def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
@@ -70,6 +72,9 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
 def _prediction(row: Mapping[str, object]) -> Prediction:
     with inside("draft"):
         draft = read_draft(row.get("draft", []))
+    text_tokens = None
+    if "tokens" in row and "prompts" in row:
+        text_tokens = count(row["tokens"], "tokens", MOST) / count(row["prompts"], "prompts", MOST)
     calls = {}
     if "calls" in row:
         tokens = count(row.get("tokens"), "tokens", MOST)
@@ -90,4 +95,5 @@ def _prediction(row: Mapping[str, object]) -> Prediction:
             for key, value in mapping(row.get("without", {}), "without").items()
         },
         calls=calls,
+        text_tokens=text_tokens,
     )

@@ -2,8 +2,10 @@
 
 The best of many measured speedups is high partly by luck: its own measurement exaggerates it (the winner's curse), and
 the regret of any other choice with it. So the regret is also given across halves of the prompts: the best is found on
-one half and compared with the choice on the other, both ways, over many splits. The one is an upper estimate, the
-other fair to a choice made beforehand; for equally good cascades it is 0 on average, and may be negative.
+one half and compared with the choice on the other, both ways, over many splits. The one is an upper estimate; the other
+is a lower one, as half the prompts may find a winner that is not the best; for equally good cascades it is 0 on
+average, and may be negative. The interval is of the choice against the measured best, as if that had been named
+beforehand, by the same resamples of prompts for both: it too lies high by the winner's curse.
 """
 
 from __future__ import annotations
@@ -30,9 +32,7 @@ def regrets(predicted: Mapping[str, float], speedups: Speedups, seed: int) -> di
     chosen = max(names, key=predicted.__getitem__)
     points = {name: speedups.point(name) for name in names}
     best = max(names, key=points.__getitem__)
-    draws = {name: speedups.draws(name) for name in names}
-    greatest = np.max(np.stack([draws[name] for name in names]), axis=0)
-    low, high = np.quantile(1 - draws[chosen] / greatest, [0.025, 0.975])
+    low, high = np.quantile(1 - speedups.draws(chosen) / speedups.draws(best), [0.025, 0.975])
     return {
         "chosen": chosen,
         "predicted": predicted[chosen],

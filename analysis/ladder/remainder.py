@@ -40,7 +40,7 @@ def remainder(
         predicted: Predicted speedup.
         measured: Measured speedup.
         method: The cascade's rows.
-        baseline: The target's own.
+        baseline: The target's own, in the same files.
         ids: Prompts that count.
         draft: The cascade's.
         calibration: The calibrated times.
@@ -109,7 +109,11 @@ def typical(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[str, float]]
 
 
 def _calls(method: Measured, ids: Sequence[PromptId], calibration: Calibration) -> dict[str, float]:
-    """Calibrated seconds of the calls that were made, by model; each at the middle of its prompt's text."""
+    """Calibrated seconds of the calls that were made, by model; each at the middle of its prompt's text.
+
+    A drafter's first call of a cycle takes its own time. Rows do not tell how many cycles call it: all are taken to,
+    which is approximate for drafters that are not called in every cycle.
+    """
     found: dict[str, float] = {}
     for one in _chosen(method, ids):
         held = _middle(one)

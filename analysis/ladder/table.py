@@ -7,6 +7,8 @@ from typing import Any
 
 from analysis.markdown import table
 
+ERRORS = ("mean abs.", "max abs.", "median signed", "within 5 %", "rank corr.")
+
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Errors by rung, the choice each rung makes, and every cascade."""
@@ -14,13 +16,16 @@ def markdown(found: Mapping[str, Any]) -> str:
     parts = [
         f"Speedups against {found['baseline']} on {found['prompts']} prompts; errors are (predicted - measured) / "
         "measured.",
+        *_lengths(found["text_tokens"]),
         table(
-            ("rung", "cascades", "median abs.", "mean abs.", "max abs.", "median signed", "within 5 %", "rank corr."),
+            ("rung", "cascades", "median abs.", "95 %", *ERRORS),
             [
                 (
                     rung,
                     each["cascades"],
-                    *(_percent(each[key]) for key in ("median_absolute", "mean_absolute", "max_absolute")),
+                    _percent(each["median_absolute"]),
+                    f"{_percent(each['median_absolute_low'])} to {_percent(each['median_absolute_high'])}",
+                    *(_percent(each[key]) for key in ("mean_absolute", "max_absolute")),
                     _signed(each["median_signed"]),
                     _percent(each["within_5_percent"]),
                     "" if each["rank_correlation"] is None else f"{each['rank_correlation']:.3f}",
@@ -78,12 +83,24 @@ def _remainders(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _lengths(found: Mapping[str, Any]) -> list[str]:
+    """A warning where texts were predicted at another length than they were measured."""
+    return [
+        f"Different lengths of text: {found['predicted'][rung]:.1f} tokens a prompt predicted by {rung}, "
+        f"{found['measured']:.1f} measured."
+        for rung in found["of_another_length"]
+    ]
+
+
 def _noise(found: Mapping[str, Any]) -> list[str]:
     """What a perfect prediction would be off by, where it is known."""
     if found["expected_error"] is None:
         return []
     floor = f"{found['expected_error']:.2%}".replace("%", " %")
-    return [f"Noise floor: a perfect prediction would be off by {floor} in the median."]
+    return [
+        f"Noise floor: stopwatch noise alone would put a perfect prediction off by {floor} in the median "
+        f"({found['pairs']} {'pair' if found['pairs'] == 1 else 'pairs'} of measurements of one cascade)."
+    ]
 
 
 def _prediction(row: Mapping[str, Any], rung: str) -> str:

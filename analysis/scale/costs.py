@@ -14,8 +14,8 @@ REVIEW_Q = 8
 FAMILIES = (("flan-t5",), ("llama", "tinyllama"), ("qwen2.5",), ("smollm2",))
 """How names of shapes with one vocabulary begin: only they can draft for each other."""
 
-GREATEST_SHARE = 0.4
-"""A drafter has at most this share of its target's parameters; a larger one cannot pay."""
+GREATEST_SHARE = 0.6
+"""Greatest share of its target's parameters that a drafter has; larger ones seldom pay, as alpha must exceed c."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Recorder:
             if self._departed[name] % self.stride == 0:
                 followed.append(start)
             self._departed[name] += 1
-        # Backwards, so that what a model holds of the target's text is cut back and never read again.
+        # Backwards, so that a drafter has each place of the text read again at most once.
         return [self._departure(name, text, start, choices[start]) for start in reversed(followed)][::-1]
 
     def _departure(self, name: str, text: Text, start: int, token: int | None) -> Departure:

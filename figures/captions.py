@@ -72,7 +72,7 @@ CAPTIONS = {
         "Measured now, in bfloat16, on other prompts than those calibrated on. The quick profile takes few prompts, so "
         "its intervals are wide, and of every family the cascade of the greatest prediction. Predictions from one "
         "acceptance a pair and one cost a model (iid), with call times by the number of tokens (iid+t(q)), by "
-        "position, type and prompt (fits), and by decoding the recorded texts again (replay). Speedup is "
+        "position and type (fits), and by decoding the recorded texts again (replay). Speedup is "
         "autoregressive over cascade seconds, prefill left out.",
     ),
     "real-figure": (
@@ -85,7 +85,8 @@ CAPTIONS = {
     ),
     "ladder-figure": (
         "Predicted against measured",
-        "One panel a rung, one mark a cascade, by family; the band is +-5 %. Bars are 95 % intervals.",
+        "One panel a rung, one mark a cascade, by family; the band is +-5 %. Bars are 95 % intervals. A replay of the "
+        "same prompts knows the measured texts: it tells how much of the error is that prompts differ.",
     ),
     "remainder": (
         "What the replay leaves",

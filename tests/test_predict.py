@@ -208,6 +208,21 @@ def test_optimise_takes_a_calibration_and_gives_an_interval(tmp_path, capsys, mo
     assert found["expected"] == {key: row[key] for key in ("speedup", "low", "high", "tokens_per_cycle")}
 
 
+def test_optimise_leaves_out_a_drafter_that_abstains_with_its_standard_errors(tmp_path, capsys, monkeypatch):
+    acceptance = {"t": {"a": 0.5, "mag": 0.4}, "a": {"mag": 0.3}}
+    errors = {"t": {"a": 0.02, "mag": 0.02}, "a": {"mag": 0.02}}
+    uncertainty = {"acceptance": errors, "models": {"mag": {"cost": 0.001}}}
+    spec = calibrations.calibration(acceptance, models=("t", "a", "mag"), uncertainty=uncertainty)
+    spec["models"]["mag"]["load"] = {"name": "maxgram", "min_match": 2, "bigram": None}
+    file = calibrations.write(tmp_path / "c.json", spec)
+    arguments = ("optimise", file, "--max-tokens", 4, "--samples", 5, "--json")
+    status, text, err = run(optimise_command, capsys, monkeypatch, *arguments)
+    assert status == 0, err
+    assert "note: mag: left out" in err
+    found = json.loads(text.splitlines()[-1])
+    assert {step["by"] for step in found["uncertainty"]["draft"]} == {"a"}
+
+
 def test_optimise_prints_the_interval_too(tmp_path, capsys, monkeypatch):
     spec = calibrations.calibration(
         flat({"ta": ALPHAS["ta"]}),

@@ -90,7 +90,8 @@ def _timed(calibration: Calibration) -> Cascade:
             "`python -m simulate replay --search` counts it",
             file=sys.stderr,
         )
-    return replace(without_silence(calibration, with_loop(calibration)), uncertainty=calibration.cascade.uncertainty)
+    whole = replace(with_loop(calibration), uncertainty=calibration.cascade.uncertainty)
+    return without_silence(calibration, whole)
 
 
 def _expected(calibration: Calibration, draft: Draft, seed: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from analysis.model.named import read_named_drafts
 from analysis.predict import RUNGS, predict
 
 EPILOG = """iid: one acceptance a pair, one cost a model. iid+t(q): call times by the number of tokens. fits: hazards by
-position and by the outcome of inner reviews, prompts that differ, and the loop's own time. The next rung, replay, is
+position and by the outcome of inner reviews, and the loop's own time. The next rung, replay, is
 `python -m simulate replay`. Intervals hold for what is measured with an error, not for what a rung leaves out."""
 
 

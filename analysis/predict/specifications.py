@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError, Model, PerPosition, Tabulated, walk
 from analysis.model.calibration import Calibration
@@ -11,6 +12,7 @@ from analysis.model.fields import inside, mapping, number
 from analysis.model.fields import name as read_name
 from analysis.model.hazard import read_acceptance
 
+Kept = TypeVar("Kept")
 Acceptances = Mapping[str, Mapping[str, Acceptance]]
 
 TABLE = 64
@@ -93,17 +95,22 @@ def silent(calibration: Calibration) -> list[str]:
 
 
 def without_silence(calibration: Calibration, cascade: Cascade) -> Cascade:
-    """The models without drafters that abstain, where there are others.
+    """The models, with the standard errors they have, without drafters that abstain, where there are others.
 
     Theory takes abstaining for a rejection, and what such a drafter says behind another's tokens for what it says
     behind its own: it would put one wherever the first has been right, and promise what no cascade gives.
     """
     gone = silent(calibration)
-    kept = {
-        reviewer: {drafter: each for drafter, each in row.items() if drafter not in gone}
-        for reviewer, row in cascade.acceptance.items()
-    }
-    return replace(cascade, acceptance=kept, uncertainty=None)
+
+    def kept(table: Mapping[str, Mapping[str, Kept]]) -> dict[str, dict[str, Kept]]:
+        return {who: {by: each for by, each in row.items() if by not in gone} for who, row in table.items()}
+
+    errors = cascade.uncertainty
+    if errors is not None and "acceptance" in errors:
+        with inside("uncertainty.acceptance"):
+            rows = {who: mapping(row, who) for who, row in mapping(errors["acceptance"], "").items()}
+        errors = {**errors, "acceptance": kept(rows)}
+    return replace(cascade, acceptance=kept(cascade.acceptance), uncertainty=errors)
 
 
 def constant(alpha: float) -> Acceptance:

@@ -4,6 +4,7 @@
 This package imports nothing else of the project.
 """
 
+from analysis.model.advice import Advice, advise
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.cost import Affine, Cost, Tabulated
@@ -16,6 +17,7 @@ from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
 __all__ = [
     "MAX_DRAFT_LENGTH",
     "Acceptance",
+    "Advice",
     "Affine",
     "Cascade",
     "Cost",
@@ -29,6 +31,7 @@ __all__ = [
     "Subparsers",
     "Tabulated",
     "acceptances",
+    "advise",
     "draft_from_k_matrix",
     "exit_with",
     "longest",

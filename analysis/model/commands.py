@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
+from analysis.model.advice import advice_in_lines
 from analysis.model.fields import InputError
 
 EXIT_BAD_INPUT = 2
@@ -62,9 +63,10 @@ def run_modules(program: str, description: str, modules: Sequence[Command]) -> i
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
-    """Exit with main's status; bad input becomes one line on stderr and status 2, without a traceback."""
+    """Exit with main's status; bad input is one line on stderr and status 2, without a traceback, advice a line."""
     try:
-        status = main()
+        with advice_in_lines():
+            status = main()
         sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}".replace("\n", " "), file=sys.stderr)

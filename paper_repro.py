@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from analysis import calibration_data, figure_data
 from analysis.checks import MARGIN
 from analysis.claims import as_markdown, run_ledger
-from analysis.exact import cycle_law
-from analysis.markdown import table
 from analysis.model import InputError, Parser, exit_with, parse_json, read_cascade, read_text, whole_option
-from analysis.paper_table import PARAMETERS_IN_MILLIONS, table1
-from analysis.published import read_rows
-from analysis.regions import horizontal_region, vertical_region
-from analysis.selection import best_of_families, split_prompts
+from analysis.model.boundary.markdown import table
+from analysis.paper import calibration_data, figure_data
+from analysis.paper.published import read_rows
+from analysis.paper.selection import best_of_families, split_prompts
+from analysis.paper.table1 import PARAMETERS_IN_MILLIONS, table1
+from analysis.theory.exact import cycle_law
+from analysis.theory.regions import horizontal_region, vertical_region
 from figures import (
     calibration_autocorrelation,
     calibration_call_times,
@@ -48,13 +48,13 @@ from figures import (
     theory_regions,
     theory_schematic,
 )
-from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
-from figures.command_lines import Files, by_commands
-from figures.drawing import drawing
-from realrun.prompts import read_prompts, shipped_prompts
+from figures.report.artefacts import Artefact, Builder, Run, with_inputs, write_report
+from figures.report.command_lines import Files, by_commands
+from figures.report.drawing import drawing
+from realrun.runs.prompts import read_prompts, shipped_prompts
 from simulate import figure_data as simulated
 from simulate.bench import three_levels
-from simulate.estimate import estimate
+from simulate.estimation import estimate
 from simulate.sampler import Sampler
 
 ROOT = Path(__file__).parent

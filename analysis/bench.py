@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from analysis.exact import ewif
-from analysis.grid import flat_ewif
 from analysis.model import Cascade, Step, acceptances, scalar_models
 from analysis.optimum import Problem, optimise
 from analysis.optimum.flat import best_flat
+from analysis.theory.exact import ewif
+from analysis.theory.grid import flat_ewif
 
 GRID = (100, 100, 10)
 """Numbers of alphas, costs and lengths of the grid, all of whose points are computed one by one."""

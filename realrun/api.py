@@ -21,14 +21,14 @@ from pathlib import Path
 import torch
 
 from analysis.model import Cascade, InputError, read_cascade, walk
-from realrun.cascade import CascadeDecoder
-from realrun.choice import Draws, seeded
-from realrun.models import DTYPES, Ensemble, load_ensemble
-from realrun.policy import Policy
-from realrun.prompts import Prompt, encode, encode_chat
-from realrun.record import Finish, Generation
-from realrun.review import Verification
-from realrun.stream import TextStream
+from realrun.engine.cascade import CascadeDecoder
+from realrun.engine.choice import Draws, seeded
+from realrun.engine.policy import Policy
+from realrun.engine.record import Finish, Generation
+from realrun.engine.review import Verification
+from realrun.engine.stream import TextStream
+from realrun.loading.ensemble import DTYPES, Ensemble, load_ensemble
+from realrun.runs.prompts import Prompt, encode, encode_chat
 
 Message = Mapping[str, str]
 """One turn of a chat: its `role` and its `content`."""

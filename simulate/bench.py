@@ -75,7 +75,7 @@ def measure(repeats: int, workers: int, device: str) -> dict[str, Measured]:
         workers: Threads of the compiled kernel, which holds no interpreter lock.
         device: For torch, ``cpu`` or ``cuda``.
     """
-    from simulate.lanes import TorchSampler  # costs a second that no other command should pay
+    from simulate.torch_engine import TorchSampler  # costs a second that no other command should pay
 
     generator = np.random.default_rng(0)
     doubles = np.empty(DOUBLES)

@@ -10,10 +10,10 @@ import numpy as np
 
 from analysis.model import Cascade, Step, acceptances, scalar_models
 from simulate.bench import flat, three_levels
-from simulate.estimate import Estimate, estimate
+from simulate.estimation import Estimate, estimate
+from simulate.kernel.totals import Totals
 from simulate.processes import Process, geometric_survival, read_process
 from simulate.sampler import Sampler
-from simulate.totals import Totals
 
 ALPHA_BETA = (8.0, 2.0)
 """Beta law of the heterogeneity figure: mean .8, standard deviation .12."""

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from analysis.model import Cascade, Step, longest
 from simulate.bounds import greatest_cost, is_certain
-from simulate.stats import CycleTotals
+from simulate.intervals import CycleTotals
 
 BATCH = 1000
 """Cycles between two updates of the progress bar."""

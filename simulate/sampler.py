@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.model import Cascade
-from analysis.model.fields import reject
+from analysis.model.boundary.fields import reject
 from simulate.bounds import is_certain
-from simulate.generator import BLOCK, lanes_for
-from simulate.kernel import count_passing, draw_blocks
+from simulate.kernel.arrays import Outcomes, Rule, State, Text, new_state
+from simulate.kernel.draw import count_passing, draw_blocks
+from simulate.kernel.generator import BLOCK, lanes_for
+from simulate.kernel.program import LENGTH, Calls, Floats, Ints, Program, laid_out
+from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.processes import Independent, Plan, Process
 from simulate.processes.base import PLAIN
-from simulate.program import LENGTH, Calls, Floats, Ints, Program, laid_out
-from simulate.state import Outcomes, Rule, State, Text, new_state
-from simulate.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.work import greatest_work
 
 FLAT_LIMIT = 64

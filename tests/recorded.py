@@ -9,8 +9,8 @@ import numpy as np
 import tiny
 import torch
 
-from realrun.bigram import Bigram
-from realrun.maxgram import MaxGram
+from realrun.maxgram.bigram import Bigram
+from realrun.maxgram.drafter import MaxGram
 
 ORDER = ("t", "a", "b", "mag")
 """The target, two neural drafters and Max-Gram."""

@@ -7,7 +7,7 @@ import torch
 import toys
 from toys import Step
 
-from realrun import accept
+from realrun.engine import accept
 
 PROMPT = (0,)
 
@@ -190,9 +190,9 @@ def test_positions_judged_some_at_a_time_have_the_law_of_all_at_once(name, at_on
     """The law of a cycle is enumerated; with weights that are not renormalised between blocks it would differ."""
     models = toys.toys(3, seed=name, styles=("dense", "sparse", "dense"))
     engine = toys.decoder(models, toys.DRAFTS[name])
-    monkeypatch.setattr("realrun.review._AT_ONCE", 1000)
+    monkeypatch.setattr("realrun.engine.review._AT_ONCE", 1000)
     expected = toys.cycle_law(engine, PROMPT, 9)
-    monkeypatch.setattr("realrun.review._AT_ONCE", at_once)
+    monkeypatch.setattr("realrun.engine.review._AT_ONCE", at_once)
     assert toys.distance(toys.cycle_law(engine, PROMPT, 9), expected) < 1e-14
 
 

@@ -9,9 +9,9 @@ from scipy import stats
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from analysis.model import InputError
-from realrun.choice import Draws, seeded
-from realrun.policy import Policy, greatest, largest, nucleus_edge, over_vocabulary
-from realrun.review import GreedyJudge, SamplingJudge
+from realrun.engine.choice import Draws, seeded
+from realrun.engine.policy import Policy, greatest, largest, nucleus_edge, over_vocabulary
+from realrun.engine.review import GreedyJudge, SamplingJudge
 
 POLICIES = [
     Policy(0.7),

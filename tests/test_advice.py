@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from analysis.model import Advice, advise
-from analysis.model.advice import advice_in_lines
+from analysis.model.boundary.advice import advice_in_lines
 
 
 def test_advice_is_a_warning():

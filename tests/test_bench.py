@@ -11,16 +11,16 @@ import torch
 from transformers import GenerationConfig
 
 from analysis.model import Cascade, InputError
-from realrun import measure
-from realrun.baselines import Assisted, Plain, PromptLookup, only_settings
 from realrun.bench import BASELINES, driver
 from realrun.bench.driver import Settings, make_plan, run_bench, used_memory, without_caches
 from realrun.bench.outcome import Review, pair_logs
 from realrun.bench.plan import counterpart, joint_cascade, surroundings
 from realrun.bench.summary import compare, equality, median_interval, summarise_method
-from realrun.measure import CascadeMethod, turn
-from realrun.models import load_ensemble
-from realrun.prompts import Prompt
+from realrun.bench.transformers_decoders import Assisted, Plain, PromptLookup, only_settings
+from realrun.loading.ensemble import load_ensemble
+from realrun.runs import measure
+from realrun.runs.measure import CascadeMethod, turn
+from realrun.runs.prompts import Prompt
 
 MAG = {"by": "mag", "tokens": 4}
 DRAFTS = {

@@ -9,10 +9,11 @@ import tiny
 import torch
 from command_line import run_realrun
 
-from realrun import models
-from realrun.bench import driver, flash
+from realrun.bench import driver
+from realrun.bench import flashspec_decoder as flash
 from realrun.commands.bench import named_cascades
-from realrun.measure import interleave
+from realrun.loading import ensemble as models
+from realrun.runs.measure import interleave
 
 MAG = {"by": "mag", "tokens": 3}
 DRAFTS = {"speculative": [{"by": "a", "tokens": 2}], "full": [{"by": "a", "rounds": 1, "draft": [MAG]}, MAG]}
@@ -218,9 +219,9 @@ def test_in_bfloat16_the_other_programs_run_unpacked_weights_unless_shared(run, 
 
 def test_plain_models_have_neither_packed_layers_nor_our_attention_nor_a_short_head(folders):
     from analysis.model import Cascade
-    from realrun.attention import NAME
     from realrun.bench.plain import plain_cascade, restore_attention
-    from realrun.models import load_ensemble
+    from realrun.loading.ensemble import load_ensemble
+    from realrun.network.attention import NAME
 
     models = {"t": {"load": folders["t"]}, "a": {"load": {"name": "skip:2", "head": 20}}, "m": {"load": "maxgram"}}
     draft = [{"by": "a", "tokens": 1}, {"by": "m", "tokens": 1}]

@@ -3,11 +3,11 @@
 import pytest
 
 from analysis.model import Cascade, Step
-from realrun.baselines import Assisted, PromptLookup
 from realrun.bench.outcome import Surroundings
 from realrun.bench.plan import defaults
 from realrun.bench.search import LADDER, ROUNDS, climb, counts, drafts_beside, identity, neighbours
-from realrun.measure import CascadeMethod
+from realrun.bench.transformers_decoders import Assisted, PromptLookup
+from realrun.runs.measure import CascadeMethod
 
 AROUND = Surroundings("t", {"t": None, "a": None, "b": None}, 1000, frozenset())
 

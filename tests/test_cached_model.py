@@ -8,11 +8,11 @@ import tiny
 import torch
 from transformers import DynamicCache
 
-from realrun.attention import NAME, group_heads
-from realrun.cached_model import CachedModel, check_cache
-from realrun.encoder_decoder import CachedEncoderDecoder
-from realrun.kv_cache import GRAIN, GrowingLayer
-from realrun.packed import PackedLinear, can_pack, pack
+from realrun.network.attention import NAME, group_heads
+from realrun.network.cached_model import CachedModel, check_cache
+from realrun.network.encoder_decoder import CachedEncoderDecoder
+from realrun.network.kv_cache import GRAIN, GrowingLayer
+from realrun.network.packed import PackedLinear, can_pack, pack
 
 KINDS = [*tiny.CONFIGS, *tiny.ENCODER_DECODERS]
 PROMPT = [3, 7, 4, 9, 3]
@@ -73,7 +73,7 @@ def test_a_prompt_read_in_pieces_is_the_same_prompt(kind, monkeypatch):
     whole.prefill(prompt)
     assert_close(whole.logits(prompt, 1)[0], whole.uncached_logits(prompt, prompt))
     for size in (1, 4, 29, 30):
-        monkeypatch.setattr("realrun.cached_model.PREFILL", size)
+        monkeypatch.setattr("realrun.network.cached_model.PREFILL", size)
         pieces = cached(kind)
         pieces.prefill(prompt)
         assert pieces.length == 29
@@ -221,7 +221,7 @@ def test_growing_layers_hold_what_concatenating_layers_hold():
 @pytest.mark.parametrize("most_rows", [0, 32])
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen3", "gemma3", "phi3", "gpt_neox"])
 def test_grouped_heads_change_no_logit(kind, most_rows, monkeypatch):
-    monkeypatch.setattr("realrun.attention.MOST_ROWS", most_rows)
+    monkeypatch.setattr("realrun.network.attention.MOST_ROWS", most_rows)
     model, grouped = cached(kind), cached(kind)
     group_heads(grouped.network)
     assert grouped.network.config._attn_implementation == NAME

@@ -10,13 +10,13 @@ import tiny
 from command_line import run_realrun
 
 from analysis.model import Cascade, read_cascade
-from analysis.model.calibration import read_calibration
+from analysis.model.records.calibration import read_calibration
+from analysis.model.records.uncertainty import uncertain_entries
 from analysis.optimum import Problem, optimise
-from analysis.uncertainty import uncertain_entries
-from realrun.calibrate.costs import MOST
+from realrun.calibration.costs import MOST
 from simulate.commands.replay import named_traces
 from simulate.processes import read_process
-from simulate.traces import read_traces
+from simulate.replay import read_traces
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import tiny
 import torch
 
 from analysis.model import Cascade
-from realrun.calibrate.costs import MOST, cost_tables, proposal_costs, reference_context, seconds_table
-from realrun.calibrate.evidence import POSITIONS, greedy_evidence
-from realrun.calibrate.hazards import estimate, ratio, resamples
-from realrun.calibrate.loop import (
+from realrun.calibration.agreements import Departure, Recording
+from realrun.calibration.costs import MOST, cost_tables, proposal_costs, reference_context, seconds_table
+from realrun.calibration.evidence import POSITIONS, greedy_evidence
+from realrun.calibration.hazards import estimate, ratio, resamples
+from realrun.calibration.loop import (
     call_check,
     least_absolute_deviations,
     loop_seconds,
@@ -19,15 +20,14 @@ from realrun.calibrate.loop import (
     trial_drafts,
     trial_rows,
 )
-from realrun.calibrate.record import Departure, Recording
-from realrun.calibrate.roster import Roster, with_all_models
-from realrun.calibrate.specification import Acceptances, first_positions, match_law
-from realrun.calibrate.texts import Text, contexts_of
-from realrun.measure import measure
-from realrun.models import load_ensemble
-from realrun.prompts import Prompt
-from realrun.record import CallLog
-from realrun.timing import CALLS, PROPOSALS, CycleTimes, cycle_seconds
+from realrun.calibration.roster import Roster, with_all_models
+from realrun.calibration.specification import Acceptances, first_positions, match_law
+from realrun.calibration.texts import Text, contexts_of
+from realrun.calibration.timing import CALLS, PROPOSALS, CycleTimes, cycle_seconds
+from realrun.engine.record import CallLog
+from realrun.loading.ensemble import load_ensemble
+from realrun.runs.measure import measure
+from realrun.runs.prompts import Prompt
 
 
 def binomial_counts(shares, size, generator):

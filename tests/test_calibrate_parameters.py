@@ -4,11 +4,11 @@ import pytest
 import tiny
 import torch
 
-from realrun.calibrate.parameters import multiplied_parameters
-from realrun.drafters import SpreadHead
-from realrun.head import narrow_head
-from realrun.packed import PackedLinear, can_pack, pack
-from realrun.skip import skip_layers
+from realrun.loading.drafters import SpreadHead
+from realrun.network.head import narrow_head
+from realrun.network.packed import PackedLinear, can_pack, pack
+from realrun.network.parameters import multiplied_parameters
+from realrun.network.skip import skip_layers
 
 HEAD = tiny.VOCABULARY * 16
 LLAMA_LAYER = 2 * 16 * 16 + 2 * 16 * 8 + 3 * 16 * 32 + 2 * 16  # q o, k v, mlp, norms

@@ -10,18 +10,18 @@ import torch
 from toys import CONTEXT, ToyNetwork, ToyProposer
 
 from analysis.model import Cascade, Step
-from realrun.calibrate.evidence import DRAFTED, POSITIONS, along, greedy_evidence, starts
-from realrun.calibrate.path import choices_along
-from realrun.calibrate.record import AFTER, Departure, Recorder, Recording, agreement
-from realrun.calibrate.roster import Roster, with_all_models, writing_cascade
-from realrun.calibrate.texts import Text, write_texts
-from realrun.calibrate.traces import traces
-from realrun.cascade import CascadeDecoder
-from realrun.encoder_decoder import CachedEncoderDecoder
-from realrun.maxgram import MaxGram
-from realrun.models import load_ensemble
-from realrun.policy import Policy
-from realrun.prompts import Prompt
+from realrun.calibration.agreements import AFTER, Departure, Recorder, Recording, agreement
+from realrun.calibration.evidence import DRAFTED, POSITIONS, along, greedy_evidence, starts
+from realrun.calibration.path import choices_along
+from realrun.calibration.roster import Roster, with_all_models, writing_cascade
+from realrun.calibration.texts import Text, write_texts
+from realrun.calibration.traces import traces
+from realrun.engine.cascade import CascadeDecoder
+from realrun.engine.policy import Policy
+from realrun.loading.ensemble import load_ensemble
+from realrun.maxgram.drafter import MaxGram
+from realrun.network.encoder_decoder import CachedEncoderDecoder
+from realrun.runs.prompts import Prompt
 
 LENGTH = 48
 PROMPTS = [Prompt(i, text) for i, text in enumerate(["abc abc", "hello hello world", "zz top"])]

@@ -9,12 +9,12 @@ import torch
 from toys import SAMPLED, Script, ToyNetwork, ToyProposer, decoder, target_law
 
 from analysis.model import Step
-from realrun.calibrate.evidence import POSITIONS, TYPES
-from realrun.calibrate.roster import Roster
-from realrun.calibrate.sampled import pair_chances, sampled_evidence
-from realrun.calibrate.texts import Text
-from realrun.policy import Policy
-from realrun.prompts import Prompt
+from realrun.calibration.evidence import POSITIONS, TYPES
+from realrun.calibration.roster import Roster
+from realrun.calibration.sampled import pair_chances, sampled_evidence
+from realrun.calibration.texts import Text
+from realrun.engine.policy import Policy
+from realrun.runs.prompts import Prompt
 
 PROMPT = [0, 1]
 VOCABULARY = 3

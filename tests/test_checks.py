@@ -21,10 +21,10 @@ from analysis.checks.survival import survival_of_target
 from analysis.checks.verdict import holm
 from analysis.claims import recorded, run_ledger
 from analysis.commands import checks as command
-from analysis.fit import read_observations
-from analysis.fit.hidden import fit_markov
-from analysis.markov import HiddenChain, survival_by_position
+from analysis.fitting import read_observations
+from analysis.fitting.hidden import fit_markov
 from analysis.model import InputError
+from analysis.theory.markov import HiddenChain, survival_by_position
 
 SMALL = {"prompts": 40, "tokens": 80}
 
@@ -440,7 +440,7 @@ def recorded_rows(tmp_path, monkeypatch, texts):
     """The table of a run of checks, read as the ledger reads its own."""
     judged = run_checks(synthetic.as_traces(texts), 0)
     (tmp_path / recorded.TABLE).write_text(as_csv(judged, "Synthetic."))
-    monkeypatch.setattr("analysis.published.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("analysis.paper.published.resources.files", lambda _: tmp_path)
     monkeypatch.setattr("analysis.claims.recorded.resources.files", lambda _: tmp_path)
     return recorded.shipped_rows()
 

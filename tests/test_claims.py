@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from strategies import specs
 
-from analysis import exact
 from analysis.claims import (
     LEDGER,
     Claim,
@@ -42,7 +41,8 @@ from analysis.claims.verdicts import PROPERTY_TESTS, ByExamples, Proof, Refutati
 from analysis.commands import claims as command
 from analysis.derive.token_law import handed_up_sequences, mean_tokens, review
 from analysis.model import Cascade, Step
-from analysis.paper_table import table1
+from analysis.paper.table1 import table1
+from analysis.theory import exact
 from simulate.reference import run_cycles
 
 VERDICTS = {

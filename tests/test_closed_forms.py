@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.closed_forms import horizontal_ewif, round_yield_pgf, speculative_ewif, vertical_ewif
-from analysis.exact import ewif
-from analysis.grid import flat_ewif, leaves_ewif
 from analysis.model import Cascade
-from analysis.paper_table import table1
+from analysis.paper.table1 import table1
+from analysis.theory.closed_forms import horizontal_ewif, round_yield_pgf, speculative_ewif, vertical_ewif
+from analysis.theory.exact import ewif
+from analysis.theory.grid import flat_ewif, leaves_ewif
 from simulate.reference import run_cycles
 
 alphas = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1, allow_subnormal=False))

@@ -9,18 +9,18 @@ from dataclasses import replace
 import pytest
 from sweeps import BETA, FLAT, NESTED, SWEEP, collected, facts, run, summary_of, write_tasks
 
-from analysis.exact import ewif
 from analysis.model import Cascade, InputError
-from simulate import collect as collect_module
-from simulate.collect import collect
-from simulate.provenance import Provenance
-from simulate.rows import HEADER, read_row
-from simulate.schedule import FAST_BATCH, WORK, Stop, blocks_of_batch
-from simulate.store import open_store, read_rows
-from simulate.summary import merged, summarise
-from simulate.task import Task, read_tasks
+from analysis.model.boundary.provenance import Provenance
+from analysis.theory.exact import ewif
+from simulate.sweep import collect as collect_module
+from simulate.sweep.collect import collect
+from simulate.sweep.rows import HEADER, read_row
+from simulate.sweep.schedule import FAST_BATCH, WORK, Stop, blocks_of_batch
+from simulate.sweep.store import open_store, read_rows
+from simulate.sweep.summary import merged, summarise
+from simulate.sweep.task import Task, read_tasks
+from simulate.sweep.workers import InThisProcess
 from simulate.work import greatest_work
-from simulate.workers import InThisProcess
 
 STOP = Stop(target_error=0.003)
 

@@ -6,11 +6,11 @@ import pytest
 from sweeps import SWEEP, collected, facts, write_tasks
 
 from analysis.model import InputError
-from simulate.collect import collect
-from simulate.schedule import Stop
-from simulate.store import open_store
-from simulate.task import Task
-from simulate.workers import InThisProcess, dask_cluster
+from simulate.sweep.collect import collect
+from simulate.sweep.schedule import Stop
+from simulate.sweep.store import open_store
+from simulate.sweep.task import Task
+from simulate.sweep.workers import InThisProcess, dask_cluster
 
 distributed = pytest.importorskip("distributed")
 

@@ -17,14 +17,14 @@ import pytest
 from sweeps import FLAT, SWEEP, collected, command, facts, run, summary_of, write_tasks
 
 from analysis.model import InputError
-from simulate import store as store_module
-from simulate.collect import collect
-from simulate.provenance import provenance
-from simulate.rows import COLUMNS, HEADER, Row
-from simulate.schedule import Stop
-from simulate.store import open_store, read_rows
-from simulate.task import Task
-from simulate.workers import InThisProcess, processes
+from analysis.model.boundary.provenance import provenance
+from simulate.sweep import store as store_module
+from simulate.sweep.collect import collect
+from simulate.sweep.rows import COLUMNS, HEADER, Row
+from simulate.sweep.schedule import Stop
+from simulate.sweep.store import open_store, read_rows
+from simulate.sweep.task import Task
+from simulate.sweep.workers import InThisProcess, processes
 
 TIGHT = ("--target-error", "0.002", "--workers", "2")
 

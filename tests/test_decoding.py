@@ -8,12 +8,12 @@ import tiny
 import torch
 
 from analysis.model import Cascade, InputError, Model, Step
-from realrun.cached_model import CachedModel
-from realrun.cascade import CascadeDecoder
-from realrun.choice import seeded
-from realrun.maxgram import MaxGram
-from realrun.policy import Policy
-from realrun.record import CallLog
+from realrun.engine.cascade import CascadeDecoder
+from realrun.engine.choice import seeded
+from realrun.engine.policy import Policy
+from realrun.engine.record import CallLog
+from realrun.maxgram.drafter import MaxGram
+from realrun.network.cached_model import CachedModel
 
 PROMPT = [3, 7, 4, 9, 3, 7, 4]
 CONTEXT = 128

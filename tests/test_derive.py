@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import DRAFTERS, drafts
 
-from analysis import exact
 from analysis.commands import derive as command
 from analysis.derive import THEOREMS, as_latex, as_text, gain, rational_ewif, repeated, symbolic_ewif
 from analysis.derive import notation as n
@@ -26,6 +25,7 @@ from analysis.derive.proof import all_hold, by_induction, equal, nonnegative_coe
 from analysis.derive.theorem import Check, Line, Theorem
 from analysis.derive.token_law import handed_up_sequences, mean_tokens, review
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
+from analysis.theory import exact
 from simulate.reference import run_cycles
 
 

@@ -17,7 +17,6 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from analysis.model import Cascade, InputError, Model, Step
-from realrun.cascade import CascadeDecoder
 from realrun.distill import pipeline
 from realrun.distill.dataset import Conversation, batches, frequent_tokens, is_held_out, read_samples
 from realrun.distill.evaluation import Agreement, agreement
@@ -27,9 +26,10 @@ from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, trained
 from realrun.distill.teacher import fingerprint, learn
 from realrun.distill.training import Recipe, train
-from realrun.lean import LeanModel
-from realrun.models import load_ensemble
-from realrun.prompts import Prompt
+from realrun.engine.cascade import CascadeDecoder
+from realrun.loading.ensemble import load_ensemble
+from realrun.network.lean import LeanModel
+from realrun.runs.prompts import Prompt
 
 HEAD = 20
 RECIPE = Recipe((0,), HEAD, steps=60, tokens=256, rate=0.02)
@@ -462,7 +462,7 @@ def test_a_broken_folder_is_refused_by_name(shop, tmp_path, change, message):
 def test_bad_options_are_one_line_before_anything_is_loaded(monkeypatch, capsys, tmp_path, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("")
-    monkeypatch.setattr("realrun.models.load_target", lambda *arguments: pytest.fail("the target is loaded"))
+    monkeypatch.setattr("realrun.loading.ensemble.load_target", lambda *arguments: pytest.fail("the target is loaded"))
     result = run_realrun(capsys, monkeypatch, "distill", "--target", "smollm2-135m", "--out", "d", *options)
     assert result.returncode == 2
     assert re.fullmatch(f"error: {message}.*\n", result.stderr)

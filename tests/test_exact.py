@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import specs
 
-from analysis.exact import cycle_law, ewif
 from analysis.model import Cascade, Step, acceptances, scalar_models
+from analysis.theory.exact import cycle_law, ewif
 
 
 def speculative(alpha, c, k):

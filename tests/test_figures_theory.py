@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import figure_data, regions
-from analysis.exact import ewif
 from analysis.model import Cascade, Step, acceptances, scalar_models
+from analysis.paper import figure_data
+from analysis.theory import regions
+from analysis.theory.exact import ewif
 from figures import (
     theory_allocation,
     theory_ewif_curves,

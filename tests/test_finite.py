@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import specs
 
-from analysis.finite import generations
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
-from analysis.moments import cycle_moments
-from analysis.parameters import Parameters
-from analysis.recursion import JointRounds
+from analysis.theory.finite import generations
+from analysis.theory.joint import JointRounds
+from analysis.theory.moments import cycle_moments
+from analysis.theory.parameters import Parameters
 
 # Witness 1: every outcome of a cut cycle and of a whole generation, enumerated in rationals from the JSON.
 

@@ -15,16 +15,16 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from analysis.commands import fit as command
-from analysis.exact import cycle_law
-from analysis.fit import fit_all, fit_mean_length, read_observations
-from analysis.fit.beta import fit_beta
-from analysis.fit.hidden import _of_sequences, fit_markov
-from analysis.fit.likelihood import log_likelihood
-from analysis.fit.models import fit_constant, fit_decaying, fit_per_position, fit_typed
-from analysis.heterogeneity import beta_ewif, hazards_of_equal_cycles, pooled_alpha
-from analysis.markov import HiddenChain, markov_ewif, survival_by_position
+from analysis.fitting import fit_all, fit_mean_length, read_observations
+from analysis.fitting.beta import fit_beta
+from analysis.fitting.hidden import _of_sequences, fit_markov
+from analysis.fitting.likelihood import log_likelihood
+from analysis.fitting.models import fit_constant, fit_decaying, fit_per_position, fit_typed
 from analysis.model import Cascade, InputError, PerPosition, Step, acceptances, scalar_models
-from analysis.sensitivity import standard_error
+from analysis.theory.exact import cycle_law
+from analysis.theory.heterogeneity import beta_ewif, hazards_of_equal_cycles, pooled_alpha
+from analysis.theory.markov import HiddenChain, markov_ewif, survival_by_position
+from analysis.theory.sensitivity import standard_error
 
 LLAMA_CPP = {"survival": [0.805, 0.632, 0.483]}
 """llama.cpp issue 24536; its mean acceptance length, bonus token counted, is 2.92."""

@@ -20,15 +20,16 @@ from command_line import run_realrun
 from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from analysis.model import Cascade, InputError
-from realrun import embedded, generate, hub, load
+from realrun import generate, load
 from realrun.commands import generate as command
 from realrun.commands.options import DTYPE_NAMES
-from realrun.models import DTYPES, load_ensemble
-from realrun.policy import Policy
-from realrun.prompts import read_prompts, shipped_prompts
-from realrun.review import VERIFICATIONS
-from realrun.run import Settings
-from realrun.skip import default_layers, skip_layers
+from realrun.engine.policy import Policy
+from realrun.engine.review import VERIFICATIONS
+from realrun.loading import embedded, hub
+from realrun.loading.ensemble import DTYPES, load_ensemble
+from realrun.network.skip import default_layers, skip_layers
+from realrun.runs.generate import Settings
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 NAMES = ("t", "a", "mag")
 
@@ -220,7 +221,7 @@ def test_a_killed_run_keeps_its_rows_and_the_same_command_goes_on(run, tmp_path,
     timeless = [[{key: row[key] for key in row if key not in TIMES} for row in found] for found in (rows(out), whole)]
     assert timeless[0] == timeless[1]
     before = out.read_bytes()
-    monkeypatch.setattr("realrun.models.load_ensemble", killed)
+    monkeypatch.setattr("realrun.loading.ensemble.load_ensemble", killed)
     assert run(*arguments).returncode == 0, "nothing is left to do, so nothing is loaded"
     assert out.read_bytes() == before
 

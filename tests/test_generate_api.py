@@ -11,7 +11,7 @@ import torch
 import realrun
 from analysis.model import Cascade, InputError
 from realrun import generate, load
-from realrun.stream import TextStream
+from realrun.engine.stream import TextStream
 
 DRAFT = [{"by": "mag", "tokens": 3}, {"by": "a", "rounds": 2, "draft": [{"by": "mag", "tokens": 3}]}]
 

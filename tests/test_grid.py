@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.exact import ewif
-from analysis.grid import flat_ewif, leaves_ewif
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
+from analysis.theory.exact import ewif
+from analysis.theory.grid import flat_ewif, leaves_ewif
 
 
 def rational(alpha, c, k):

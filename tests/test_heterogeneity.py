@@ -17,8 +17,9 @@ from scipy.integrate import quad
 from strategies import specs
 
 from analysis.commands import heterogeneity as command
-from analysis.exact import ewif
-from analysis.heterogeneity import (
+from analysis.model import Acceptance, Cascade, InputError, PerPosition, Step, acceptances, scalar_models
+from analysis.theory.exact import ewif
+from analysis.theory.heterogeneity import (
     beta_ewif,
     beta_from_mean,
     deviation_range,
@@ -26,8 +27,7 @@ from analysis.heterogeneity import (
     hazards_of_equal_tokens,
     pooled_alpha,
 )
-from analysis.markov import HiddenChain, markov_ewif, survival_by_position
-from analysis.model import Acceptance, Cascade, InputError, PerPosition, Step, acceptances, scalar_models
+from analysis.theory.markov import HiddenChain, markov_ewif, survival_by_position
 
 shapes = st.floats(0.2, 50)
 

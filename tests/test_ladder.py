@@ -17,9 +17,9 @@ from analysis.ladder.errors import Comparison, summary
 from analysis.ladder.measured import Measured, OnePrompt, Speedups
 from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
-from analysis.measured_rows import Run
 from analysis.model import Cascade, InputError, Step
-from analysis.model.calibration import calibration_of
+from analysis.model.records.calibration import calibration_of
+from analysis.model.records.runs import Run
 
 LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 TOKENS, PROMPT = 40, 20

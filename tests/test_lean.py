@@ -5,10 +5,10 @@ import tiny
 import torch
 from test_cached_model import PROMPT, TOLERANCE, assert_close, walk
 
-from realrun.cached_model import check_cache
-from realrun.kv_cache import GRAIN
-from realrun.lean import LeanModel, is_lean
-from realrun.packed import can_pack
+from realrun.network.cached_model import check_cache
+from realrun.network.kv_cache import GRAIN
+from realrun.network.lean import LeanModel, is_lean
+from realrun.network.packed import can_pack
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -6,9 +6,9 @@ import toys
 from toys import DEPTH_2, DEPTH_3, DRAFTS, FLAT, LENIENT
 
 from analysis.model import InputError, Step
-from realrun import accept
-from realrun.policy import Policy
-from realrun.review import SamplingJudge
+from realrun.engine import accept
+from realrun.engine.policy import Policy
+from realrun.engine.review import SamplingJudge
 
 PROMPT = (1, 0)
 EXACT = 1e-12

@@ -8,10 +8,10 @@ import tiny
 import torch
 from command_line import run_realrun
 
-from realrun import lossless
-from realrun.cached_model import CachedModel
-from realrun.lossless import compare, unit_in_last_place
-from realrun.prompts import read_prompts, shipped_prompts
+from realrun.network.cached_model import CachedModel
+from realrun.runs import lossless
+from realrun.runs.lossless import compare, unit_in_last_place
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_run_goes_on_with_the_rows_that_a_killed_one_left(run, files, tmp_path
 
 
 def test_an_engine_that_takes_anything_is_divergent(run, monkeypatch, files, tmp_path):
-    monkeypatch.setattr("realrun.review._agreed", lambda tokens, choices: len(tokens))
+    monkeypatch.setattr("realrun.engine.review._agreed", lambda tokens, choices: len(tokens))
     code, said, _ = run(*files, "--out", tmp_path / "rows.jsonl", "--json")
     assert code == 1
     summary = json.loads(said)

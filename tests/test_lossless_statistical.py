@@ -11,7 +11,7 @@ from scipy import stats
 from test_lossless_exact import WRONG
 from toys import DEPTH_2, DEPTH_3, FLAT, LENIENT
 
-from realrun.choice import seeded
+from realrun.engine.choice import seeded
 
 PROMPT = (1, 0)
 LENGTH = 3

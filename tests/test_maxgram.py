@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.model import InputError
-from realrun.bigram import Bigram
 from realrun.commands import bigram as command
-from realrun.maxgram import MaxGram
-from realrun.suffix import SuffixIndex
+from realrun.maxgram.bigram import Bigram
+from realrun.maxgram.drafter import MaxGram
+from realrun.maxgram.suffix import SuffixIndex
 
 sequences = st.lists(st.integers(0, 2), min_size=1, max_size=30)
 changes = st.lists(st.tuples(st.integers(0, 8), sequences), max_size=6)

@@ -21,12 +21,14 @@ from transformers import (
 )
 
 from analysis.model import Cascade, InputError
-from realrun import device, embedded, networks
-from realrun.cached_model import CachedModel, check_cache
-from realrun.cascade import CascadeDecoder
-from realrun.encoder_decoder import CachedEncoderDecoder
-from realrun.models import DTYPES, load_ensemble
-from realrun.packed import PackedLinear, can_pack
+from realrun.engine.cascade import CascadeDecoder
+from realrun.loading import embedded
+from realrun.loading import transformers_models as networks
+from realrun.loading.ensemble import DTYPES, load_ensemble
+from realrun.network import device
+from realrun.network.cached_model import CachedModel, check_cache
+from realrun.network.encoder_decoder import CachedEncoderDecoder
+from realrun.network.packed import PackedLinear, can_pack
 
 PROMPT = [3, 7, 4, 9, 3, 7, 4]
 VERTICAL = [{"by": "a", "rounds": 2, "draft": [{"by": "mag", "tokens": 3}]}, {"by": "a", "tokens": 2}]
@@ -233,7 +235,7 @@ class Oblivious(CachedModel):
     [(Recurrent, "cannot be rolled back: logits differ by"), (Oblivious, "back: it keeps no key-value cache")],
 )
 def test_a_model_that_is_not_what_its_cache_says_is_found_by_the_trial(folders, monkeypatch, unfit, reason):
-    monkeypatch.setattr("realrun.networks.CachedModel", unfit)
+    monkeypatch.setattr("realrun.loading.transformers_models.CachedModel", unfit)
     with pytest.raises(InputError, match=f"models.t.load: .* {reason}"):
         load_ensemble(spec(folders(), draft=[]), torch.float32)
 

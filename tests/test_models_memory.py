@@ -14,9 +14,9 @@ PROGRAM = """
 import ctypes, json, sys
 import torch
 from analysis.model import Cascade
-from realrun.cached_model import CachedModel
-from realrun.cascade import CascadeDecoder
-from realrun.models import DTYPES, load_ensemble
+from realrun.network.cached_model import CachedModel
+from realrun.engine.cascade import CascadeDecoder
+from realrun.loading.ensemble import DTYPES, load_ensemble
 
 def megabytes(key):
     with open("/proc/self/status") as status:

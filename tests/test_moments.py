@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from strategies import specs
 
 from analysis.commands import moments as moments_command
-from analysis.exact import cycle_law
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
-from analysis.moments import cycle_moments
 from analysis.optimum.uncertain import perturbed
-from analysis.sensitivity import sensitivities, standard_error
+from analysis.theory.exact import cycle_law
+from analysis.theory.moments import cycle_moments
+from analysis.theory.sensitivity import sensitivities, standard_error
 from simulate.reference import run_cycles
 
 NESTED = {

@@ -8,16 +8,16 @@ import enumeration
 import numpy as np
 import pytest
 
-from analysis.exact import ewif
 from analysis.model import Cascade, InputError, Step, longest
 from analysis.optimum import Problem, optimise
-from analysis.optimum.affine import ewif_of_each
 from analysis.optimum.closure import closure_bound
 from analysis.optimum.flat import best_flat
 from analysis.optimum.hull import upper_hull
+from analysis.optimum.many import ewif_of_each
 from analysis.optimum.programme import Programme, merged
 from analysis.optimum.trim import trimmed
 from analysis.optimum.verify import proved_bound
+from analysis.theory.exact import ewif
 
 optimising = importlib.import_module("analysis.optimum.optimise")
 

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from analysis.exact import ewif
 from analysis.model import Cascade, InputError, longest
 from analysis.optimum import Problem
 from analysis.optimum import kmatrix as module
 from analysis.optimum.kmatrix import best_k_matrix, tokens_bound
+from analysis.theory.exact import ewif
 
 
 def spec_of(seed, drafters):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.exact import ewif
 from analysis.model import Cascade, InputError
 from analysis.optimum import Problem, optimise
 from analysis.optimum.uncertain import perturbed, recommend
+from analysis.theory.exact import ewif
 
 SPEC = {
     "target": "t",

@@ -10,7 +10,6 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.exact import ewif
 from analysis.model import Cascade, longest
 from analysis.optimum import Problem, optimise
 from analysis.optimum.bound import _Bound, upper_bound
@@ -19,6 +18,7 @@ from analysis.optimum.closure import closure_bound
 from analysis.optimum.flat import best_flat
 from analysis.optimum.search import neighbours, search
 from analysis.optimum.verify import checked_bound
+from analysis.theory.exact import ewif
 
 MAX_GRAM = [0.26, 0.60, 0.74, 0.82, 0.85, 0.89, 0.90, 0.905, 0.91, 0.92]
 """Hazards by position of a copying drafter, which rise: once a copy is right it tends to stay right."""

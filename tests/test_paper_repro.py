@@ -12,15 +12,15 @@ import pytest
 import synthetic_traces
 
 import paper_repro
-from analysis import calibration_data
-from analysis.exact import ewif
 from analysis.model import Cascade, InputError
-from figures.artefacts import Artefact, Builder, Run, with_inputs, write_report
-from figures.captions import CAPTIONS
-from figures.command_lines import by_commands, call, words_of
-from figures.drawing import drawing
+from analysis.paper import calibration_data
+from analysis.theory.exact import ewif
+from figures.report.artefacts import Artefact, Builder, Run, with_inputs, write_report
+from figures.report.captions import CAPTIONS
+from figures.report.command_lines import by_commands, call, words_of
+from figures.report.drawing import drawing
 from paper_repro import ARTEFACTS, Given
-from realrun.prompts import shipped_prompts
+from realrun.runs.prompts import shipped_prompts
 
 OURS = Given(shipped_prompts())
 

@@ -11,13 +11,13 @@ from command_line import run
 from analysis.commands import cascades as cascades_command
 from analysis.commands import optimise as optimise_command
 from analysis.commands import predict as predict_command
-from analysis.exact import cycle_law
 from analysis.model import Cascade, InputError, Step
-from analysis.model.calibration import calibration_of
-from analysis.model.named import FAMILIES, NamedDraft, read_named_drafts
-from analysis.predict import cascades, predict
-from analysis.predict.naming import draft_name
-from analysis.predict.specifications import with_loop
+from analysis.model.records.calibration import calibration_of
+from analysis.model.records.named import FAMILIES, NamedDraft, read_named_drafts
+from analysis.prediction import cascades, predict
+from analysis.prediction.naming import draft_name
+from analysis.prediction.specifications import with_loop
+from analysis.theory.exact import cycle_law
 
 
 def calibrated(acceptance, **options):

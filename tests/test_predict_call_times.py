@@ -6,8 +6,8 @@ import pytest
 from calibrations import ALPHAS, flat
 
 from analysis.model import Cascade
-from analysis.model.calibration import calibration_of
-from analysis.model.call_times import CallTimes
+from analysis.model.records.calibration import calibration_of
+from analysis.model.records.call_times import CallTimes
 
 CONTEXTS, SIZES = (64, 256, 512), (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 

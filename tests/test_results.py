@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from analysis.ladder import ladder, read_measured, read_predictions
-from analysis.measured_rows import read_runs
 from analysis.model import read_text
-from analysis.model.calibration import read_calibration
+from analysis.model.records.calibration import read_calibration
+from analysis.model.records.runs import read_runs
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "results" / "cpu"

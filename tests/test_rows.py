@@ -7,7 +7,7 @@ import random
 import pytest
 
 from analysis.model import InputError
-from realrun.rows import rows_file
+from analysis.model.boundary.journal import rows_file
 
 EXPECTED = [{"id": i, "task": "x"} for i in range(4)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.model import InputError
-from analysis.selection import best_of_families, split_prompts
+from analysis.paper.selection import best_of_families, split_prompts
 
 
 def test_each_third_prompt_of_a_category_calibrates_and_categories_take_turns():

@@ -10,16 +10,17 @@ import pytest
 import torch
 import transformers
 
-from analysis.closed_forms import speculative_ewif
 from analysis.commands import scale
 from analysis.model import InputError
-from analysis.scale import rows as shape_rows
-from analysis.scale.costs import cost_ratios
-from analysis.scale.published import leviathan
-from analysis.scale.slip import overstated, tenfold
+from analysis.paper.scale import rows as shape_rows
+from analysis.paper.scale.costs import cost_ratios
+from analysis.paper.scale.published import leviathan
+from analysis.paper.scale.slip import overstated, tenfold
+from analysis.theory.closed_forms import speculative_ewif
 from realrun.commands import calibrate
-from realrun.packed import PackedLinear
-from realrun.shapes import build, command, measure
+from realrun.commands import shapes as command
+from realrun.network.packed import PackedLinear
+from realrun.shapes import build, measure
 from realrun.shapes.catalogue import SHAPES, Shape
 from realrun.shapes.compiled import CompiledCalls
 from realrun.shapes.eager import EagerCalls

@@ -6,8 +6,8 @@ import resource
 import pytest
 from sweeps import BETA, FLAT, NESTED, run
 
-from analysis.exact import ewif
 from analysis.model import Cascade
+from analysis.theory.exact import ewif
 
 
 @pytest.fixture

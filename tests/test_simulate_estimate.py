@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 from simulated import stationary_markov_tokens
 
-from analysis.exact import ewif
 from analysis.model import Cascade
+from analysis.theory.exact import ewif
 from simulate.bench import flat, three_levels
-from simulate.estimate import bootstrap_interval, compare, estimate
+from simulate.estimation import bootstrap_interval, compare, estimate
+from simulate.intervals import NORMAL_95
 from simulate.processes import read_process
 from simulate.reference import run_cycles
 from simulate.sampler import Generation, Sampler
-from simulate.stats import NORMAL_95
 
 REPETITIONS = 1000
 FALSE_ALARM = 1e-6

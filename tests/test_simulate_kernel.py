@@ -13,14 +13,14 @@ from strategies import specs
 from analysis.model import Cascade, InputError
 from simulate import bounds, sampler
 from simulate.bench import flat, three_levels
-from simulate.estimate import estimate
-from simulate.generator import BLOCK
-from simulate.kernel import count_passing, draw_blocks
-from simulate.lanes import TorchSampler
-from simulate.program import GUIDE_BITS, SINGLE, exact_cost
+from simulate.estimation import estimate
+from simulate.kernel.draw import count_passing, draw_blocks
+from simulate.kernel.generator import BLOCK
+from simulate.kernel.program import GUIDE_BITS, SINGLE, exact_cost
+from simulate.kernel.totals import block_moments
 from simulate.reference import Cycles, run_cycles, uniforms
 from simulate.sampler import Generation, Sampler
-from simulate.totals import block_moments
+from simulate.torch_engine import TorchSampler
 
 CYCLES = 20_000
 fixed = settings(max_examples=60, deadline=None, derandomize=True)

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from analysis.commands import swi as command
-from analysis.exact import ewif
-from analysis.headline import swi
-from analysis.headline import tables as headline_tables
-from analysis.headline.best import headline
-from analysis.headline.ceiling import possible, with_costs
-from analysis.headline.speed import at_one_speed
-from analysis.measured_rows import read_runs
 from analysis.model import Affine, Cascade, InputError, Model, Step, acceptances, scalar_models
-from analysis.published import read_rows
+from analysis.model.records.runs import read_runs
+from analysis.paper.published import read_rows
+from analysis.paper.swi import costs as swi
+from analysis.paper.swi import tables as headline_tables
+from analysis.paper.swi.best import headline
+from analysis.paper.swi.ceiling import possible, with_costs
+from analysis.paper.swi.speed import at_one_speed
+from analysis.theory.exact import ewif
 
 LEAF = [{"by": "d", "tokens": 3}]
 VERTICAL = [{"by": "d", "rounds": 2, "draft": [{"by": "m", "tokens": 4}]}]

@@ -10,11 +10,11 @@ import tiny
 import torch
 
 from analysis.model import Cascade, Model, Step
-from realrun.cached_model import CachedModel
-from realrun.cascade import CascadeDecoder
-from realrun.maxgram import MaxGram
-from simulate.traces import Frequencies, decode, read_traces
-from simulate.traces.places import Text
+from realrun.engine.cascade import CascadeDecoder
+from realrun.maxgram.drafter import MaxGram
+from realrun.network.cached_model import CachedModel
+from simulate.replay import Frequencies, decode, read_traces
+from simulate.replay.places import Text
 
 TOKENS = 24
 PROMPTS = [[3, 7, 4, 9, 3, 7, 4], [5, 6, 5, 6, 5, 8], [11, 2, 13, 2, 11], [20, 21, 22, 23, 24, 20]]

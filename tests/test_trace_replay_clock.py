@@ -10,14 +10,14 @@ import pytest
 from calibrations import ALPHAS, OF_TARGET, PROPOSE, call_seconds, flat
 from command_line import run
 
-from analysis.exact import cycle_law
 from analysis.model import Cascade, InputError, Step
-from analysis.model.calibration import calibration_of
-from analysis.model.named import NamedDraft
+from analysis.model.records.calibration import calibration_of
+from analysis.model.records.named import NamedDraft
+from analysis.theory.exact import cycle_law
 from simulate.commands import replay
-from simulate.traces import Clock, Frequencies, Switches, decode, read_traces
-from simulate.traces.places import Text
-from simulate.traces.search import neighbours
+from simulate.replay import Clock, Frequencies, Switches, decode, read_traces
+from simulate.replay.places import Text
+from simulate.replay.search import neighbours
 
 LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 

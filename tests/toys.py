@@ -9,9 +9,9 @@ from collections import defaultdict
 import torch
 
 from analysis.model import Cascade, Model, Step
-from realrun.cascade import CascadeDecoder
-from realrun.policy import Policy
-from realrun.record import CallLog
+from realrun.engine.cascade import CascadeDecoder
+from realrun.engine.policy import Policy
+from realrun.engine.record import CallLog
 
 SAMPLED = Policy(temperature=1.0)
 CONTEXT = 64

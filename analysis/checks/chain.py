@@ -9,9 +9,9 @@ import numpy as np
 
 from analysis.checks.counts import Vector, interval
 from analysis.checks.traces import ABSTAINED, Bits
-from analysis.fit import Observations, read_observations
-from analysis.fit.hidden import fit_markov
-from analysis.markov import HiddenChain
+from analysis.fitting import Observations, read_observations
+from analysis.fitting.hidden import fit_markov
+from analysis.theory.markov import HiddenChain
 
 Alphas = tuple[float, float]
 
@@ -54,7 +54,7 @@ def fit_chain(texts: Sequence[Bits], positions: int, generator: np.random.Genera
 
 
 def as_cycles(bits: Bits) -> dict[str, list[int]]:
-    """The text as cycles that accept agreements up to the next disagreement, for `analysis.fit`.
+    """The text as cycles that accept agreements up to the next disagreement, for `analysis.fitting`.
 
     A cycle that ends in a disagreement offered one token more than it accepted; one that ends where the drafter knew
     no token, or where the text ends, had all it offered accepted and passes over that position unseen.

@@ -11,8 +11,8 @@ from analysis.checks.chain import fit_chain
 from analysis.checks.constant_hazard import POSITIONS, constant_hazard_p_value, counts_by_run
 from analysis.checks.counts import count_positions, ratio, resampled, survival
 from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
-from analysis.fit import Observations, read_observations
-from analysis.fit.beta import fit_beta
+from analysis.fitting import Observations, read_observations
+from analysis.fitting.beta import fit_beta
 
 
 def survival_of_target(traces: Traces, seed: int, *, chain: bool = True) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.checks.verdict import LEVEL, MARGIN, Judged
-from analysis.markdown import table
+from analysis.model.boundary.markdown import table
 
 COLUMNS = (
     "check", "reviewer", "drafter", "prompts", "tokens", "effect", "low", "high", "p_value", "adjusted", "verdict"

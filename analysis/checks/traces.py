@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError, parse_json, read_text
-from analysis.model.fields import inside, mapping, name, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, name, reject, sequence
 
 SCHEMA = 1
 ABSTAINED = -1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from analysis import exact
 from analysis.claims.claim import Claim
 from analysis.claims.plan import Plan
 from analysis.claims.search import COST, PROBABILITY, PROPER, Number, Property, whole
 from analysis.claims.verdicts import Proof
 from analysis.model import Step
+from analysis.theory import exact
 
 CS_DRAFTING = "CS Drafting, section 4"
 

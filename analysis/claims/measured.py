@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from scipy.stats import chi2
 
 from analysis.claims.claim import Claim, Finding
-from analysis.paper_table import table1
-from analysis.published import read_rows
+from analysis.paper.published import read_rows
+from analysis.paper.table1 import table1
 
 SIGNIFICANT = 0.001
 """Greatest p-value at which a constant hazard counts as refuted by a sample."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from analysis import exact
 from analysis.derive import draft_cost, gain, repeated
 from analysis.model import Cascade, Draft, walk
+from analysis.theory import exact
 
 
 @dataclass(frozen=True)

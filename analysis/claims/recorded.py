@@ -13,7 +13,7 @@ from importlib import resources
 
 from analysis.checks import LEVEL, MARGIN
 from analysis.claims.claim import Claim, Finding, Verdict
-from analysis.published import read_rows
+from analysis.paper.published import read_rows
 
 TABLE = "recorded_checks.csv"
 
@@ -86,7 +86,7 @@ def claims(rows: Sequence[Row]) -> tuple[Claim, ...]:
 
 def shipped_rows() -> list[dict[str, str]]:
     """The package's table, empty where it has none."""
-    return read_rows(TABLE) if (resources.files("analysis.published") / TABLE).is_file() else []
+    return read_rows(TABLE) if (resources.files("analysis.paper.published") / TABLE).is_file() else []
 
 
 CLAIMS = claims(shipped_rows())

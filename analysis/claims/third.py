@@ -7,7 +7,7 @@ from itertools import product
 
 from analysis.claims.claim import Finding
 from analysis.claims.verdicts import Refutation
-from analysis.paper_table import TableRow, table1
+from analysis.paper.table1 import TableRow, table1
 
 LONGEST = 16
 """Greatest number of tokens of each of the two drafters."""

@@ -7,8 +7,8 @@ import json
 import sys
 
 from analysis.model import Subparsers, whole_file
-from analysis.model.calibration import read_calibration
-from analysis.predict.candidates import cascades
+from analysis.model.records.calibration import read_calibration
+from analysis.prediction.candidates import cascades
 
 
 def add(commands: Subparsers) -> None:

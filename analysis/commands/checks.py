@@ -6,7 +6,7 @@ import argparse
 
 from analysis.checks import as_csv, as_markdown, as_text, finite, read_traces, run_checks, survival_of_target
 from analysis.model import Subparsers, whole_file, whole_option
-from analysis.options import add_report, report
+from analysis.model.boundary.options import add_report, report
 
 EPILOG = "Curves of survival and their fits, which take seconds, are added where --out asks for everything."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.exact import cycle_law
 from analysis.model import Subparsers, read_cascade
+from analysis.theory.exact import cycle_law
 
 
 def add(commands: Subparsers) -> None:

@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 
-from analysis.fit import Fit, MeanLength, Observations, fit_all, fit_mean_length, read_observations
+from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_mean_length, read_observations
 from analysis.model import Subparsers, parse_json, read_text
 
 EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
 and type), "sequences" (offered and accepted tokens of every cycle in order), "survival" (a list), or "mean_length" with
-"draft_length" and "bonus_counted". The module analysis.fit.observations describes every field."""
+"draft_length" and "bonus_counted". The module analysis.fitting.observations describes every field."""
 
 
 def add(commands: Subparsers) -> None:

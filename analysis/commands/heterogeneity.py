@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.heterogeneity import LEAST_MEAN, beta_ewif, beta_from_mean, deviation_range
-from analysis.markov import HiddenChain, markov_ewif
 from analysis.model import Cascade, InputError, PerPosition, Subparsers, read_cascade
-from analysis.options import real_option
+from analysis.model.boundary.options import real_option
+from analysis.theory.heterogeneity import LEAST_MEAN, beta_ewif, beta_from_mean, deviation_range
+from analysis.theory.markov import HiddenChain, markov_ewif
 
 
 def add(commands: Subparsers) -> None:

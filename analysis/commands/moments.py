@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.finite import MAX_TOKENS, Generations, generations
 from analysis.model import Subparsers, read_cascade, whole_option
-from analysis.moments import cycle_moments
-from analysis.options import real_option
-from analysis.sensitivity import sensitivities, standard_error
+from analysis.model.boundary.options import real_option
+from analysis.theory.finite import MAX_TOKENS, Generations, generations
+from analysis.theory.moments import cycle_moments
+from analysis.theory.sensitivity import sensitivities, standard_error
 
 
 def add(commands: Subparsers) -> None:

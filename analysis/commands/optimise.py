@@ -12,14 +12,14 @@ import sys
 from dataclasses import replace
 
 from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, read_cascade, whole_option
-from analysis.model.calibration import Calibration, calibration_of, is_calibration
-from analysis.model.named import NamedDraft
+from analysis.model.records.calibration import Calibration, calibration_of, is_calibration
+from analysis.model.records.named import NamedDraft
 from analysis.optimum import MAX_DEPTH, Optimum, Problem, optimise
 from analysis.optimum.kmatrix import BestKMatrix, best_k_matrix
 from analysis.optimum.uncertain import Recommendation, recommend
 from analysis.optimum.verify import LONGEST_FLAT, checked_bound
-from analysis.predict import predict
-from analysis.predict.specifications import silent, with_loop, without_silence
+from analysis.prediction import predict
+from analysis.prediction.specifications import silent, with_loop, without_silence
 
 EXPECTED = ("speedup", "low", "high", "tokens_per_cycle")
 """What is told of the speedup to expect: it, its 95 % interval, and the tokens of a cycle."""

@@ -7,9 +7,9 @@ import json
 import sys
 
 from analysis.model import InputError, Subparsers, whole_file, whole_option
-from analysis.model.calibration import read_calibration
-from analysis.model.named import read_named_drafts
-from analysis.predict import RUNGS, predict
+from analysis.model.records.calibration import read_calibration
+from analysis.model.records.named import read_named_drafts
+from analysis.prediction import RUNGS, predict
 
 EPILOG = """iid: one acceptance a pair, one cost a model. iid+t(q): call times by the number of tokens. fits: hazards by
 position and by the outcome of inner reviews, and the loop's own time. The next rung, replay, is

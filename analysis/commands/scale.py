@@ -6,8 +6,8 @@ import argparse
 from dataclasses import asdict
 
 from analysis.model import Subparsers
-from analysis.options import add_report, report
-from analysis.scale import cost_ratios, leviathan, markdown, overstated, read_shapes, tenfold
+from analysis.model.boundary.options import add_report, report
+from analysis.paper.scale import cost_ratios, leviathan, markdown, overstated, read_shapes, tenfold
 
 ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9)
 CALLS_A_REVIEW = (2, 5, 13)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from analysis.headline import (
+from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
+from analysis.model.boundary.fields import mapping, number
+from analysis.model.boundary.options import add_report, real_option, report
+from analysis.model.records.calibration import Calibration, read_calibration
+from analysis.model.records.runs import PromptId, Run, read_runs
+from analysis.paper.published import read_rows
+from analysis.paper.swi import (
     ALL,
     at_one_speed,
     by_limit,
@@ -19,13 +25,7 @@ from analysis.headline import (
     tokens_per_second,
     with_costs,
 )
-from analysis.measured_rows import PromptId, Run, read_runs
-from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
-from analysis.model.calibration import Calibration, read_calibration
-from analysis.model.fields import mapping, number
-from analysis.options import add_report, real_option, report
-from analysis.predict.specifications import without_silence
-from analysis.published import read_rows
+from analysis.prediction.specifications import without_silence
 
 
 def add(commands: Subparsers) -> None:

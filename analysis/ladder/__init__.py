@@ -2,7 +2,7 @@
 
 from analysis.ladder.join import ladder
 from analysis.ladder.measured import Measured, read_measured
-from analysis.ladder.predicted import Prediction, read_predictions
 from analysis.ladder.table import markdown
+from analysis.model.records.predictions import Prediction, read_predictions
 
 __all__ = ["Measured", "Prediction", "ladder", "markdown", "read_measured", "read_predictions"]

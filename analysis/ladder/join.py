@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from analysis.ladder.errors import Comparison, by_family, improvement, summary
 from analysis.ladder.measured import Measured, Speedups
 from analysis.ladder.noise import noise_floor
-from analysis.ladder.predicted import Prediction
 from analysis.ladder.regret import regrets
 from analysis.ladder.remainder import call_differences, remainder, typical
 from analysis.model import InputError
-from analysis.model.calibration import Calibration
-from analysis.model.named import AUTOREGRESSIVE
+from analysis.model.records.calibration import Calibration
+from analysis.model.records.named import AUTOREGRESSIVE
+from analysis.model.records.predictions import Prediction
 
 RESAMPLES = 4000
 MOST_LONGER = 1.25

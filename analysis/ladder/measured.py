@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.measured_rows import PromptId, Run, read_runs
 from analysis.model import Draft, InputError
+from analysis.model.records.runs import PromptId, Run, read_runs
 
 Vector = NDArray[np.float64]
 Repeat = tuple[int, int]

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.ladder.measured import Measured, Repeat, Speedups
-from analysis.measured_rows import PromptId
 from analysis.model import Draft, Step
+from analysis.model.records.runs import PromptId
 
 MEDIAN_OF_NORMAL = 0.6745
 """Median of the absolute value of a standard normal variate."""

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.ladder.measured import Measured, OnePrompt
-from analysis.ladder.predicted import CallsPerToken
-from analysis.measured_rows import PromptId
 from analysis.model import Draft, walk
-from analysis.model.calibration import Calibration
+from analysis.model.records.calibration import Calibration
+from analysis.model.records.predictions import CallsPerToken
+from analysis.model.records.runs import PromptId
 
 PARTS = ("total", "acceptance", "loop", "call_times")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.markdown import table
+from analysis.model.boundary.markdown import table
 
 ERRORS = ("mean abs.", "max abs.", "median signed", "within 5 %", "rank corr.")
 

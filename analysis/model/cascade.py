@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from analysis.model.boundary.fields import InputError, inside, mapping, name, number, only_keys, reject
 from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
-from analysis.model.fields import InputError, inside, mapping, name, number, only_keys, reject
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
 from analysis.model.step import Draft, longest, read_draft, walk

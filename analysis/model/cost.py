@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from analysis.model.fields import mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import mapping, number, only_keys, reject, sequence
 
 GREATEST, LEAST_OF_TARGET = 1e60, 1e-60
 """Greatest cost, and least cost of the target: what keeps all sums and squares of relative costs finite."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from analysis.model.fields import inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, number, only_keys, reject, sequence
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
-from analysis.model.fields import InputError, number, reject, sequence
+from analysis.model.boundary.fields import InputError, number, reject, sequence
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step
 
 MAX_GRAM_BLOCK = 10

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from analysis.model.fields import InputError, count, inside, mapping, name, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import InputError, count, inside, mapping, name, number, only_keys, reject, sequence
 
 MAX_DRAFT_LENGTH = 4096
 """Greatest possible length of any draft, in tokens."""

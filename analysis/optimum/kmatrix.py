@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from tqdm import tqdm
 
-from analysis.exact import ewif
 from analysis.model import Draft, InputError, Step, draft_from_k_matrix, longest
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
 from analysis.optimum.bound import ROUNDING
 from analysis.optimum.optimise import following_bound
 from analysis.optimum.problem import Problem
+from analysis.theory.exact import ewif
 
 ENUMERATED = 6000
 """Greatest number of matrices that are all tried."""

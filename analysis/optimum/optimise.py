@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.exact import ewif
 from analysis.model import Cascade, Draft
 from analysis.optimum.bound import ROUNDING, upper_bound
 from analysis.optimum.closure import closure_bound
@@ -15,6 +14,7 @@ from analysis.optimum.problem import Problem
 from analysis.optimum.programme import Programme
 from analysis.optimum.search import search
 from analysis.optimum.trim import trimmed
+from analysis.theory.exact import ewif
 
 EXACT_WORK = 1_000_000
 """Greatest `_exact_work` solved exactly; about ten seconds on one core."""
@@ -82,7 +82,7 @@ class Optimum:
     Attributes:
         problem: What was searched.
         draft: The draft; `()` is autoregressive decoding.
-        ewif: Its EWIF, evaluated by `analysis.exact`.
+        ewif: Its EWIF, evaluated by `analysis.theory.exact`.
         certificate: What is proved.
         programme: The exact programme, where one was solved for the whole problem.
     """

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from analysis.exact import ewif
 from analysis.model import Acceptance, Affine, Draft, PerPosition, Step
 from analysis.optimum.flat import best_flat
 from analysis.optimum.problem import Path, Problem
 from analysis.optimum.programme import Programme, merged
+from analysis.theory.exact import ewif
 
 WIDTH = 8
 """Drafts kept from one round of changes to the next."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
-from analysis.exact import ewif
 from analysis.model import Cascade, Draft
-from analysis.optimum.affine import ewif_of_each
+from analysis.model.records.uncertainty import uncertain_entries
+from analysis.optimum.many import ewif_of_each
 from analysis.optimum.optimise import Optimum, is_solved_exactly, optimise_draft
 from analysis.optimum.problem import Problem
-from analysis.uncertainty import uncertain_entries
+from analysis.theory.exact import ewif
 
 MOST_CANDIDATES = 30
 """Greatest number of drafts compared: those most often the best of a draw, and the nominal optimum."""

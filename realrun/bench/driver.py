@@ -12,17 +12,17 @@ from tqdm import tqdm
 
 from analysis.model import Cascade, InputError
 from realrun.bench import AUTOREGRESSIVE
-from realrun.bench.flash import demand_decoders
+from realrun.bench.flashspec_decoder import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
 from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
 from realrun.bench.search import LADDER, Trial, climb, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
-from realrun.cached_model import CachedModel
-from realrun.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
-from realrun.models import Ensemble
-from realrun.prompts import Prompt
-from realrun.record import provenance
-from realrun.run import encode_all
+from realrun.engine.record import provenance
+from realrun.loading.ensemble import Ensemble
+from realrun.network.cached_model import CachedModel
+from realrun.runs.generate import encode_all
+from realrun.runs.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
+from realrun.runs.prompts import Prompt
 
 MEMORY_TOKENS = 32
 """Tokens generated where memory is measured."""

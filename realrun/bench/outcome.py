@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from realrun.bench.watch import ForwardWatch
-from realrun.measure import Outcome
-from realrun.record import Cycle, Finish, Generation, PairLog
+from realrun.engine.record import Cycle, Finish, Generation, PairLog
+from realrun.runs.measure import Outcome
 
 LOOKUP = "prompt-lookup"
 """What a baseline's own lookup is called in the counts."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.model import Cascade
-from realrun.attention import NAME as GROUPED
-from realrun.cached_model import CachedModel
-from realrun.drafters import folder_of
-from realrun.load_options import Source
-from realrun.models import MAXGRAM, Ensemble
+from realrun.loading.drafters import folder_of
+from realrun.loading.ensemble import MAXGRAM, Ensemble
+from realrun.loading.options import Source
+from realrun.network.attention import NAME as GROUPED
+from realrun.network.cached_model import CachedModel
 
 STANDARD_ATTENTION = "sdpa"
 """transformers' own default where a model has it, for which ours stands in."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.model import Cascade, InputError, Step, longest, walk
-from realrun.baselines import Assisted, Plain, PromptLookup
-from realrun.bench.flash import FlashSpec
+from realrun.bench.flashspec_decoder import FlashSpec
 from realrun.bench.outcome import Surroundings
-from realrun.cached_model import CachedModel
-from realrun.load_options import with_target
-from realrun.measure import Method
-from realrun.models import Ensemble
+from realrun.bench.transformers_decoders import Assisted, Plain, PromptLookup
+from realrun.loading.ensemble import Ensemble
+from realrun.loading.options import with_target
+from realrun.network.cached_model import CachedModel
+from realrun.runs.measure import Method
 
 
 def joint_cascade(cascades: Mapping[str, Cascade], load: str | None = None) -> Cascade:

@@ -12,10 +12,10 @@ from dataclasses import replace
 from statistics import median
 
 from analysis.model import Draft, Step
-from realrun.baselines import Assisted, PromptLookup
-from realrun.bench.flash import FlashSpec
+from realrun.bench.flashspec_decoder import FlashSpec
 from realrun.bench.summary import Row, seconds_per_token
-from realrun.measure import CascadeMethod, Method
+from realrun.bench.transformers_decoders import Assisted, PromptLookup
+from realrun.runs.measure import CascadeMethod, Method
 
 LADDER = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32)
 """Draft lengths that the search knows; one given outside it moves to the next one below or above."""

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
-from realrun.record import CallLog
+from realrun.engine.record import CallLog
 
 
 @dataclass

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
-from analysis.model.named import read_named_drafts
+from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
-from realrun.load_options import Source
-from realrun.prompts import read_prompts, shipped_prompts
+from realrun.loading.options import Source
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 BASELINE_MODELS = ("plain", "shared")
 
@@ -99,14 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from transformers.utils import logging
 
+    from analysis.model.boundary.journal import rows_file
     from realrun.bench.driver import Settings, run_bench  # after all else is known to be right: torch takes seconds
-    from realrun.bench.flash import demand_flashspec
+    from realrun.bench.flashspec_decoder import demand_flashspec
     from realrun.bench.plain import plain_cascade, restore_attention
     from realrun.bench.plan import joint_cascade
     from realrun.bench.table import render
-    from realrun.models import DTYPES, load_ensemble
-    from realrun.record import provenance
-    from realrun.rows import rows_file
+    from realrun.engine.record import provenance
+    from realrun.loading.ensemble import DTYPES, load_ensemble
 
     if "flashspec" in baselines:
         demand_flashspec()

@@ -7,7 +7,7 @@ import argparse
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, parse_json, read_text
-from realrun.load_options import Source
+from realrun.loading.options import Source
 
 
 def add(commands: Subparsers) -> None:
@@ -28,8 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         for i, line in enumerate(read_text(arguments.texts).split("\n"), start=1)
         if line.strip()
     ]
-    from realrun.bigram import Bigram, tokenizer_fingerprint
-    from realrun.models import load_tokenizer
+    from realrun.loading.ensemble import load_tokenizer
+    from realrun.maxgram.bigram import Bigram, tokenizer_fingerprint
 
     tokenizer = load_tokenizer(arguments.target)
     rows = (tokenizer(text)["input_ids"] for text in tqdm(texts, unit="text", desc="bigrams", delay=2))

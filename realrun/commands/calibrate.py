@@ -23,8 +23,8 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
-from realrun.load_options import Source, with_target
-from realrun.prompts import Prompt, read_prompts, shipped_prompts
+from realrun.loading.options import Source, with_target
+from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
 from realrun.shapes import OPTIONS as SHAPE_OPTIONS
 from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
 
@@ -117,10 +117,12 @@ def run(arguments: argparse.Namespace) -> int:
         out = files.enter_context(whole_file(arguments.out))
         recorded = files.enter_context(whole_file(traces, "wb")) if temperatures[0] == 0 else None
 
-        from realrun.calibrate.roster import with_all_models  # after all else is known to be right: torch takes seconds
-        from realrun.calibrate.run import Settings, calibrate
-        from realrun.models import DTYPES, load_ensemble
-        from realrun.policy import Policy
+        from realrun.calibration.calibrate import Settings, calibrate
+        from realrun.calibration.roster import (
+            with_all_models,  # after all else is known to be right: torch takes seconds
+        )
+        from realrun.engine.policy import Policy
+        from realrun.loading.ensemble import DTYPES, load_ensemble
 
         policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
         settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)

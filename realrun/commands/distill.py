@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.model import InputError, Subparsers, whole_option
 from realrun.commands.options import demand_word, number_option
-from realrun.prompts import read_prompts, shipped_prompts
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 MOST = 10**9
 MAX_SEED = 2**31
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.distill.pipeline import Order, distil
     from realrun.distill.sampling import Sampling
     from realrun.distill.training import Recipe
-    from realrun.models import DTYPES, load_target
+    from realrun.loading.ensemble import DTYPES, load_target
 
     target, tokenizer = load_target("--target", arguments.target, DTYPES[arguments.dtype], arguments.device)
     layers = _layers(arguments.layers, int(target.config.num_hidden_layers))

@@ -15,8 +15,8 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
-from realrun.load_options import with_target
-from realrun.prompts import read_prompts, shipped_prompts
+from realrun.loading.options import with_target
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 METHODS = ("cascade", "autoregressive")
 VERIFICATIONS = ("tokenwise", "block")
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
-    from realrun.models import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-    from realrun.policy import Policy
-    from realrun.rows import rows_file
-    from realrun.run import Settings, generate_rows, prompt_key, task_id
+    from analysis.model.boundary.journal import rows_file
+    from realrun.engine.policy import Policy
+    from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
+    from realrun.runs.generate import Settings, generate_rows, prompt_key, task_id
 
     settings = Settings(limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification)
     task = task_id(cascade, settings, arguments.dtype)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from analysis.model import InputError, Subparsers, whole_option
 from realrun.commands.bench import named_cascades
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
-from realrun.load_options import Source, with_target
-from realrun.prompts import read_prompts, shipped_prompts
+from realrun.loading.options import Source, with_target
+from realrun.runs.prompts import read_prompts, shipped_prompts
 
 if TYPE_CHECKING:
-    from realrun.models import Ensemble
+    from realrun.loading.ensemble import Ensemble
 
 DEFAULT_TARGET = "smollm2-135m"
 
@@ -57,12 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target is not None:
         Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
+    from analysis.model.boundary.journal import rows_file
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
-    from realrun.lossless import comparisons, rounded_to, shipped_cascades
-    from realrun.models import DTYPES, load_ensemble
-    from realrun.record import provenance
-    from realrun.rows import rows_file
-    from realrun.run import Settings, prompt_key, task_id
+    from realrun.engine.record import provenance
+    from realrun.loading.ensemble import DTYPES, load_ensemble
+    from realrun.runs.generate import Settings, prompt_key, task_id
+    from realrun.runs.lossless import comparisons, rounded_to, shipped_cascades
 
     cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
     joint = joint_cascade(cascades, arguments.target)

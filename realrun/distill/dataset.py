@@ -13,7 +13,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from analysis.model import InputError, parse_json, read_text
-from realrun.prompts import Prompt, encode
+from realrun.runs.prompts import Prompt, encode
 
 HELD_OUT = 32
 """One user turn in so many is held out, with all its answers."""

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.model import InputError, whole_file
-from realrun.bigram import tokenizer_fingerprint
 from realrun.distill.dataset import Conversation, frequent_tokens, read_samples
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, export, restored
@@ -22,9 +21,10 @@ from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, give_weights
 from realrun.distill.teacher import Lessons, learn
 from realrun.distill.training import Point, Recipe, seconds_a_step, train
-from realrun.networks import context_of
-from realrun.prompts import encode, read_prompts
-from realrun.record import provenance
+from realrun.engine.record import provenance
+from realrun.loading.transformers_models import context_of
+from realrun.maxgram.bigram import tokenizer_fingerprint
+from realrun.runs.prompts import encode, read_prompts
 
 _ANSWER = 128
 """Greatest length of an answer to a test prompt."""

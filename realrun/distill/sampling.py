@@ -12,10 +12,10 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.model import InputError
-from realrun.baselines import only_settings
+from realrun.bench.transformers_decoders import only_settings
 from realrun.distill.dataset import Conversation
-from realrun.networks import context_of, eos_of
-from realrun.prompts import Prompt, encode, encode_chat
+from realrun.loading.transformers_models import context_of, eos_of
+from realrun.runs.prompts import Prompt, encode, encode_chat
 
 _ANSWERED = 12
 """Prompts answered at a time."""

@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from analysis.model import InputError
-from realrun.skip import skip_layers
+from realrun.network.skip import skip_layers
 
 _PROBE = 6
 _CLOSE = 0.02

@@ -20,10 +20,10 @@ from transformers import (
 from transformers.initialization import no_init_weights
 
 from analysis.model import InputError
-from realrun.attention import group_heads
-from realrun.calibrate.parameters import multiplied_parameters
-from realrun.packed import DTYPES as PACKED_TYPES
-from realrun.packed import can_pack, pack
+from realrun.network.attention import group_heads
+from realrun.network.packed import DTYPES as PACKED_TYPES
+from realrun.network.packed import can_pack, pack
+from realrun.network.parameters import multiplied_parameters
 from realrun.shapes.catalogue import Shape
 
 HEAD_WIDTH_T5 = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from realrun.networks import cached
+from realrun.loading.transformers_models import cached
 
 
 class EagerCalls:

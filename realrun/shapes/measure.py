@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from analysis.model import InputError
-from realrun.device import make_of, wait_for
-from realrun.record import provenance
+from realrun.engine.record import provenance
+from realrun.network.device import make_of, wait_for
 from realrun.shapes.build import Sizes
 from realrun.shapes.catalogue import Shape
 

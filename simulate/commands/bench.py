@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     workers = os.cpu_count() or 1
     if arguments.workers is not None:
         workers = whole_option("--workers", arguments.workers, 1, MAX_WORKERS)
-    from simulate.lanes import TorchSampler  # costs a second that no other command should pay
+    from simulate.torch_engine import TorchSampler  # costs a second that no other command should pay
 
     TorchSampler(flat(), arguments.device)  # refuses a device that is not there before anything is measured
     before, after = memory_growth(cycles)

@@ -7,13 +7,13 @@ import os
 import sys
 
 from analysis.model import InputError, Subparsers, whole_option
-from simulate.collect import collect
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, MAX_WORKERS, add_seed, positive_option
-from simulate.schedule import Stop
-from simulate.store import open_store
-from simulate.summary import summarise
-from simulate.task import Task, read_tasks
-from simulate.workers import dask_cluster, processes
+from simulate.sweep.collect import collect
+from simulate.sweep.schedule import Stop
+from simulate.sweep.store import open_store
+from simulate.sweep.summary import summarise
+from simulate.sweep.task import Task, read_tasks
+from simulate.sweep.workers import dask_cluster, processes
 
 DEFAULT_TARGET_ERROR = 0.001
 MAX_SECONDS = 10**9

@@ -6,10 +6,10 @@ import argparse
 import json
 
 from analysis.model import Subparsers, parse_json, read_text, whole_option
-from analysis.model.fields import inside
+from analysis.model.boundary.fields import inside
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
-from simulate.estimate import compare
-from simulate.task import Task
+from simulate.estimation import compare
+from simulate.sweep.task import Task
 
 
 def add(commands: Subparsers) -> None:

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 
 from analysis.model import InputError, Subparsers, whole_file
-from simulate.rows import HEADER, Row
-from simulate.store import read_rows, replacing
-from simulate.summary import merged
+from simulate.sweep.rows import HEADER, Row
+from simulate.sweep.store import read_rows, replacing
+from simulate.sweep.summary import merged
 
 
 def add(commands: Subparsers) -> None:

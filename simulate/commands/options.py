@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from analysis.model import InputError
-from analysis.model.fields import number, reject
+from analysis.model.boundary.fields import number, reject
 
 MAX_CYCLES = 10**15
 MAX_SEED = 2**63 - 1

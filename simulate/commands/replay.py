@@ -12,11 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, whole_file, whole_option
-from analysis.model.calibration import Calibration, read_calibration
-from analysis.model.named import read_named_drafts
+from analysis.model.records.calibration import Calibration, read_calibration
+from analysis.model.records.named import read_named_drafts
+from analysis.model.records.traces import MOST_TOKENS
 from simulate.commands.options import MAX_SEED, add_json, add_seed
-from simulate.traces import Replay, read_traces
-from simulate.traces.recorded import MOST_TOKENS
+from simulate.replay import Replay, read_traces
 
 EPILOG = """Nothing is modelled: every prompt is decoded from its first token to its last by the rules of the cascade,
 from the recorded agreements, with the calls that each model would get. Only inner rounds that have left the target's

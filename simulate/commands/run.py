@@ -8,10 +8,10 @@ import time
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
-from simulate.estimate import Estimate, estimate
+from simulate.estimation import Estimate, estimate
+from simulate.intervals import CycleTotals
 from simulate.reference import run_cycles
 from simulate.sampler import Sampler
-from simulate.stats import CycleTotals
 
 ENGINES = ("reference", "kernel", "torch")
 
@@ -66,7 +66,7 @@ def _drawn(cascade: Cascade, cycles: int, seed: int, engine: str, device: str) -
         sampler = Sampler(cascade)
         return estimate(sampler.draw((seed, "run"), cycles), sampler)
     if engine == "torch":
-        from simulate.lanes import TorchSampler  # importing torch takes a second
+        from simulate.torch_engine import TorchSampler  # importing torch takes a second
 
         lanes = TorchSampler(cascade, device)
         return estimate(lanes.draw((seed, "run"), cycles), lanes.sampler)

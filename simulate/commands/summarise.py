@@ -7,8 +7,8 @@ import json
 
 from analysis.model import Subparsers
 from simulate.commands.options import add_json
-from simulate.store import read_rows
-from simulate.summary import summarise
+from simulate.sweep.store import read_rows
+from simulate.sweep.summary import summarise
 
 
 def add(commands: Subparsers) -> None:

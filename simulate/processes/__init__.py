@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.model.fields import inside, mapping, only_keys, reject
+from analysis.model.boundary.fields import inside, mapping, only_keys, reject
 from simulate.processes.base import Pair, Plan, Process
 from simulate.processes.beta import Beta, read_beta
 from simulate.processes.by_yield import ByYield, read_by_yield
@@ -17,7 +17,7 @@ from simulate.processes.independent import (
     with_acceptances,
 )
 from simulate.processes.markov import Markov, read_markov
-from simulate.processes.replay import Replay, read_replay
+from simulate.processes.recorded import Replay, read_replay
 
 __all__ = [
     "Beta",

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade
-from simulate.program import HazardTables
-from simulate.state import MARKOV, PLAIN, RECORDED
+from simulate.kernel.arrays import MARKOV, PLAIN, RECORDED
+from simulate.kernel.program import HazardTables
 
 Pair: TypeAlias = tuple[str, str]
 """(reviewer, drafter)."""

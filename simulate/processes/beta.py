@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, InputError
-from analysis.model.fields import count, inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject, sequence
+from simulate.kernel.program import HazardTables
 from simulate.processes.base import DEFAULT_BLOCK_CYCLES, MeanOfLaw, Pair, Plan, runs
 from simulate.processes.independent import demand_pair
-from simulate.program import HazardTables
 
 MAX_PROMPT = 10**6
 

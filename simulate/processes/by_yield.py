@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, acceptances
-from analysis.model.fields import inside, mapping, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, reject, sequence
+from simulate.kernel.program import HazardTables
 from simulate.processes.base import MeanOfLaw, Pair, Plan, hazards_of, law_of_hazards, runs
 from simulate.processes.independent import with_acceptances
-from simulate.program import HazardTables
 
 
 @dataclass(frozen=True)

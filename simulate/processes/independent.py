@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, Decaying, InputError, PerPosition
-from analysis.model.fields import count, inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject, sequence
 from simulate.processes.base import MeanOfLaw, Pair, Plan, hazards_of, law_of_hazards, runs
 
 _BISECTIONS = 200

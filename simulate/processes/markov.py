@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, acceptances
-from analysis.model.fields import count, inside, mapping, number, only_keys, reject
+from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject
+from simulate.kernel.program import HazardTables
 from simulate.processes.base import MARKOV, MeanOfLaw, Pair, Plan, hazards_of, runs
 from simulate.processes.independent import with_acceptances
-from simulate.program import HazardTables
 
 _LEAST_STRETCH = 1000
 _CORRELATION_LENGTHS = 100

@@ -1,0 +1,1 @@
+"""What crosses the edge of the program: fields read and refused, files, journals, command lines, provenance."""

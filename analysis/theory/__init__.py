@@ -1,0 +1,1 @@
+"""Exact theory of cascades: the law of a cycle, its moments, sensitivities, closed forms and mixtures."""

@@ -1,0 +1,140 @@
+"""Recording greedy agreements: along the target's text, and along a drafter's own text once it has left that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from realrun.calibration.path import choices_along, readable
+from realrun.calibration.roster import Roster
+from realrun.calibration.texts import Text
+from realrun.engine.cascade import Drafter
+from realrun.maxgram.drafter import MaxGram, MaxGramCounts
+
+AFTER = 16
+"""Default of the tokens for which a drafter that has left the target's text is followed."""
+
+Choices = Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A drafter's own text after a token that is not the target's.
+
+    Attributes:
+        start: Position in the target's text of that token; before it the two texts are the same.
+        choices: By model, its greedy next token at each position after that token given the drafter's own text; under
+            the drafter's name that text. Ended by an end-of-sequence id, or cut.
+    """
+
+    start: int
+    choices: Mapping[str, Choices]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One text of the target and what all models would have said along it.
+
+    Attributes:
+        text: The text.
+        choices: By model, its greedy next token at each position of the text given the target's text up to there, None
+            where it abstains; under the target's name the text.
+        departures: By neural drafter, its own texts from some of the places where it leaves the target's.
+        matched: By proposer that tells, the length of the match behind each of its choices, 0 without one.
+    """
+
+    text: Text
+    choices: Mapping[str, Choices]
+    departures: Mapping[str, Sequence[Departure]]
+    matched: Mapping[str, Sequence[int]]
+
+
+@dataclass
+class Recorder:
+    """Records texts one after the other.
+
+    Attributes:
+        roster: Who reviews and who drafts.
+        models: The loaded models by name.
+        eos: Ids that end a text.
+        stride: Of the departures of a drafter every so many-th is followed, counted over all texts, >= 1.
+        vocabulary: Number of the target's token ids.
+        after: Tokens for which a drafter is followed, >= 1.
+    """
+
+    roster: Roster
+    models: Mapping[str, Drafter]
+    eos: frozenset[int]
+    stride: int
+    vocabulary: int
+    after: int = AFTER
+    _departed: Counter[str] = field(default_factory=Counter)
+
+    @torch.inference_mode()
+    def record(self, text: Text) -> Recording:
+        """What all drafters would have said along a text and off it."""
+        choices: dict[str, Choices] = {self.roster.target: text.tokens}
+        matched = {}
+        for name in self.roster.drafters:
+            model = self.models[name]
+            model.prefill(text.prompt_ids)
+            if isinstance(model, MaxGram):
+                choices[name], matched[name] = _proposals(model, text)
+            else:
+                choices[name] = choices_along(model, text.sequence, len(text.prompt_ids), self.vocabulary)
+        departures = {name: self._departures(name, text, choices[name]) for name in self.roster.neural}
+        return Recording(text, choices, departures, matched)
+
+    def _departures(self, name: str, text: Text, choices: Choices) -> list[Departure]:
+        starts = [i for i, (own, true) in enumerate(zip(choices, text.tokens, strict=True)) if own not in (None, true)]
+        followed = []
+        for start in starts:
+            if self._departed[name] % self.stride == 0:
+                followed.append(start)
+            self._departed[name] += 1
+        # Backwards, so that a drafter has each place of the text read again at most once.
+        return [self._departure(name, text, start, choices[start]) for start in reversed(followed)][::-1]
+
+    def _departure(self, name: str, text: Text, start: int, token: int | None) -> Departure:
+        place = len(text.prompt_ids) + start
+        assert token is not None
+        sequence = [*text.sequence[:place], token]
+        self._rollback(place)
+        model = self.models[name]
+        while (
+            sequence[-1] not in self.eos
+            and len(sequence) - place <= self.after
+            and readable(model, [*sequence, 0], len(sequence))
+        ):
+            sequence += choices_along(model, [*sequence, 0], len(sequence), self.vocabulary)  # type: ignore[arg-type]
+        choices: dict[str, Choices] = {name: sequence[place + 1 :]}
+        for other in self.roster.drafters[self.roster.neural.index(name) + 1 :]:
+            choices[other] = choices_along(self.models[other], sequence, place + 1, self.vocabulary)
+        self._rollback(place)
+        return Departure(start, choices)
+
+    def _rollback(self, place: int) -> None:
+        for name in self.roster.drafters:
+            self.models[name].rollback(place)
+
+
+def _proposals(model: MaxGram, text: Text) -> tuple[list[int | None], list[int]]:
+    """Max-Gram's proposals along a text, and the length of the match behind each."""
+    proposals, lengths = [], []
+    sequence = text.sequence
+    for end in range(len(text.prompt_ids), len(sequence)):
+        model.counts = MaxGramCounts()
+        proposals.append(model.propose_next(sequence[:end]))
+        lengths.append(next(iter(model.counts.matches), 0))
+    return proposals, lengths
+
+
+def agreement(reviewer: Choices, drafter: Choices) -> str:
+    """Agreement by position: "1" for the same token, "0" for another, "." where either has none."""
+    return "".join(
+        "." if own is None or drafted is None else str(int(own == drafted))
+        for own, drafted in zip(reviewer, drafter, strict=True)
+    )

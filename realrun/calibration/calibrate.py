@@ -1,0 +1,234 @@
+"""A whole calibration: texts, agreements, call times and the loop's own time of some loaded models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model import Cascade
+from realrun.calibration.agreements import Recorder, Recording
+from realrun.calibration.costs import cost_tables, proposal_costs, reference_context, seconds_table
+from realrun.calibration.evidence import Evidence, greedy_evidence
+from realrun.calibration.hazards import resamples
+from realrun.calibration.loop import call_check, loop_seconds, trial_rows
+from realrun.calibration.path import rounding
+from realrun.calibration.roster import Roster, writing_cascade
+from realrun.calibration.sampled import ESTIMATOR, sampled_evidence
+from realrun.calibration.specification import Acceptances, first_positions, match_law
+from realrun.calibration.texts import Text, contexts_of, write_texts
+from realrun.calibration.timing import cycle_seconds
+from realrun.calibration.traces import traces
+from realrun.engine.policy import Policy
+from realrun.engine.record import provenance
+from realrun.loading.ensemble import Ensemble
+from realrun.network.cached_model import CachedModel
+from realrun.network.device import device_named, make_of
+from realrun.network.parameters import multiplied_parameters
+from realrun.runs.prompts import Prompt
+
+SCHEMA = 1
+_LOOP_PROMPTS = 3
+_CHECKED_TEXTS = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a calibration is made.
+
+    Attributes:
+        max_new_tokens: Greatest number of tokens a text, >= 1.
+        policies: How tokens are chosen: the first gives the acceptances, the others go into `meta`.
+        seed: Root of all random choices, >= 0.
+        stride: Of the places where a drafter leaves the target's text every so many-th is followed, >= 1.
+        turns: Turns of timing, >= 1.
+        dtype: Name of the weights' type.
+        device: Name of the device.
+    """
+
+    max_new_tokens: int
+    policies: tuple[Policy, ...]
+    seed: int
+    stride: int
+    turns: int
+    dtype: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration gives.
+
+    Attributes:
+        specification: A cascade specification without a draft, as JSON, but for the name of the traces' file.
+        traces: The recorded agreements as a gzipped file; None where the acceptances are not of greedy choice.
+    """
+
+    specification: dict[str, object]
+    traces: bytes | None
+
+    def with_traces_in(self, file: str) -> dict[str, object]:
+        """The specification, saying where the traces are."""
+        if self.traces is None:
+            return self.specification
+        meta: dict[str, dict[str, object]] = self.specification["meta"]  # type: ignore[assignment]
+        named = {"file": file, "sha256": hashlib.sha256(self.traces).hexdigest()}
+        return self.specification | {"meta": {"calibration": meta["calibration"] | {"traces": named}}}
+
+
+def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], settings: Settings) -> Calibration:
+    """Measure acceptances and call times of loaded models.
+
+    Args:
+        cascade: The models; its draft, if any, only writes the target's texts.
+        ensemble: All of them, loaded.
+        prompts: At least two.
+        settings: How.
+    """
+    roster = Roster.of(cascade, ensemble)
+    drawn = resamples(len(prompts), np.random.default_rng([settings.seed, 0]))
+    first, *others = settings.policies
+    evidence, recordings = _evidence(cascade, ensemble, roster, prompts, settings, first)
+    found = Acceptances.of(evidence, drawn, roster)
+    texts = [one.text for one in evidence]
+    calls = _times(ensemble, roster, texts, settings)
+    trials = trial_rows(cascade, ensemble, roster, prompts[:_LOOP_PROMPTS])
+    facts = {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **_provenance(),
+        "device": settings.device,
+        "device_name": make_of(device_named(settings.device)),
+        "dtype": settings.dtype,
+        "policy": _policy(first),
+        "max_new_tokens": settings.max_new_tokens,
+        "seed": settings.seed,
+        "prompts": {"ids": [p.id for p in prompts], "count": len(prompts), "tokens": sum(len(t.tokens) for t in texts)},
+        "parameters": {
+            name: multiplied_parameters(model.network)
+            for name, model in ensemble.models.items()
+            if isinstance(model, CachedModel)
+        },
+        "acceptance_iid": found.iid,
+        "acceptance_iid_se": found.iid_errors,
+        **first_positions(evidence),
+        "by_type": found.by_type,
+        "seconds": calls.seconds,
+        "reference_context": calls.context,
+        "loop_seconds": loop_seconds(trials, roster.target),
+        "call_check": call_check(trials, calls.seconds),
+        "departures": {"stride": settings.stride, "rounds": 2},
+        "rounding": {
+            name: rounding(ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
+            for name in roster.reviewers
+            if first.is_greedy
+        },
+    }
+    for name in roster.proposers if recordings else ():
+        law = match_law(recordings, roster.target, name)
+        facts |= {"match": {"by": name, **law}} if law is not None else {}
+    if others:
+        facts["temperature"] = [
+            _at_policy(cascade, ensemble, roster, prompts, settings, policy, drawn) for policy in others
+        ]
+    loads = {name: model.load for name, model in cascade.models.items()}
+    specification: dict[str, object] = {
+        "target": roster.target,
+        "models": {name: {"load": loads[name], "cost": calls.costs[name]} for name in cascade.models},
+        "acceptance": found.hazards,
+        "draft": [],
+        "uncertainty": {
+            "acceptance": found.errors,
+            "models": {name: {"cost": error} for name, error in calls.errors.items()},
+        },
+        "meta": {"calibration": facts},
+    }
+    return Calibration(specification, traces(recordings, roster, loads) if recordings else None)
+
+
+def _evidence(
+    cascade: Cascade,
+    ensemble: Ensemble,
+    roster: Roster,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    policy: Policy,
+) -> tuple[list[Evidence], list[Recording]]:
+    """What the texts of all prompts say; recordings of greedy ones only."""
+    vocabulary = _vocabulary(ensemble, roster)
+    writing = writing_cascade(cascade, roster)
+    texts = write_texts(writing, ensemble, prompts, settings.max_new_tokens, policy, settings.seed)
+    if not policy.is_greedy:
+        return [sampled_evidence(text, ensemble.models, roster, policy, vocabulary) for text in texts], []
+    recorder = Recorder(roster, ensemble.models, ensemble.eos, settings.stride, vocabulary)
+    recordings = [recorder.record(text) for text in texts]
+    return [greedy_evidence(recording, roster, settings.stride) for recording in recordings], recordings
+
+
+def _at_policy(
+    cascade: Cascade,
+    ensemble: Ensemble,
+    roster: Roster,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    policy: Policy,
+    drawn: NDArray[np.float64],
+) -> dict[str, object]:
+    """Acceptances at another policy, along texts of their own."""
+    evidence, _ = _evidence(cascade, ensemble, roster, prompts, settings, policy)
+    found = Acceptances.of(evidence, drawn, roster)
+    return {
+        "policy": _policy(policy),
+        "estimator": "greedy indicator" if policy.is_greedy else ESTIMATOR,
+        "acceptance": found.hazards,
+        "uncertainty": {"acceptance": found.errors},
+        "acceptance_iid": found.iid,
+        "acceptance_iid_se": found.iid_errors,
+        "by_type": found.by_type,
+    }
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """Call times as JSON: costs and their errors by model, seconds, and the context of the costs."""
+
+    costs: Mapping[str, object]
+    errors: Mapping[str, object]
+    seconds: Mapping[str, object]
+    context: int
+
+
+def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: Settings) -> _Calls:
+    generator = np.random.default_rng([settings.seed, 1])
+    words = [token for text in texts for token in text.sequence]
+    times = cycle_seconds(ensemble.models, roster.target, words, settings.turns, generator, contexts_of(texts))
+    costs: dict[str, object] = {}
+    errors: dict[str, object] = {}
+    for name, table in cost_tables(times, roster.target, generator).items():
+        costs[name], errors[name] = {"by_tokens": table.costs}, {"by_tokens": table.errors}
+    for name, (cost, error) in proposal_costs(times, roster.target, generator).items():
+        costs[name], errors[name] = cost, error
+    return _Calls(costs, errors, seconds_table(times), reference_context(times, roster.target))
+
+
+def _vocabulary(ensemble: Ensemble, roster: Roster) -> int:
+    return ensemble.models[roster.target].vocabulary  # type: ignore[attr-defined]
+
+
+def _policy(policy: Policy) -> object:
+    return "greedy" if policy.is_greedy else policy.to_json()
+
+
+def _provenance() -> dict[str, object]:
+    facts = provenance()
+    versions = {key: facts[key] for key in ("cascade_ewif", "torch", "transformers")}
+    return {
+        "commit": facts["commit"],
+        "versions": versions,
+        "machine": facts["machine"],
+        "threads": facts["threads"],
+    }

@@ -1,0 +1,1 @@
+"""The decoding engine: the cascade's recursion, reviews, acceptance rules, policies and what a run records."""

@@ -1,0 +1,116 @@
+"""Distilled drafters from their folders: what training made of a target's layers, put beside that target."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from analysis.model import parse_json, read_text
+from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
+from realrun.distill.student import build, give_weights
+from realrun.loading.options import DISTILLED, Source
+from realrun.loading.transformers_models import cached, context_of
+from realrun.network.cached_model import CachedModel
+from realrun.network.head import rows_of
+from realrun.network.lean import LeanModel, is_lean
+
+_NEAR = 0.01
+"""Greatest difference of embeddings, as a share of the greatest entry: rounding, and not another target."""
+
+
+class SpreadHead(nn.Module):
+    """An output layer of few columns that gives logits for the whole vocabulary, minus infinity where it has none.
+
+    Args:
+        narrow: The layer.
+        ids: Token id of each of its columns.
+        vocabulary: Number of columns to give.
+    """
+
+    def __init__(self, narrow: nn.Module, ids: Tensor, vocabulary: int) -> None:
+        super().__init__()
+        self.narrow, self.ids, self.out_features = narrow, ids, vocabulary
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Logits, shape (..., vocabulary)."""
+        logits = self.narrow(states)
+        whole = logits.new_full((*logits.shape[:-1], self.out_features), -torch.inf)
+        whole[..., self.ids] = logits
+        return whole
+
+
+def folder_of(source: Source) -> Path | None:
+    """The folder of a distilled drafter, shipped with the package or the user's; None where the source is none."""
+    if source.name in DISTILLED:
+        return Path(str(resources.files("realrun") / "data" / source.name))
+    folder = Path(source.name).expanduser()
+    return folder if (folder / CARD).is_file() and (folder / WEIGHTS).is_file() else None
+
+
+def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokenizer: str) -> CachedModel:
+    """Load a drafter for its target, whose embedding and output layer it shares.
+
+    Args:
+        source: What to load.
+        folder: Where it is.
+        target: The target, not packed yet; its type and device are the drafter's too.
+        tokenizer: Fingerprint of the target's tokenizer.
+
+    Raises:
+        InputError: where the folder is broken, or was made for another target.
+    """
+    source.only("head", "packed", "lean", "spread")
+    layers, made_for = _card(source, folder)
+    try:
+        weights, ids, rows = restored(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise source.reject(f"cannot be read: {error}") from None
+    if made_for.get("tokenizer") != tokenizer or not _same_embedding(target, ids, rows):
+        raise source.reject(f"was distilled for another target, {made_for.get('name')!r}")
+    try:
+        network = build(target, layers, target.dtype)
+        give_weights(network, weights)
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise source.reject(f"does not fit its target: {error}") from None
+    ids = ids[: source.whole("head", 1, len(ids), len(ids))].to(target.device)
+    network.requires_grad_(False).eval()
+    narrow = rows_of(network.get_output_embeddings(), ids, len(ids))
+    packed = source.flag("packed", True)
+    if source.flag("spread", False):
+        network.set_output_embeddings(SpreadHead(narrow, ids, target.get_output_embeddings().out_features))
+        return cached(network)
+    network.set_output_embeddings(narrow)
+    if source.flag("lean", True) and is_lean(network):
+        return LeanModel(network, ids, context_of(network), packed)
+    return cached(network, ids)
+
+
+def wants_packing(source: Source, model: CachedModel) -> bool:
+    """Whether the network of a drafter is still to be packed, which a `LeanModel` has done for itself."""
+    return not isinstance(model, LeanModel) and source.flag("packed", True) and not source.flag("spread", False)
+
+
+def _card(source: Source, folder: Path) -> tuple[list[int], dict[str, object]]:
+    """Layers and target that the card tells of."""
+    card = parse_json(read_text(folder / CARD), str(folder / CARD))
+    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+        raise source.reject(f"has a card of another form, expected `schema` {SCHEMA}")
+    layers, target = card.get("layers"), card.get("target")
+    if not isinstance(layers, list) or not layers or not all(type(i) is int and i >= 0 for i in layers):
+        raise source.reject("has a card without the numbers of its layers")
+    if not isinstance(target, dict):
+        raise source.reject("has a card without its target")
+    return layers, target
+
+
+def _same_embedding(target: PreTrainedModel, ids: Tensor, rows: Tensor) -> bool:
+    if int(ids.max()) >= target.get_input_embeddings().num_embeddings:
+        return False
+    found, expected = probe(target, ids).float(), rows.float()
+    return found.shape == expected.shape and bool((found - expected).abs().max() <= _NEAR * expected.abs().max())

@@ -1,0 +1,204 @@
+"""From the `load` of a specification to models that can draft and review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from analysis.model import Cascade, InputError, walk
+from realrun.engine.cascade import Drafter
+from realrun.loading import drafters, hub
+from realrun.loading import transformers_models as networks
+from realrun.loading.options import MAXGRAM, SKIP, Source
+from realrun.loading.transformers_models import DTYPES
+from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
+from realrun.maxgram.drafter import LONGEST, MaxGram
+from realrun.network.cached_model import CachedModel
+from realrun.network.device import device_named
+from realrun.network.head import narrow_head
+from realrun.network.packed import can_pack, pack
+from realrun.network.skip import skip_layers
+
+__all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_target", "load_tokenizer"]
+
+_MOST = 1024
+"""Greatest `max_match` and `candidates` of Max-Gram: what an index may cost per token."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The models of one cascade, ready to run.
+
+    Attributes:
+        models: Every model that the draft uses, and the target, by name.
+        tokenizer: The target's.
+        context: Greatest number of tokens that the target can hold.
+        eos: Ids that end the target's text.
+    """
+
+    models: dict[str, Drafter]
+    tokenizer: PreTrainedTokenizerBase
+    context: int
+    eos: frozenset[int]
+
+    @property
+    def shared_context(self) -> int:
+        """Greatest number of tokens that every model can hold, for programs that would run a drafter beyond its own."""
+        return min(model.context for model in self.models.values() if isinstance(model, CachedModel))
+
+    def only(self, cascade: Cascade) -> dict[str, Drafter]:
+        """The models that a cascade uses, of those loaded."""
+        used = {cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))}
+        return {name: model for name, model in self.models.items() if name in used}
+
+
+def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> Ensemble:
+    """Load the target and every model that the draft uses.
+
+    Args:
+        cascade: The specification; each of these models needs a `load` (see `realrun.loading.options`).
+        dtype: Of the weights of neural models whose `load` does not say.
+        device: Where all neural models run: cpu, cuda or cuda:N.
+
+    Raises:
+        InputError: where a model is unknown or unfit, naming it and the reason.
+    """
+    logging.disable_progress_bar()
+    place = device_named(device)
+    hub.show_downloads()
+    source = Source.of(cascade, cascade.target)
+    source.demand_neural()
+    if "head" in source.options:
+        raise InputError(f"{source.field}.head", "an option of drafters, the target needs its whole output layer")
+    network = networks.load_network(source, dtype, place)
+    tokenizer = networks.load_tokenizer(source)
+    vocabulary = tokenizer.get_vocab()
+    networks.demand_embedding(source, network, vocabulary)
+    fingerprint = tokenizer_fingerprint(vocabulary)
+    models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
+    packable = [network] if source.flag("packed", True) else []
+    for by, drafter in _drafters(cascade):
+        if drafter.name == MAXGRAM:
+            models[by] = _max_gram(drafter, fingerprint)
+            continue
+        distilled = drafters.folder_of(drafter)
+        if distilled is not None:
+            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint)
+            packable += [small.network] if drafters.wants_packing(drafter, small) else []
+            continue
+        if SKIP.fullmatch(drafter.name):
+            smaller = _skipping(drafter, network)
+            packs = bool(packable) and packable[0] is network
+        else:
+            smaller = networks.load_network(drafter, dtype, place)
+            _demand_vocabulary(drafter, networks.load_tokenizer(drafter).get_vocab(), vocabulary)
+            networks.demand_embedding(drafter, smaller, vocabulary)
+            packs = drafter.flag("packed", True)
+        models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
+        packable += [smaller] if packs else []
+    pack([network for network in packable if can_pack(network)])
+    return Ensemble(models, tokenizer, networks.context_of(network), networks.eos_of(network, tokenizer))
+
+
+def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a target that --target names."""
+    hub.show_downloads()
+    return networks.load_tokenizer(Source.of_target("--target", target))
+
+
+def load_target(
+    option: str, load: str, dtype: torch.dtype, device: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a target by itself, not packed, and its tokenizer.
+
+    Args:
+        option: The command-line option that names it.
+        load: A known name, a folder or a hub id.
+        dtype: Of its weights.
+        device: cpu, cuda or cuda:N.
+    """
+    logging.disable_progress_bar()
+    place = device_named(device)
+    hub.show_downloads()
+    source = Source.of_target(option, load)
+    network, tokenizer = networks.load_network(source, dtype, place), networks.load_tokenizer(source)
+    networks.demand_embedding(source, network, tokenizer.get_vocab())
+    return network, tokenizer
+
+
+def _drafters(cascade: Cascade) -> Iterator[tuple[str, Source]]:
+    """Every model that the draft uses and that is not the target, once."""
+    seen = {cascade.target}
+    for path, _, step in walk(cascade.draft, cascade.target):
+        source = Source.of(cascade, step.by)
+        if source.name == MAXGRAM and not step.is_leaf:
+            raise InputError(f"{path}.by", f"{step.by!r} is Max-Gram, which cannot review an inner draft")
+        if step.by not in seen:
+            seen.add(step.by)
+            yield step.by, source
+
+
+def _demand_vocabulary(source: Source, found: Mapping[str, int], expected: Mapping[str, int]) -> None:
+    if found == expected:
+        return
+    odd = next(piece for piece in (*expected, *found) if found.get(piece) != expected.get(piece))
+    raise source.reject(
+        f"has a vocabulary different from the target's, expected the same tokenizer ({len(found)} pieces against "
+        f"{len(expected)}; {odd!r} is {found.get(odd, 'none')} here and {expected.get(odd, 'none')} there)"
+    )
+
+
+def _max_gram(source: Source, fingerprint: str) -> MaxGram:
+    source.only("match", "min_match", "max_match", "candidates", "bigram", "variant")
+    variant = source.choice("variant", ("ours", "authors"), "ours")
+    match = source.choice("match", ("recent", "leftmost"), "leftmost" if variant == "authors" else "recent")
+    if variant == "authors" and match != "leftmost":
+        raise InputError(f"{source.field}.match", f"got {match!r}, expected leftmost with the authors' variant")
+    least = source.whole("min_match", 1, _MOST, 1)
+    return MaxGram(
+        _bigram(source, fingerprint),
+        match,
+        min_match=least,
+        max_match=source.whole("max_match", least, _MOST, max(least, LONGEST)),
+        candidates=source.whole("candidates", 1, _MOST, 1),
+        variant=variant,
+    )
+
+
+def _bigram(source: Source, fingerprint: str) -> Bigram | None:
+    if "bigram" not in source.options:
+        return shipped_bigram(fingerprint)
+    file = source.options["bigram"]
+    if file is None:
+        return None
+    if not isinstance(file, str):
+        raise InputError(f"{source.field}.bigram", f"got {file!r}, expected a file name or null")
+    table = Bigram.load(Path(file))
+    if table.tokenizer != fingerprint:
+        raise InputError(f"{source.field}.bigram", f"{file!r} was learnt with another tokenizer than the target's")
+    return table
+
+
+def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
+    source.only("layers", "head")
+    match = SKIP.fullmatch(source.name)
+    assert match
+    if target.config.is_encoder_decoder:
+        raise source.reject("needs a decoder-only target")
+    kept, total = int(match[1]), target.config.num_hidden_layers
+    if not 1 <= kept < total:
+        raise source.reject(f"keeps {kept} layers, expected a whole number in 1..{total - 1}")
+    return skip_layers(target, kept, source.distinct("layers", kept, total - 1))
+
+
+def _narrowed(source: Source, network: PreTrainedModel) -> torch.Tensor | None:
+    """Token ids of the output columns, where the source wants fewer of them."""
+    if "head" not in source.options:
+        return None
+    columns = network.get_output_embeddings().out_features
+    return narrow_head(network, source.whole("head", 1, columns, columns))

@@ -1,0 +1,1 @@
+"""Neural networks as reviewers and drafters: caches, forward passes, attention, heads, devices."""

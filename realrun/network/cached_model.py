@@ -1,0 +1,157 @@
+"""A neural model with a KV cache that follows one growing and shrinking token sequence."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
+
+from realrun.engine.record import CallLog
+from realrun.network.device import wait_for
+from realrun.network.kv_cache import growing_cache
+
+PREFILL = 256
+"""A prompt is read by so many tokens a call, so that the memory for it does not grow with its length."""
+
+
+class CachedModel:
+    """Next-token logits of a decoder-only model over a sequence that drafting extends and reviews cut back.
+
+    The cache holds keys and values of the first `length` tokens of the sequence. Whoever cuts the sequence calls
+    `rollback`; everything not yet seen is caught up on in the next call, so a call's q counts the tokens fed to it.
+
+    A token id that the model has no embedding for (tokenizers are padded to different sizes in one family of models)
+    is read as id 0. Its predictions still follow from the sequence alone, as a drafter's must.
+
+    Args:
+        network: A decoder-only transformers model whose cache can be cropped.
+        output_ids: Token id that each column of its logits stands for, shape (columns,); None where column i is
+            token i.
+        context: Greatest number of tokens that the model was made for. Its owner asks for nothing beyond; a longer
+            prompt is not read.
+
+    Attributes:
+        log: Calls since the owner last replaced it.
+        network: The model.
+        output_ids: As given.
+        context: As given.
+        vocabulary: Number of token ids that the model can read.
+    """
+
+    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
+        self.log = CallLog()
+        self.network = network
+        self.output_ids = output_ids
+        self.context = context
+        self.vocabulary = int(network.get_input_embeddings().num_embeddings)
+        self._cache = growing_cache()
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Number of leading tokens of the sequence that the cache holds."""
+        return self._length
+
+    def afresh(self) -> CachedModel:
+        """The same model with a cache that holds nothing yet, and no buffers."""
+        return type(self)(self.network, self.output_ids, self.context)
+
+    def prefill(self, prompt: Sequence[int]) -> None:
+        """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
+        started = time.perf_counter()
+        self._growing().reset()  # no rollback: a call that was interrupted leaves layers of different lengths
+        self._length = 0
+        if len(prompt) <= self.context:
+            with torch.inference_mode():
+                self._start(prompt)
+        wait_for(self.network.device)
+        self.log.prefill_seconds += time.perf_counter() - started
+
+    def rollback(self, length: int) -> None:
+        """Forget everything from position `length` of the sequence on."""
+        if length < self._length:
+            self._growing().crop(length - self._length)
+            self._length = length
+
+    def logits(self, sequence: Sequence[int], positions: int) -> Tensor:
+        """Logits of the next token after each of the last `positions` prefixes of the sequence, in order, in one call.
+
+        Args:
+            sequence: What has been seen, perhaps longer; its last `positions` - 1 tokens are what is judged.
+            positions: 1..len(sequence), and after a prompt of n tokens at most len(sequence) - n + 1 at first.
+
+        Returns:
+            In the model's type, on its device, shape (positions, columns).
+        """
+        self.rollback(len(sequence) - positions)
+        fresh = sequence[self._length :]
+        started = time.perf_counter()
+        with torch.inference_mode():
+            logits = self._read(fresh, positions)
+        wait_for(self.network.device)
+        self.log.count(len(fresh), time.perf_counter() - started)
+        return logits
+
+    def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
+        """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
+        with torch.inference_mode():
+            return self.network(input_ids=self._ids(sequence), use_cache=False, logits_to_keep=1).logits[0, -1]
+
+    def cached_tokens(self) -> tuple[int, set[int]]:
+        """How many tokens each layer's cache should hold now, and the numbers that some layer does hold."""
+        return self._length, {layer.get_seq_length() for layer in self._growing().layers}
+
+    def _growing(self) -> Cache:
+        """The part of the cache that grows with the sequence."""
+        return self._cache
+
+    def _start(self, prompt: Sequence[int]) -> None:
+        """Read the prompt, with nothing held."""
+        for first in range(0, len(prompt) - 1, PREFILL):
+            self._read(prompt[first : min(first + PREFILL, len(prompt) - 1)], keep=1)
+
+    def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
+        """Feed tokens of the sequence after those held; logits after the last `keep` of them."""
+        logits = self._forward(self._ids(tokens), keep)
+        self._length += len(tokens)
+        return logits
+
+    def _forward(self, ids: Tensor, keep: int) -> Tensor:
+        """One call of the network; shape (keep, columns)."""
+        output = self.network(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=keep)
+        return output.logits[0]
+
+    def _ids(self, tokens: Sequence[int]) -> Tensor:
+        """Token ids as the model reads them, shape (1, tokens)."""
+        readable = [token if token < self.vocabulary else 0 for token in tokens]
+        return torch.tensor([readable], device=self.network.device)
+
+
+def check_cache(model: CachedModel, prompt: Sequence[int], sequence: Sequence[int], tolerance: float) -> None:
+    """Check that a model's cache is what its sequence makes it, in any state; for tests.
+
+    The cache must hold as many tokens as the model says; and the logits after the sequence, caught up on from the
+    cache, must be those of a call without a cache.
+
+    Args:
+        model: It is caught up on the sequence thereby.
+        prompt: What it was last prefilled with.
+        sequence: What it follows now, the prompt included.
+        tolerance: Greatest difference of two logits, as a share of the greatest absolute logit.
+
+    Raises:
+        AssertionError: saying what differs.
+    """
+    length, held = model.cached_tokens()
+    if held - {length}:
+        raise AssertionError(f"layers of the cache hold {sorted(held)} tokens, expected {length} each")
+    found = model.logits(sequence, 1)[0]
+    expected = model.uncached_logits(prompt, sequence)
+    difference = float((found - expected).abs().max() / expected.abs().max())
+    if not difference <= tolerance:
+        raise AssertionError(f"logits differ by {difference:.2g} of the greatest, expected {tolerance:.2g} at most")

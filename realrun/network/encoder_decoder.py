@@ -1,0 +1,68 @@
+"""An encoder-decoder model, such as T5, that follows one growing and shrinking token sequence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import Cache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from realrun.network.cached_model import CachedModel
+from realrun.network.kv_cache import growing_cache
+
+
+class CachedEncoderDecoder(CachedModel):
+    """A cached model whose encoder reads the prompt, once, and whose decoder follows what comes after it.
+
+    The sequence is the same as for a decoder-only model: prompt, then text. The prompt counts as held from `prefill`
+    on, but for its last token, in whose place the decoder reads its start token.
+
+    Args:
+        network: A transformers model with an encoder and a decoder, and a `decoder_start_token_id`.
+        output_ids: As for `CachedModel`.
+        context: Likewise.
+    """
+
+    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
+        super().__init__(network, output_ids, context)
+        self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
+        self._first = 0
+        self._encoded = torch.empty(0)
+
+    def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
+        """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
+        text = [self.network.config.decoder_start_token_id, *sequence[len(prompt) :]]
+        with torch.inference_mode():
+            output = self.network(input_ids=self._ids(prompt), decoder_input_ids=self._ids(text), use_cache=False)
+            return output.logits[0, -1]
+
+    def cached_tokens(self) -> tuple[int, set[int]]:
+        """How many tokens each layer of the decoder should hold now, and the numbers that some layer does hold."""
+        length, held = super().cached_tokens()
+        return length - self._first, held
+
+    def _growing(self) -> Cache:
+        return self._cache.self_attention_cache
+
+    def _start(self, prompt: Sequence[int]) -> None:
+        self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
+        self._encoded = self.network.get_encoder()(input_ids=self._ids(prompt)).last_hidden_state
+        self._first = self._length = len(prompt) - 1
+
+    def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
+        if self._length == self._first:
+            tokens = [self.network.config.decoder_start_token_id, *tokens[1:]]
+        return super()._read(tokens, keep)
+
+    def _forward(self, ids: Tensor, keep: int) -> Tensor:
+        output = self.network(
+            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+            decoder_input_ids=ids,
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        return output.logits[0, -keep:]

@@ -1,0 +1,1 @@
+"""Runs over prompts: generating, measuring, and comparing texts for losslessness."""

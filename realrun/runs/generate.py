@@ -1,0 +1,143 @@
+"""Generating for a list of prompts, one result row each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from analysis.model import Cascade, InputError, walk
+from realrun.engine.cascade import CascadeDecoder
+from realrun.engine.choice import Source, seeded
+from realrun.engine.policy import Policy
+from realrun.engine.record import Generation, provenance
+from realrun.engine.review import Verification
+from realrun.engine.stream import TextStream
+from realrun.loading.ensemble import Ensemble
+from realrun.runs.prompts import Prompt, encode
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How texts are generated, whatever the cascade.
+
+    Attributes:
+        max_new_tokens: Greatest number of tokens a prompt, >= 1.
+        policy: How tokens are chosen.
+        seed: Root of the random choices, >= 0; not read by a greedy policy.
+        stops: Strings that end a text.
+        verification: How drafts are judged.
+    """
+
+    max_new_tokens: int
+    policy: Policy = field(default_factory=Policy)
+    seed: int = 0
+    stops: tuple[str, ...] = ()
+    verification: Verification = "tokenwise"
+
+    def source(self, index: int) -> Source | None:
+        """The random choices for the prompt at an index: the same whichever prompts were run before it."""
+        if self.policy.is_greedy:
+            return None
+        digest = hashlib.sha256(f"{self.seed} {index}".encode()).digest()
+        return seeded(int.from_bytes(digest[:7], "big"))
+
+    def to_json(self) -> dict[str, object]:
+        """All but the defaults, as a row tells them."""
+        result = {} if self.policy.is_greedy else self.policy.to_json() | {"seed": self.seed}
+        result |= {"stop": list(self.stops)} if self.stops else {}
+        return result | ({"verification": self.verification} if self.verification != "tokenwise" else {})
+
+
+def encode_all(prompts: Sequence[Prompt], ensemble: Ensemble) -> list[list[int]]:
+    """Token ids of all prompts, refused before anything is generated where one does not fit.
+
+    Raises:
+        InputError: naming the prompt that leaves no room in the context.
+    """
+    encoded = [encode(prompt, ensemble.tokenizer) for prompt in prompts]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        if len(ids) >= ensemble.context:
+            raise InputError(
+                f"prompt {prompt.id}", f"has {len(ids)} tokens, expected fewer than the context of {ensemble.context}"
+            )
+    return encoded
+
+
+def generate_rows(
+    cascade: Cascade,
+    ensemble: Ensemble,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    dtype: str,
+    trace: bool = False,
+    first: int = 0,
+) -> Iterator[dict[str, object]]:
+    """Generate for each prompt in turn and yield its row.
+
+    Args:
+        cascade: The cascade to run; an empty draft is autoregressive decoding.
+        ensemble: Its models.
+        prompts: What to continue.
+        settings: How.
+        dtype: Name of the weights' type, for the row.
+        trace: Whether the row tells where every token came from.
+        first: Index of the prompt to begin with; the rows before it are there already.
+    """
+    decoder = CascadeDecoder(cascade, ensemble.models, ensemble.context, settings.policy, settings.verification)
+    how = settings.to_json()
+    what = {
+        "method": "cascade" if cascade.draft else "autoregressive",
+        "load": cascade.models[cascade.target].load,
+        "task": task_id(cascade, settings, dtype),
+        "dtype": dtype,
+        "device": str(ensemble.models[cascade.target].network.device),
+    }
+    encoded = encode_all(prompts, ensemble)
+    for index, (prompt, ids) in list(enumerate(zip(prompts, encoded, strict=True)))[first:]:
+        stream = TextStream(ensemble.tokenizer, settings.stops) if settings.stops else None
+        generation = decoder.generate(
+            ids, settings.max_new_tokens, ensemble.eos, source=settings.source(index), watch=stream
+        )
+        row = result_row(prompt, ids, generation, ensemble)
+        if stream:
+            row["text"] = stream.finish(generation.tokens)
+        if trace:
+            row["trace"] = generation.trace()
+        yield row | how | what | provenance()
+
+
+def task_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
+    """A hash of everything that the text depends on: what is loaded, the draft and how it is run, but no measurements.
+
+    Costs, acceptances, uncertainties and `meta` of the specification do not change what a real run does.
+    """
+    used = {cascade.target, *(step.by for _, _, step in walk(cascade.draft, cascade.target))}
+    spec = {
+        "target": cascade.target,
+        "load": {name: cascade.models[name].load for name in sorted(used)},
+        "draft": [step.to_json() for step in cascade.draft],
+        "lenience": cascade.lenience,
+        "max_new_tokens": settings.max_new_tokens,
+        "dtype": dtype,
+        **settings.to_json(),
+    }
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def prompt_key(prompt: Prompt) -> dict[str, object]:
+    """What tells a row's prompt from others: its name, and a hash of its text in place of the text."""
+    return {"id": prompt.id, "prompt_sha256": hashlib.sha256(prompt.text.encode()).hexdigest()[:16]}
+
+
+def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:
+    """What became of one prompt, as a row of JSON."""
+    return {
+        **prompt_key(prompt),
+        "category": prompt.category,
+        "prompt_tokens": len(ids),
+        "tokens": generation.tokens,
+        "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
+        **generation.to_json(),
+    }

@@ -1,0 +1,1 @@
+"""The compiled kernel: cascades as programs of integers, random numbers, drawing, totals."""

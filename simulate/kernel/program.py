@@ -1,0 +1,318 @@
+"""A cascade laid out as flat arrays for the compiled kernel, and the meaning of the kernel's counters.
+
+A *node* is one kind of review round: the target's (the root) or that of a step with an inner draft. Its steps follow
+each other in the `steps` array. A node whose steps are all leaves drafts the same tokens every time, so only its
+review is random; any other node is composite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model import Cascade, InputError, Step, longest, walk
+from simulate.bounds import greatest_cost, least_positive_cost
+from simulate.kernel.generator import ONE, UNIFORM_BITS
+from simulate.work import greatest_work
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+Calls: TypeAlias = Counter[tuple[str, int]]
+"""Calls by (model, tokens of the call)."""
+
+# Columns of `Program.nodes`; SINGLE: its draft is one step over leaves, and its review is tabulated.
+FIRST_STEP, END_STEP, LEAVES_ONLY, BY_TABLE, TABLE, LENGTH, TICKS, COUNTS, SINGLE = range(9)
+# Columns of `Program.steps`.
+KIND, COUNT, AT_A_TIME, INNER, LEAF_TICKS, PAIR, LEAF_COUNT = range(7)
+# Kinds of steps, leaves first.
+LEAF_TOKENS, LEAF_UNTIL, ROUNDS, UNTIL = range(4)
+
+GUIDE_BITS = 10
+"""A guide table has 2^10 entries: the review is decided by one look-up in all but about `k` of them."""
+
+TICK_BITS = 61
+"""Greatest cost of a block in ticks, as bits: costs are whole ticks, so that their sums and squares are exact."""
+
+TICK_ERROR = 2.0**-16
+"""Greatest relative error that rounding to ticks may bring into the standard error; mean costs have none."""
+
+
+class Program(NamedTuple):
+    """What the compiled kernel reads.
+
+    Attributes:
+        nodes: One row a node, columns as above; the root is row 0.
+        steps: One row a step, columns as above.
+        hazards: Probabilities by (state, pair, type, yield, position), flattened in this order.
+        shape: (states, pairs, 2, yields, positions) of `hazards`.
+        thresholds: Survival probabilities times 2^62 by node, non-increasing: token j passes if u < thresholds[j].
+        guides: By node, for each of the 2^10 ranges of u the number of tokens that surely pass.
+        ticks: By node and length of the draft: cost of its review, for nodes of leaves with that of the draft.
+        depth: Greatest nesting of nodes.
+        reach: Greatest distance, in tokens, between the text so far and a token under any review.
+    """
+
+    nodes: Ints
+    steps: Ints
+    hazards: Floats
+    shape: Ints
+    thresholds: Ints
+    guides: NDArray[np.int16]
+    ticks: Ints
+    depth: int
+    reach: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A program and what its counters mean.
+
+    Attributes:
+        program: For the kernel.
+        counters: Number of counters.
+        tick: The cost, in one-token target calls, that one tick stands for; a power of two.
+        greatest_cost: An upper bound on the cost of a block, in one-token target calls.
+        greatest_yield: Greatest possible tokens of a cycle.
+        pairs: Index of every (reviewer, drafter) in the hazards.
+        orders: By node of leaves only, the drafters of its draft in order; None for composite nodes.
+        reviewers: The reviewer of every node.
+        leaves: The drafter of every leaf counter.
+    """
+
+    program: Program
+    counters: int
+    tick: float
+    greatest_cost: float
+    greatest_yield: int
+    pairs: dict[tuple[str, str], int]
+    orders: list[list[str] | None]
+    reviewers: list[str]
+    leaves: list[tuple[int, str]]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether every draft is the same, so that the target's review is all that is random."""
+        return self.orders[0] is not None
+
+    def calls(self, counters: Ints) -> Calls:
+        """Calls of every model that the counters stand for."""
+        result: Calls = Counter()
+        for node, (reviewer, order) in enumerate(zip(self.reviewers, self.orders, strict=True)):
+            first, length = self.program.nodes[node, COUNTS], self.program.nodes[node, LENGTH]
+            for drafted, times in enumerate(counters[first : first + length + 1].tolist()):
+                if times:
+                    result[reviewer, drafted + 1] += times
+                    for drafter, tokens in Counter(order[:drafted] if order is not None else ()).items():
+                        result[drafter, 1] += tokens * times
+        for index, drafter in self.leaves:
+            if counters[index]:
+                result[drafter, 1] += int(counters[index])
+        return result
+
+
+@dataclass(frozen=True)
+class HazardTables:
+    """Hazards by state of the text and by yield of the round the token comes from.
+
+    Attributes:
+        variants: ``variants[state][row]`` is a cascade whose acceptances hold there; row i is for tokens of rounds
+            that yield i + 1 tokens, the last row for all longer ones. All rows have the same number of entries.
+    """
+
+    variants: Sequence[Sequence[Cascade]]
+
+
+def exact_cost(cascade: Cascade, calls: Calls) -> Fraction:
+    """Cost of the calls in one-token target calls, without rounding."""
+    total = sum((Fraction(cascade.cost(m).at(q)) * times for (m, q), times in calls.items()), Fraction(0))
+    return total / Fraction(cascade.cost(cascade.target).at(1))
+
+
+def laid_out(cascade: Cascade, hazards: HazardTables | None = None, *, cycles_in_block: int = 1) -> Layout:
+    """Lay out a cascade.
+
+    Args:
+        cascade: The cascade; all costs and acceptances its draft uses must be given.
+        hazards: Hazards that depend on more than position and type; None reads the cascade's acceptances.
+        cycles_in_block: Greatest number of cycles that are summed up before they are squared.
+
+    Raises:
+        InputError: where a cost or an acceptance is missing, or costs are too far apart to be summed exactly.
+    """
+    return _Builder(cascade, hazards, cycles_in_block).build()
+
+
+class _Builder:
+    """Lays out nodes depth first."""
+
+    def __init__(self, cascade: Cascade, hazards: HazardTables | None, cycles_in_block: int) -> None:
+        self._cascade = cascade
+        self._sequential = hazards is not None
+        self._variants = hazards.variants if hazards is not None else [[cascade]]
+        self._unit = cascade.cost(cascade.target).at(1)
+        self._greatest = greatest_cost(cascade, cycles_in_block)
+        self._tick = _tick(cascade, self._greatest)
+        self._nodes: list[list[int]] = []
+        self._steps: list[list[int]] = []
+        self._thresholds: list[int] = []
+        self._guides: list[int] = []
+        self._ticks: list[int] = []
+        self._counters = 0
+        self._orders: list[list[str] | None] = []
+        self._reviewers: list[str] = []
+        self._leaves: list[tuple[int, str]] = []
+        pairs = {(reviewer, step.by): None for _, reviewer, step in walk(cascade.draft, cascade.target)}
+        self._pairs = {pair: i for i, pair in enumerate(pairs)}
+        self._positions = 1
+
+    def build(self) -> Layout:
+        depth, reach = self._node(self._cascade.target, self._cascade.draft)
+        hazards = self._hazards()
+        program = Program(
+            np.array(self._nodes, dtype=np.int64),
+            np.array(self._steps, dtype=np.int64).reshape(-1, 7),
+            hazards.ravel(),
+            np.array(hazards.shape, dtype=np.int64),
+            np.array(self._thresholds, dtype=np.int64),
+            np.array(self._guides, dtype=np.int16),
+            np.array(self._ticks, dtype=np.int64),
+            depth,
+            reach,
+        )
+        return Layout(
+            program,
+            self._counters,
+            self._tick,
+            self._greatest,
+            longest(self._cascade.draft) + 1,
+            self._pairs,
+            self._orders,
+            self._reviewers,
+            self._leaves,
+        )
+
+    def _node(self, reviewer: str, steps: Sequence[Step]) -> tuple[int, int]:
+        """Lay out a round and all below it; returns (nesting, reach in tokens)."""
+        length = longest(steps)
+        self._positions = max(self._positions, length)
+        review = [self._cascade.cost(reviewer).at(drafted + 1) for drafted in range(length + 1)]
+        order = None if self._sequential else _drafters_in_order(steps)
+        if order is not None:
+            spent = np.concatenate([[0.0], np.cumsum([self._cascade.cost(by).at(1) for by in order])])
+            review = [cost + float(before) for cost, before in zip(review, spent, strict=True)]
+        table = self._table(reviewer, steps, order, length)
+        node = [0, 0, order is not None, table is not None, len(self._thresholds), length, len(self._ticks), 0, 0]
+        node[COUNTS] = self._counters
+        self._counters += length + 1
+        self._nodes.append(node)
+        self._orders.append(order)
+        self._reviewers.append(reviewer)
+        self._thresholds += table or []
+        self._guides += _guide(table or [])
+        self._ticks += [self._in_ticks(cost) for cost in review]
+        if order is not None:
+            return 1, length
+        node[FIRST_STEP] = len(self._steps)
+        node[END_STEP] = len(self._steps) + len(steps)
+        rows = [self._step_row(reviewer, step) for step in steps]
+        self._steps += rows
+        depth, reach = 1, length
+        for row, step in zip(rows, steps, strict=True):
+            if not step.is_leaf:
+                row[INNER] = len(self._nodes)
+                below, further = self._node(step.by, step.draft)
+                depth, reach = max(depth, 1 + below), max(reach, length + further)
+        only = rows[0] if len(rows) == 1 and not steps[0].is_leaf else None
+        node[SINGLE] = table is not None and only is not None and self._nodes[only[INNER]][LEAVES_ONLY]
+        return depth, reach
+
+    def _step_row(self, reviewer: str, step: Step) -> list[int]:
+        kind = (LEAF_TOKENS if step.tokens else LEAF_UNTIL) if step.is_leaf else (ROUNDS if step.rounds else UNTIL)
+        count = step.tokens or step.rounds or step.until or 0
+        row = [kind, count, step.block, 0, 0, self._pairs[reviewer, step.by], 0]
+        if step.is_leaf:
+            row[LEAF_TICKS] = self._in_ticks(self._cascade.cost(step.by).at(1))
+            row[LEAF_COUNT] = self._counters
+            self._leaves.append((self._counters, step.by))
+            self._counters += 1
+        return row
+
+    def _table(self, reviewer: str, steps: Sequence[Step], order: list[str] | None, length: int) -> list[int] | None:
+        """Survival thresholds of a review whose hazards depend on position alone; None for any other review."""
+        if self._sequential:
+            return None
+        if order is None:
+            hazards = {self._cascade.pair(reviewer, step.by) for step in steps}
+            only = hazards.pop()
+            if hazards or only.accepted != only.corrected:
+                return None
+            order = [steps[0].by] * length
+        survival, table = 1.0, []
+        for position, drafter in enumerate(order):
+            survival *= self._cascade.pair(reviewer, drafter).at(position)
+            table.append(round(survival * ONE))
+        return table
+
+    def _hazards(self) -> Floats:
+        shape = (len(self._variants), len(self._pairs), 2, len(self._variants[0]), self._positions)
+        result = np.zeros(shape)
+        for state, rows in enumerate(self._variants):
+            for row, cascade in enumerate(rows):
+                for (reviewer, drafter), pair in self._pairs.items():
+                    acceptance = cascade.pair(reviewer, drafter)
+                    for corrected in (False, True):
+                        result[state, pair, int(corrected), row] = [
+                            acceptance.at(position, corrected) for position in range(self._positions)
+                        ]
+        return result
+
+    def _in_ticks(self, cost: float) -> int:
+        return round(cost / self._unit / self._tick)
+
+
+def _tick(cascade: Cascade, greatest: float) -> float:
+    """The finest tick that a block of this cost has room for.
+
+    Rounding errs by at most half a tick a call: little against every call's cost, or altogether little against the
+    target's review that every cycle holds.
+    """
+    tick: float = 2.0 ** (math.ceil(math.log2(greatest)) - TICK_BITS)
+    least = least_positive_cost(cascade)
+    target = cascade.cost(cascade.target)
+    review = min(target.at(q) for q in range(1, longest(cascade.draft) + 2)) / target.at(1)
+    if tick > TICK_ERROR * least and tick * greatest_work(cascade) > TICK_ERROR * review:
+        raise InputError(
+            "draft",
+            f"got cycles that could cost {greatest:.3g} together and calls that cost {least:.3g}, "
+            f"expected costs within a factor of {2**TICK_BITS * TICK_ERROR / 2:.2g} for exact sums",
+        )
+    return tick
+
+
+def _drafters_in_order(steps: Sequence[Step]) -> list[str] | None:
+    """Who drafts each token, for a draft of leaves only; None where a step has an inner draft."""
+    order: list[str] = []
+    for step in steps:
+        if not step.is_leaf:
+            return None
+        if step.tokens is not None:
+            order += [step.by] * step.tokens
+        elif step.until is not None:
+            order += [step.by] * (max(0, -(-(step.until - len(order)) // step.block)) * step.block)
+    return order
+
+
+def _guide(table: Sequence[int]) -> list[int]:
+    """For each range of u the number of thresholds above all of it."""
+    width = UNIFORM_BITS - GUIDE_BITS
+    ends = np.array([(i + 1) << width for i in range(1 << GUIDE_BITS)], dtype=np.int64)
+    rising = np.array(table[::-1], dtype=np.int64)
+    counts: list[int] = (rising.size - np.searchsorted(rising, ends, side="left")).tolist()
+    return counts

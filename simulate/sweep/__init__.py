@@ -1,0 +1,1 @@
+"""Sweeps that survive interruption: tasks, schedules, workers, stores of checked rows, summaries."""

@@ -1,0 +1,90 @@
+"""Estimates from rows: exact sums over batches, the same whatever their order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from analysis.model import InputError
+from simulate.estimation import Estimate, estimate
+from simulate.kernel.totals import Totals
+from simulate.sweep.rows import Row
+from simulate.sweep.task import Task
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that was drawn of one task.
+
+    Attributes:
+        task: The task.
+        totals: Sums over its batches of all seeds.
+        estimate: What they say.
+        batches: Number of batches.
+    """
+
+    task: Task
+    totals: Totals
+    estimate: Estimate
+    batches: int
+
+    def to_json(self) -> dict[str, object]:
+        """One entry of ``python -m simulate summarise --json``; null for an error that one block cannot tell."""
+        e = self.estimate
+        known = math.isfinite(e.standard_error)
+        return {
+            "name": self.task.name,
+            "ewif": e.ewif,
+            "ci95": list(e.ci95) if known else [None, None],
+            "cycles": e.cycles,
+            "tokens_per_cycle": e.tokens_per_cycle,
+            "cost_per_cycle": e.cost_per_cycle,
+            "standard_error": e.standard_error if known else None,
+            "blocks": e.blocks,
+            "batches": self.batches,
+            "task_id": self.task.id,
+        }
+
+
+def summarise(rows: Iterable[Row]) -> list[Summary]:
+    """Sum up rows by task, sorted by name; tasks are told apart by id, and the last name given to one holds."""
+    tasks: dict[str, list[Row]] = {}
+    for row in rows:
+        tasks.setdefault(row.task.id, []).append(row)
+    summaries = []
+    for found in tasks.values():
+        totals = sum((row.totals for row in found), Totals())
+        task = next((row.task for row in reversed(found) if row.task.label), found[0].task)
+        summaries.append(Summary(task, totals, estimate(totals, task.sampler()), len(found)))
+    return sorted(summaries, key=lambda s: (s.task.name, s.task.id))
+
+
+def merged(files: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:
+    """The union of files' rows by (task, seed, batch), in a fixed order; of equal batches the one drawn first.
+
+    Raises:
+        InputError: where two files hold different numbers for one batch.
+    """
+    union: dict[tuple[str, int, int], tuple[str, Row]] = {}
+    for path, rows in files:
+        for row in rows:
+            other, known = union.setdefault(row.key, (path, row))
+            if known.totals != row.totals:
+                cut = known.totals.blocks != row.totals.blocks
+                raise InputError(
+                    path,
+                    f"batch {row.batch} of task {row.task.name} (seed {row.seed}) differs from that in {other}: "
+                    + (
+                        "--max-cycles cut one of them; expected files of different seeds, or of the same limit"
+                        if cut
+                        else "they are equally long but were not drawn by the same code; expected only one of the files"
+                    ),
+                )
+            union[row.key] = min((other, known), (path, row), key=_when)
+    return [row for _, row in sorted(union.values(), key=lambda item: item[1].key)]
+
+
+def _when(item: tuple[str, Row]) -> tuple[str, str]:
+    """Orders rows of one batch by the time they were finished, and equal times in a fixed way."""
+    return item[1].provenance.finished, item[1].to_line()

@@ -1,0 +1,129 @@
+"""Tasks of a sweep: a cascade, its acceptance process and a strong id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from analysis.model import Cascade, InputError, parse_json, read_text
+from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
+from simulate.processes import Independent, Process, read_process
+from simulate.sampler import Generation, Sampler
+
+DRAWS = 2
+"""Version of how random numbers become rows: draws, sizes of batches, ticks of cost.
+
+It is part of a task's id, since rows drawn differently must not mix.
+"""
+
+MAX_GENERATION = 10**6
+_OWN_KEYS = ("name", "process", "generation")
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is estimated.
+
+    Attributes:
+        cascade: The cascade.
+        process: How acceptance departs from its hazards.
+        generation: Whole generations of this kind; None for stationary cycles.
+        label: The name given to the task; may be empty, and is no part of its identity.
+    """
+
+    cascade: Cascade
+    process: Process = field(default_factory=Independent)
+    generation: Generation | None = None
+    label: str = ""
+
+    @classmethod
+    def from_json(cls, value: object) -> Task:
+        """Read a cascade specification with the optional keys `name`, `process` and `generation`.
+
+        Raises:
+            InputError: naming the field, its value and what is allowed; also where the process does not fit.
+        """
+        fields = mapping(value, "task")
+        cascade = Cascade.from_json({key: item for key, item in fields.items() if key not in _OWN_KEYS})
+        with inside("process"):
+            process = read_process(fields.get("process"))
+        generation = None
+        if fields.get("generation") is not None:
+            with inside("generation"):
+                generation = _read_generation(fields["generation"])
+        label = ""
+        if fields.get("name") is not None:
+            label = name(fields["name"], "name")
+            if not label.isprintable():
+                reject("name", label, "a string of printable characters")
+        task = cls(cascade, process, generation, label)
+        with inside("process"):
+            task.process.plan(cascade)
+        return task
+
+    @cached_property
+    def canonical(self) -> str:
+        """What is estimated as one line of JSON; equal for equal tasks, without `name`, `meta` and `uncertainty`."""
+        spec = self.cascade.to_json()
+        spec.pop("meta", None)
+        spec.pop("uncertainty", None)
+        process = self.process.to_json()
+        if process:
+            spec["process"] = process
+        if self.generation is not None:
+            spec["generation"] = {"tokens": self.generation.tokens, "prefill": self.generation.prefill}
+        return json.dumps(spec, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of everything that decides the law of the draws, in hexadecimal."""
+        return hashlib.sha256(f"draws {DRAWS}\n{self.canonical}".encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The label, or the beginning of the id."""
+        return self.label or self.id[:_SHORT]
+
+    def sampler(self) -> Sampler:
+        """A sampler for this task.
+
+        Raises:
+            InputError: where a cost or an acceptance is missing.
+        """
+        return Sampler(self.cascade, self.process, self.generation)
+
+
+def _read_generation(value: object) -> Generation:
+    fields = mapping(value, "")
+    only_keys(fields, ("tokens", "prefill"), required=("tokens",))
+    return Generation(
+        count(fields["tokens"], "tokens", MAX_GENERATION), number(fields.get("prefill", 0.0), "prefill", 0)
+    )
+
+
+def read_tasks(path: str) -> list[Task]:
+    """Read a file of one task a line; empty lines are skipped.
+
+    Raises:
+        InputError: naming the line and field that is wrong, or the lines of a task or a name given twice.
+    """
+    tasks: list[Task] = []
+    lines: dict[str, int] = {}
+    named: dict[str, int] = {}
+    for number_of_line, text in enumerate(read_text(path).split("\n"), start=1):
+        if not text.strip():
+            continue
+        value = parse_json(text, path, number_of_line)
+        with inside(f"{path} line {number_of_line}"):
+            task = Task.from_json(value)
+            task.sampler()
+            if task.id in lines:
+                raise InputError("", f"the same task as in line {lines[task.id]}")
+            if task.name in named:
+                raise InputError("name", f"got {task.name!r}, the name of another task in line {named[task.name]}")
+        lines[task.id] = named[task.name] = number_of_line
+        tasks.append(task)
+    return tasks

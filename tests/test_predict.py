@@ -12,10 +12,10 @@ from analysis.commands import cascades as cascades_command
 from analysis.commands import optimise as optimise_command
 from analysis.commands import predict as predict_command
 from analysis.model import Cascade, InputError, Step
+from analysis.model.notation import draft_name
 from analysis.model.records.calibration import calibration_of
 from analysis.model.records.named import FAMILIES, NamedDraft, read_named_drafts
 from analysis.prediction import cascades, predict
-from analysis.prediction.naming import draft_name
 from analysis.prediction.specifications import with_loop
 from analysis.theory.exact import cycle_law
 

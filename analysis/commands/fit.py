@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_mean_length, read_observations
+from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_of_mean_length, read_observations
 from analysis.model import Subparsers, parse_json, read_text
 
 EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     observed = read_observations(parse_json(read_text(arguments.counts), arguments.counts))
     if isinstance(observed, Observations) and observed.first_excess is not None:
         _note_excess(observed.first_excess)
-    fits = [_of_mean_length(observed)] if isinstance(observed, MeanLength) else fit_all(observed)
+    fits = [fit_of_mean_length(observed)] if isinstance(observed, MeanLength) else fit_all(observed)
     if arguments.json:
         print(
             json.dumps(
@@ -47,12 +47,6 @@ def _note_excess(position: int) -> None:
         'come before; tokens are examined after those before them were accepted (for shares of all cycles: "survival")',
         file=sys.stderr,
     )
-
-
-def _of_mean_length(seen: MeanLength) -> Fit:
-    alpha, error = fit_mean_length(seen)
-    note = f"from {seen.tokens_per_cycle:g} tokens per cycle, correction or bonus token included"
-    return Fit("constant", alpha, error, {"alpha": alpha}, {"alpha": error}, None, 1, None, note)
 
 
 def _show(fit: Fit) -> None:

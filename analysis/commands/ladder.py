@@ -7,8 +7,8 @@ import argparse
 from analysis.ladder import ladder, markdown, read_measured, read_predictions
 from analysis.model import Subparsers, whole_option
 from analysis.model.boundary.options import add_report, report
+from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.records.calibration import read_calibration
-from analysis.model.records.named import AUTOREGRESSIVE
 
 EPILOG = """Each rung's errors, whether its best cascade is the measured best and what choosing it costs, the noise
 floor, and, with --calibration, what the error of a replay is made of. A replay over the measured prompts' own traces

@@ -3,7 +3,7 @@
 from analysis.fitting.models import fit_all
 from analysis.fitting.observations import Observations, read_observations
 from analysis.fitting.result import Fit, GoodnessOfFit
-from analysis.fitting.summary import MeanLength, fit_mean_length
+from analysis.fitting.summary import MeanLength, fit_mean_length, fit_of_mean_length
 
 __all__ = [
     "Fit",
@@ -12,5 +12,6 @@ __all__ = [
     "Observations",
     "fit_all",
     "fit_mean_length",
+    "fit_of_mean_length",
     "read_observations",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from analysis.fitting.result import Fit
 from analysis.model import MAX_DRAFT_LENGTH
 from analysis.model.boundary.fields import count, number, only_keys, reject
 
@@ -64,3 +65,10 @@ def fit_mean_length(seen: MeanLength) -> tuple[float, float | None]:
     variance = max(float(((2 * powers + 1) * survival).sum()) - mean**2, 0.0)
     slope = float((powers[1:] * alpha ** powers[:-1]).sum())
     return alpha, math.sqrt(variance / seen.cycles) / slope
+
+
+def fit_of_mean_length(seen: MeanLength) -> Fit:
+    """The constant model of a mean length, with no AIC: one number fits one number."""
+    alpha, error = fit_mean_length(seen)
+    note = f"from {seen.tokens_per_cycle:g} tokens per cycle, correction or bonus token included"
+    return Fit("constant", alpha, error, {"alpha": alpha}, {"alpha": error}, None, 1, None, note)

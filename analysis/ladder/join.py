@@ -12,8 +12,8 @@ from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
 from analysis.ladder.remainder import call_differences, remainder, typical
 from analysis.model import InputError
+from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.records.calibration import Calibration
-from analysis.model.records.named import AUTOREGRESSIVE
 from analysis.model.records.predictions import Prediction
 
 RESAMPLES = 4000

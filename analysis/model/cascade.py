@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeAlias
 
 from analysis.model.boundary.fields import InputError, inside, mapping, name, number, only_keys, reject
+from analysis.model.boundary.reading import parse_json, read_text
 from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
+from analysis.model.display import as_html, as_text
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
+from analysis.model.notation import draft_name
 from analysis.model.step import Draft, longest, read_draft, walk
 
 Load: TypeAlias = str | Mapping[str, object]
@@ -41,7 +45,7 @@ class Model:
         return result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cascade:
     """A target, its possible drafters, and the draft of one cycle.
 
@@ -59,6 +63,14 @@ class Cascade:
 
     Raises:
         InputError: naming the field, its value and what is allowed.
+
+    >>> Cascade.vertical(alpha=0.8, inner_alpha=0.45, c=0.1, inner_c=0, rounds=3, k=10)
+    Cascade d1 3x(d2 x10), reviewed by target
+      d1 3x(...)  d1 reviews 3 rounds of the draft in brackets
+      d2 x10      d2 drafts 10 tokens itself
+      target      cost 1
+      d1          cost 0.1, accepted by target 0.8
+      d2          cost 0, accepted by d1 0.45
     """
 
     target: str
@@ -82,16 +94,97 @@ class Cascade:
         self._check_draft()
 
     @classmethod
-    def from_json(cls, value: object, *, needs_draft: bool = True) -> Cascade:
-        """Read a specification that `json.loads` returned.
+    def speculative(cls, alpha: object, c: object, k: int) -> Cascade:
+        """Speculative decoding (Leviathan et al., arXiv 2211.17192): `draft` drafts k tokens, `target` reviews them.
 
         Args:
-            value: The specification.
-            needs_draft: Whether `draft` must be there; False reads the models of an optimisation or a calibration.
+            alpha: Acceptance of the drafter's tokens: a number in [0, 1], or hazards as a specification has them, such
+                as ``{"per_position": [0.8, 0.7]}``.
+            c: Cost of one call of the drafter, in one-token target calls: a number >= 0, or as a specification has it.
+            k: Tokens drafted in a cycle, >= 0; 0 is autoregressive decoding.
 
         Raises:
             InputError: naming the field, its value and what is allowed.
+
+        >>> from analysis import ewif
+        >>> round(ewif(Cascade.speculative(alpha=0.8, c=0.1, k=5)), 4)
+        2.4595
         """
+        steps = [] if k == 0 else [{"by": "draft", "tokens": k}]
+        return cls._of({"target": 1, "draft": c}, {"target": {"draft": alpha}}, steps)
+
+    @classmethod
+    def vertical(cls, alpha: object, inner_alpha: object, c: object, inner_c: object, rounds: int, k: int) -> Cascade:
+        """Vertical cascade (CS Drafting, arXiv 2312.11462, section 3): d1 reviews rounds of k tokens that d2 drafts.
+
+        Args:
+            alpha: Acceptance of d1's tokens by the target.
+            inner_alpha: Acceptance of d2's tokens by d1.
+            c: Cost of a call of d1, in one-token target calls.
+            inner_c: Cost of a call of d2.
+            rounds: Review rounds of d1 in a cycle, >= 1.
+            k: Tokens that d2 drafts in a round, >= 1.
+
+        Raises:
+            InputError: naming the field, its value and what is allowed.
+
+        >>> from analysis import ewif
+        >>> round(ewif(Cascade.vertical(alpha=0.8, inner_alpha=0.45, c=0.1, inner_c=0, rounds=3, k=10)), 4)
+        2.8463
+        """
+        inner = [{"by": "d2", "tokens": k}]
+        return cls._of(
+            {"target": 1, "d1": c, "d2": inner_c},
+            {"target": {"d1": alpha}, "d1": {"d2": inner_alpha}},
+            [{"by": "d1", "rounds": rounds, "draft": inner}],
+        )
+
+    @classmethod
+    def horizontal(cls, *steps: tuple[object, object, int]) -> Cascade:
+        """Horizontal cascade (CS Drafting, arXiv 2312.11462, section 3): d1 drafts first, then d2, and so on.
+
+        Args:
+            *steps: ``(alpha, c, k)`` of each drafter in order: its acceptance by the target, the cost of its call in
+                one-token target calls, and how many tokens it drafts, >= 1.
+
+        Raises:
+            InputError: naming the field, its value and what is allowed.
+
+        >>> from analysis import ewif
+        >>> round(ewif(Cascade.horizontal((0.8, 0.1, 3), (0.4, 0, 4))), 4)
+        2.5266
+        """
+        names = [f"d{i}" for i in range(1, len(steps) + 1)]
+        return cls._of(
+            {"target": 1, **{name: c for name, (_, c, _) in zip(names, steps, strict=True)}},
+            {"target": {name: alpha for name, (alpha, _, _) in zip(names, steps, strict=True)}},
+            [{"by": name, "tokens": k} for name, (_, _, k) in zip(names, steps, strict=True)],
+        )
+
+    @classmethod
+    def _of(cls, costs: Mapping[str, object], acceptance: object, draft: object) -> Cascade:
+        models = {model: {"cost": cost} for model, cost in costs.items()}
+        return cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
+
+    @classmethod
+    def from_json(cls, value: object, *, needs_draft: bool = True) -> Cascade:
+        """Read a specification.
+
+        Args:
+            value: What `json.loads` returned, JSON text, or the path of a file; a text that begins with ``{`` is JSON.
+            needs_draft: Whether `draft` must be there; False reads the models of an optimisation or a calibration.
+
+        Raises:
+            InputError: naming the file, the field, its value and what is allowed.
+
+        >>> text = Cascade.speculative(alpha=0.8, c=0.1, k=5).canonical()
+        >>> Cascade.from_json(text) == Cascade.speculative(alpha=0.8, c=0.1, k=5)
+        True
+        """
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = parse_json(value, "specification")
+        elif isinstance(value, (str, Path)):
+            value = parse_json(read_text(value), str(value))
         fields = mapping(value, "specification")
         only_keys(fields, _KEYS, required=("target", "models", "draft") if needs_draft else ("target", "models"))
         try:
@@ -159,6 +252,26 @@ class Cascade:
         """The same models with another draft."""
         return replace(self, draft=draft)
 
+    def with_length(self, k: int) -> Cascade:
+        """The same cascade with drafts of k tokens; 0 for none.
+
+        Raises:
+            InputError: where the draft is not one step in which a drafter drafts its tokens itself.
+
+        >>> Cascade.speculative(alpha=0.8, c=0.1, k=5).with_length(7).draft[0].tokens
+        7
+        """
+        step = self.draft[0] if len(self.draft) == 1 else None
+        if step is None or step.tokens is None:
+            raise InputError("draft", f"got {draft_name(self.draft)}, expected one step of `tokens` to give a length")
+        return self.with_draft(() if k == 0 else (replace(step, tokens=k),))
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     def pair(self, reviewer: str, drafter: str) -> Acceptance:
         """Acceptance of a drafter's tokens by a reviewer.
 
@@ -216,6 +329,26 @@ class Cascade:
                 raise InputError(f"acceptance.{reviewer}.{step.by}", f"missing, {path} uses this pair")
         with inside("draft"):
             longest(self.draft)
+
+
+def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
+    """Read a cascade specification from a JSON file.
+
+    Raises:
+        InputError: naming the file's or the specification's field that is wrong.
+    """
+    return Cascade.from_json(Path(path), needs_draft=needs_draft)
+
+
+def _brief(value: object) -> str:
+    """A value of a specification in few words: numbers to 4 digits, long ones cut."""
+    if isinstance(value, (int, float)):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_brief(item)}" for key, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(_brief, value[:8])) + " ..." * (len(value) > 8)
+    return str(value)
 
 
 def _read_models(value: object) -> dict[str, Model]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from analysis.model import Draft, Step, draft_from_k_matrix
+from analysis.model.notation import AUTOREGRESSIVE, draft_name
 from analysis.model.records.calibration import Calibration
-from analysis.model.records.named import AUTOREGRESSIVE, NamedDraft
+from analysis.model.records.named import NamedDraft
 from analysis.optimum import Problem, optimise
-from analysis.prediction.naming import draft_name
 from analysis.prediction.specifications import abstains, iid, with_loop, without_silence
 
 LEAST = 40

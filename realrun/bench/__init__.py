@@ -1,5 +1,6 @@
 """Measuring cascades against other ways to decode: ``python -m realrun bench``."""
 
-AUTOREGRESSIVE = "autoregressive"
+from analysis.model.notation import AUTOREGRESSIVE
+
 BASELINES = (AUTOREGRESSIVE, "hf-autoregressive", "hf-assisted", "hf-prompt-lookup", "flashspec")
 """What cascades are held against: our engine without a draft, transformers' three greedy ways, and FlashSpec."""

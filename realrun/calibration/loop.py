@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from analysis.model import Cascade, Step
+from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.records.call_times import CallTimes
 from realrun.calibration.roster import Roster
 from realrun.loading.ensemble import Ensemble
@@ -17,7 +18,6 @@ from realrun.runs.measure import measure
 from realrun.runs.prompts import Prompt
 
 TOKENS = 48
-AUTOREGRESSIVE = "autoregressive"
 PARTS = ("per_cycle", "per_review", "per_drafted_token", "per_proposal")
 
 Row = Mapping[str, Any]

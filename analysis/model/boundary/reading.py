@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
-from analysis.model.cascade import Cascade
 
 _GZIP = b"\x1f\x8b"
 
@@ -82,15 +81,6 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
         raise
     except ValueError as error:  # an integer of thousands of digits
         raise InputError(where, f"malformed JSON: {error}".partition(";")[0]) from None
-
-
-def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
-    """Read a cascade specification from a JSON file.
-
-    Raises:
-        InputError: naming the file's or the specification's field that is wrong.
-    """
-    return Cascade.from_json(parse_json(read_text(path), str(path)), needs_draft=needs_draft)
 
 
 @overload

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.model.boundary.fields import InputError, inside, mapping, number, sequence
-from analysis.model.boundary.reading import read_cascade
-from analysis.model.cascade import Cascade
+from analysis.model.cascade import Cascade, read_cascade
 from analysis.model.records.call_times import CallTimes
 
 MAX_GRAM = "maxgram"

@@ -9,9 +9,9 @@ from pathlib import Path
 from analysis.model.boundary.fields import InputError, inside, mapping, name
 from analysis.model.boundary.reading import parse_json, read_text
 from analysis.model.cascade import Cascade
+from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.step import Draft, read_draft
 
-AUTOREGRESSIVE = "autoregressive"
 FAMILIES = (AUTOREGRESSIVE, "speculative", "maxgram", "vertical", "horizontal", "full", "optimum", "bad")
 
 

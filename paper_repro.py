@@ -20,6 +20,7 @@ from analysis.checks import MARGIN
 from analysis.claims import as_markdown, run_ledger
 from analysis.model import InputError, Parser, exit_with, parse_json, read_cascade, read_text, whole_option
 from analysis.model.boundary.markdown import table
+from analysis.model.examples import three_levels
 from analysis.paper import calibration_data, figure_data
 from analysis.paper.published import read_rows
 from analysis.paper.selection import best_of_families, split_prompts
@@ -53,7 +54,6 @@ from figures.report.command_lines import Files, by_commands
 from figures.report.drawing import drawing
 from realrun.runs.prompts import read_prompts, shipped_prompts
 from simulate import figure_data as simulated
-from simulate.bench import three_levels
 from simulate.estimation import estimate
 from simulate.sampler import Sampler
 

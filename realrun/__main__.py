@@ -1,8 +1,6 @@
 """Command line of real runs: ``python -m realrun COMMAND``."""
 
-from analysis.model import run_command
-
-COMMANDS = ("generate", "bench", "calibrate", "lossless", "bigram", "distill")
+from analysis.model import run_package
 
 if __name__ == "__main__":
-    run_command("realrun", "Cascade speculative decoding on real models.", COMMANDS)
+    run_package("realrun")

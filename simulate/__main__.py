@@ -1,8 +1,6 @@
 """Command line of the simulation: ``python -m simulate COMMAND``."""
 
-from analysis.model import run_command
-
-COMMANDS = ("run", "collect", "summarise", "merge", "compare", "generations", "bench", "replay")
+from analysis.model import run_package
 
 if __name__ == "__main__":
-    run_command("simulate", "Monte Carlo of cascades.", COMMANDS)
+    run_package("simulate")

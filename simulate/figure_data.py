@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.model import Cascade, Step, acceptances, scalar_models
-from simulate.bench import flat, three_levels
+from analysis.model.examples import flat, three_levels
 from simulate.estimation import Estimate, estimate
 from simulate.kernel.totals import Totals
 from simulate.processes import Process, geometric_survival, read_process

@@ -29,7 +29,7 @@ def run(module, capture, monkeypatch, *arguments):
     """
     monkeypatch.setattr("sys.argv", ["package", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
-        exit_with(lambda: run_modules("package", "", [module]))
+        exit_with(lambda: run_modules("package", [module]))
     return Result(stop.value.code, *capture.readouterr())
 
 

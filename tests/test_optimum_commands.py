@@ -7,7 +7,7 @@ import sys
 import pytest
 from command_line import run
 
-from analysis.commands import bench, ewif, optimise
+from analysis.commands import ewif, optimise, theory_speed
 
 SPEC = {
     "target": "t",
@@ -138,4 +138,4 @@ def test_bench_ends_with_its_medians():
 
 
 def test_bench_refuses_no_repeats(refused):
-    assert refused(bench, "bench", "--repeats", 0).startswith("error: --repeats: got '0'")
+    assert refused(theory_speed, "bench", "--repeats", 0).startswith("error: --repeats: got '0'")

@@ -10,9 +10,9 @@ from scipy import stats
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from analysis.model.examples import three_levels
 from analysis.theory.exact import ewif
 from figures import simulation_agreement, simulation_convergence, simulation_decay, simulation_departures
-from simulate.bench import three_levels
 from simulate.figure_data import agreement, convergence, decay_curves, departures, random_cascade
 
 FALSE_ALARM = 1e-6

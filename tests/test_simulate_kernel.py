@@ -11,8 +11,8 @@ from simulated import FALSE_ALARM, fit_p_value, generation_cost, joint_counts, r
 from strategies import specs
 
 from analysis.model import Cascade, InputError
+from analysis.model.examples import flat, three_levels
 from simulate import bounds, sampler
-from simulate.bench import flat, three_levels
 from simulate.estimation import estimate
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK

@@ -5,8 +5,9 @@ This package imports nothing else of the project.
 """
 
 from analysis.model.boundary.advice import Advice, advise
-from analysis.model.boundary.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
+from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.program import run_modules, run_package
 from analysis.model.boundary.reading import parse_json, read_text, whole_file
 from analysis.model.cascade import Cascade, Model, acceptances, read_cascade, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
@@ -40,8 +41,8 @@ __all__ = [
     "parse_json",
     "read_cascade",
     "read_text",
-    "run_command",
     "run_modules",
+    "run_package",
     "scalar_models",
     "walk",
     "whole_file",

@@ -1,6 +1,6 @@
 """How the package compiles its inner loops: Numba, without the interpreter lock, kept on disk between runs.
 
-Numba was chosen by measurement (``python -m simulate bench``): for the same cycles NumPy and torch write every
+Numba was chosen by measurement (``cascade-ewif simulation-speed``): for the same cycles NumPy and torch write every
 uniform number and every comparison to memory, while a compiled loop keeps them in registers and the first cache.
 """
 

@@ -1,12 +1,12 @@
-"""How every command line of the project behaves: subcommands, exit statuses, errors in one line."""
+"""How every command behaves: its parser, its exit status, errors and advice in one line."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
 from analysis.model.boundary.advice import advice_in_lines
@@ -34,32 +34,15 @@ class Parser(argparse.ArgumentParser):
         """Refuse the command line."""
         raise InputError("", f"{message} (see {self.prog} --help)")
 
-
-def run_command(package: str, description: str, names: Sequence[str]) -> NoReturn:
-    """Run ``python -m PACKAGE COMMAND ...`` and exit with its status.
-
-    Args:
-        package: The package, whose modules ``commands.NAME`` are the commands.
-        description: What the package is for.
-        names: Of its commands. Only the module of the one that is run is imported, since some take seconds.
-    """
-
-    def main() -> int:
-        chosen = [sys.argv[1]] if sys.argv[1:2] and sys.argv[1] in names else names
-        modules = [importlib.import_module(f"{package}.commands.{name}") for name in chosen]
-        return run_modules(f"python -m {package}", description, modules)
-
-    exit_with(main)
-
-
-def run_modules(program: str, description: str, modules: Sequence[Command]) -> int:
-    """Parse the command line with these modules' commands and run the one it names; returns its status."""
-    parser: argparse.ArgumentParser = Parser(prog=program, description=description)
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in modules:
-        module.add(subparsers)
-    arguments = parser.parse_args()
-    return int(arguments.run(arguments))
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse; an option that this command does not have is refused here, with the nearest that it has."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [option for option in self._option_string_actions if option.startswith("--")]
+            similar = difflib.get_close_matches(unknown[0].partition("=")[0], options, n=1)
+            hint = f", did you mean {similar[0]}?" if similar else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return namespace, unknown
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:

@@ -1,17 +1,17 @@
-"""``python -m analysis bench``: how fast grids, single evaluations and optima are on this machine."""
+"""``python -m analysis theory-speed``: how fast grids, single evaluations and optima are on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.bench import bench
 from analysis.model import Subparsers, whole_option
+from analysis.theory.speed import bench
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("bench", help="median speeds; the last line is JSON")
+    parser = commands.add_parser("theory-speed", aliases=["bench"], help="median speeds; the last line is JSON")
     parser.add_argument("--repeats", metavar="N", default="7", help="timed runs of each part (default 7)")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     parser.set_defaults(run=run)

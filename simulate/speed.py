@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from analysis.model import Cascade, Step, acceptances, scalar_models
+from analysis.model.examples import ALPHA, TOKENS, flat, three_levels
 from simulate.reference import run_cycles
 from simulate.sampler import Sampler
 
-ALPHA, COST, TOKENS = 0.8, 0.1, 5
 FLAT_CYCLES = 100_000_000
 NESTED_CYCLES = 500_000
 NUMPY_CYCLES = 1_000_000
@@ -24,26 +23,6 @@ GPU_CYCLES = 10_000_000_000
 REFERENCE_CYCLES = 20_000
 DOUBLES = 1_000_000
 _DOUBLES_REPEATS = 40
-
-
-def flat(hazard: object = ALPHA, tokens: int = TOKENS, cost: float = COST) -> Cascade:
-    """Speculative decoding, in benchmarks with k = 5 and c = 0.1."""
-    return Cascade(
-        "t",
-        scalar_models({"t": 1, "d": cost}),
-        acceptances({"t": {"d": hazard}}),
-        (Step("d", tokens=tokens),),
-    )
-
-
-def three_levels() -> Cascade:
-    """The target over `until 8` of a, a over `rounds 2` of b, b over 4 tokens of c."""
-    return Cascade(
-        "t",
-        scalar_models({"t": 1, "a": 0.1, "b": 0.03, "c": 0.01}),
-        acceptances({"t": {"a": 0.8}, "a": {"b": 0.7}, "b": {"c": 0.6}}),
-        (Step("a", until=8, draft=(Step("b", rounds=2, draft=(Step("c", tokens=4),)),)),),
-    )
 
 
 @dataclass(frozen=True)

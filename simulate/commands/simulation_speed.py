@@ -1,4 +1,4 @@
-"""``python -m simulate bench``: medians of every engine's speed, each beside its baseline."""
+"""``python -m simulate simulation-speed``: medians of every engine's speed, each beside its baseline."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import sys
 
 from analysis.model import Subparsers, whole_option
-from simulate.bench import flat, measure, memory_growth
+from analysis.model.examples import flat
 from simulate.commands.options import MAX_WORKERS
+from simulate.speed import measure, memory_growth
 
 _BASELINES = {
     "flat_cycles": "rng_doubles",
@@ -23,7 +24,9 @@ _BASELINES = {
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("bench", help="measure the engines; the last line is one JSON object")
+    parser = commands.add_parser(
+        "simulation-speed", aliases=["bench"], help="measure the engines; the last line is one JSON object"
+    )
     parser.add_argument("--repeats", default="7", help="measurements of each engine (default 7)")
     parser.add_argument("--workers", default=None, help="threads of the kernel (default: all processors)")
     parser.add_argument("--device", default="cpu", help="of torch: cpu (default) or cuda")

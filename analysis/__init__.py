@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.api import LengthRow, ewif_by_length, fit, optimise, predict
+    from analysis.api import fit, optimise, predict
     from analysis.derive import symbolic_ewif
     from analysis.model import Advice, Cascade, InputError, Step, read_cascade
     from analysis.model.records.calibration import Calibration, read_calibration
     from analysis.optimum import Optimum, Problem
+    from analysis.theory.by_length import LengthRow, ewif_by_length
     from analysis.theory.exact import CycleLaw, cycle_law, ewif
     from analysis.theory.finite import generations
     from analysis.theory.heterogeneity import beta_ewif
@@ -32,14 +33,14 @@ _HOMES = {
     "CycleLaw": "analysis.theory.exact",
     "CycleMoments": "analysis.theory.moments",
     "InputError": "analysis.model",
-    "LengthRow": "analysis.api",
+    "LengthRow": "analysis.theory.by_length",
     "Optimum": "analysis.optimum",
     "Problem": "analysis.optimum",
     "Step": "analysis.model",
     "beta_ewif": "analysis.theory.heterogeneity",
     "cycle_law": "analysis.theory.exact",
     "ewif": "analysis.theory.exact",
-    "ewif_by_length": "analysis.api",
+    "ewif_by_length": "analysis.theory.by_length",
     "fit": "analysis.api",
     "generations": "analysis.theory.finite",
     "moments": "analysis.theory.moments:cycle_moments",
@@ -78,6 +79,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used."""
+    if name == "__version__":
+        return import_module("analysis.model.boundary.program").version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")

@@ -1,4 +1,4 @@
-"""Theory from Python in a few calls: EWIF by draft length, the best cascade, acceptance fits, predicted speedups.
+"""Theory from Python in a few calls: the best cascade, acceptance fits, predicted speedups.
 
 Everything here is also a name of `analysis` itself, loaded when it is first used.
 """
@@ -6,69 +6,18 @@ Everything here is also a name of `analysis` itself, loaded when it is first use
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.fitting import Fit, MeanLength, fit_all, fit_of_mean_length, read_observations
 from analysis.model import Cascade, InputError, parse_json, read_text
-from analysis.model.boundary.fields import count
 from analysis.model.notation import draft_name
 from analysis.model.records.calibration import Calibration, calibration_of, read_calibration
 from analysis.model.records.named import NamedDraft
-from analysis.model.step import MAX_DRAFT_LENGTH, read_draft
+from analysis.model.step import read_draft
 from analysis.optimum import Optimum, Problem
 from analysis.optimum import optimise as optimise_problem
 from analysis.prediction import RUNGS, cascades
 from analysis.prediction import predict as predict_drafts
-from analysis.theory.exact import cycle_law
-
-NEAR = 0.01
-"""Lengths whose EWIF lies within this share of the best are as good as the best for any practical purpose."""
-
-
-@dataclass(frozen=True)
-class LengthRow:
-    """EWIF of one draft length.
-
-    Attributes:
-        tokens: Draft length k; 0 is autoregressive decoding.
-        ewif: Expected walltime improvement factor.
-        tokens_per_cycle: Expected tokens of a cycle, in [1, k + 1].
-        cost_per_cycle: Expected cost of a cycle, in one-token target calls.
-        is_best: Whether no other length of the table is better.
-        is_near: Whether it lies within 1 % of the best.
-    """
-
-    tokens: int
-    ewif: float
-    tokens_per_cycle: float
-    cost_per_cycle: float
-    is_best: bool
-    is_near: bool
-
-
-def ewif_by_length(cascade: Cascade, longest: int = 16) -> list[LengthRow]:
-    """EWIF of a drafter for every draft length from 0 to `longest`.
-
-    Args:
-        cascade: Its draft is one step of `tokens`, whose length is what varies.
-        longest: Greatest length, 1..4096.
-
-    Raises:
-        InputError: where the draft is another one, or `longest` is out of range.
-
-    >>> rows = ewif_by_length(Cascade.speculative(alpha=0.8, c=0.1, k=1), longest=8)
-    >>> [row.tokens for row in rows if row.is_near], max(rows, key=lambda row: row.ewif).tokens
-    ([5, 6, 7], 6)
-    """
-    laws = [cycle_law(cascade.with_length(k)) for k in range(count(longest, "longest", MAX_DRAFT_LENGTH) + 1)]
-    best = max(law.ewif for law in laws)
-    return [
-        LengthRow(
-            k, law.ewif, law.tokens_per_cycle, law.cost_per_cycle, law.ewif == best, law.ewif >= (1 - NEAR) * best
-        )
-        for k, law in enumerate(laws)
-    ]
 
 
 def optimise(models: Cascade | Problem, *, max_tokens: int = 16, max_depth: int = 3) -> Optimum:

@@ -1,4 +1,4 @@
-"""The rows kept with the source: they are what the README says, and the tables follow from them."""
+"""The rows kept with the source: they are what their page says, and the tables follow from them."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from analysis.model.records.runs import read_runs
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "results" / "cpu"
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "results" / "README.md").read_text()
 PREDICTED = ("predicted.jsonl", "replay.jsonl", "replay_same.jsonl")
 MEASURED = sorted(KEPT.glob("measured*.jsonl.gz"))
 
@@ -59,13 +59,13 @@ def test_the_ladder_follows_from_the_rows(joined):
         assert joined["regret"][rung]["regret"] == pytest.approx(kept["regret"][rung]["regret"])
 
 
-def test_the_readme_shows_the_ladder_as_it_is():
+def test_the_page_shows_the_ladder_as_it_is():
     lines = {line for line in (KEPT / "ladder.md").read_text().splitlines() if line.startswith("|")}
     shown = [line for line in README.splitlines() if line.startswith(("| iid", "| fits", "| replay", "| rung"))]
     assert len(shown) == 2 * 6
     assert set(shown) <= lines
 
 
-def test_the_readme_counts_the_texts_that_were_compared():
+def test_the_page_counts_the_texts_that_were_compared():
     found = Counter(row["category"] for row in rows("lossless_float32.jsonl"))
     assert f"{found['identical']} of {found.total()} texts" in README.replace("\n", " ")

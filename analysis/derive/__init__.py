@@ -10,11 +10,12 @@ from analysis.derive.draft_length import decaying_survival, optimal_length, unim
 from analysis.derive.evaluator import SymbolicEwif, rational_ewif, symbolic_ewif
 from analysis.derive.horizontal import horizontal, marginal_token, order
 from analysis.derive.joint import joint_gain
+from analysis.derive.latex import as_document, as_latex
 from analysis.derive.laws import cycle_law, derivatives
 from analysis.derive.lossless import lossless_review
 from analysis.derive.mixtures import heterogeneity
 from analysis.derive.nested import affine_step, nested
-from analysis.derive.render import as_latex, as_text
+from analysis.derive.render import as_text
 from analysis.derive.speculative import (
     gain_condition,
     generating_function,
@@ -61,6 +62,7 @@ __all__ = [
     "Repeated",
     "SymbolicEwif",
     "Theorem",
+    "as_document",
     "as_latex",
     "as_text",
     "draft_cost",

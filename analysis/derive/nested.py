@@ -98,14 +98,14 @@ def affine_step() -> Theorem:
                 alpha * (1 + h),
             ),
             by_induction(
-                "The geometric sum has mean alpha (1 - phi) / (1 - alpha): sum = alpha (1 - alpha^R) / (1 - alpha).",
+                "The geometric sum is alpha (1 - alpha^R) / (1 - alpha), whose mean is alpha (1 - phi) / (1 - alpha).",
                 lambda count: alpha * (1 - alpha**count) / (1 - alpha),
                 sympy.Integer(0),
                 lambda count: alpha ** (count + 1),
                 k,
             ),
             by_induction(
-                "The split of a power holds: x + x^2 + ... + x^(R-1) = (x^R - x) / (x - 1).",
+                "The split of a power holds: the powers of x from 1 to R - 1 add up to (x^R - x) / (x - 1).",
                 lambda count: (x**count - x) / (x - 1),
                 sympy.Integer(0),
                 lambda count: x**count,

@@ -184,7 +184,10 @@ def break_even() -> Theorem:
                 "below",
                 Eq(star, break_even_cost(phi), evaluate=False),
             ),
-            Line("and beats any cascade of EWIF E if and only if {c2} is below", Eq(star, against_any, evaluate=False)),
+            Line(
+                "and beats any cascade whose EWIF is E if and only if {c2} is below",
+                Eq(star, against_any, evaluate=False),
+            ),
         ),
         (
             Line(

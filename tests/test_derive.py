@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from strategies import DRAFTERS, drafts
 
 from analysis.commands import derive as command
-from analysis.derive import THEOREMS, as_latex, as_text, gain, rational_ewif, repeated, symbolic_ewif
+from analysis.derive import THEOREMS, as_document, as_latex, as_text, gain, rational_ewif, repeated, symbolic_ewif
 from analysis.derive import notation as n
 from analysis.derive.first_principles import mean, variance, yield_law
+from analysis.derive.inline import sentence_latex, sentence_text
+from analysis.derive.latex import formula_latex
 from analysis.derive.proof import all_hold, by_induction, equal, nonnegative_coefficients, vanishes
 from analysis.derive.theorem import Check, Line, Theorem
 from analysis.derive.token_law import handed_up_sequences, mean_tokens, review
@@ -403,8 +405,101 @@ def test_latex_is_balanced_and_plain(name, theorems):
     assert text.count(r"\left") == text.count(r"\right")
     bare = text.replace(r"\{", "").replace(r"\}", "")
     assert bare.count("{") == bare.count("}")
-    outside = re.sub(r"\\begin\{equation\*\}.*?\\end\{equation\*\}|\$[^$]*\$", "", text, flags=re.DOTALL)
+    outside = MATHEMATICS.sub("", text)
     assert not re.search(r"(?<!\\)[_^&#%$<>`]", outside)
+
+
+MATHEMATICS = re.compile(r"\\begin\{equation\}.*?\\end\{equation\}|\$[^$]*\$|\\label\{[^}]*\}", re.DOTALL)
+TYPED = re.compile(
+    r"\\_|\\textasciicircum|\\textless|\\textgreater|\b(alpha|beta|gamma|phi|lambda|EWIF)\b|[=+^]"
+    r"|(?<![\w'.\\])[b-zB-HJ-Z](?![\w'.-])| - "
+)
+"""What a formula leaves in a sentence that does not print it as one."""
+
+
+@pytest.mark.parametrize("name", THEOREMS)
+def test_latex_prints_every_formula_of_a_sentence_as_one(name, theorems):
+    assert TYPED.findall(MATHEMATICS.sub("", as_latex(theorems[name]))) == []
+
+
+@pytest.mark.parametrize("name", THEOREMS)
+def test_latex_numbers_and_labels_every_equation_of_a_theorem_and_its_proof(name, theorems):
+    theorem, text = theorems[name], as_latex(theorems[name])
+    formulas = sum(line.formula is not None for line in (*theorem.statement, *theorem.steps))
+    labels = re.findall(r"\\begin\{equation\}\\label\{eq:([a-z-]+):(\d+)\}", text)
+    assert labels == [(name, str(index + 1)) for index in range(formulas)]
+    assert text.count(r"\begin{equation}") == formulas
+    assert re.match(rf"\\begin\{{theorem\}}\[[^]]+\]\\label\{{thm:{name}\}}", text)
+    assert text.index(r"\end{theorem}") < text.index(r"\begin{proof}") < text.index(r"\end{proof}")
+
+
+@pytest.mark.parametrize("name", THEOREMS)
+def test_nothing_follows_a_big_operator_that_it_does_not_hold(name, theorems):
+    r"""After \sum and \prod the term ends the expression, its group or its fraction: no bare + or - at its level."""
+    for equation in re.findall(r"\\begin\{equation\}.*?\n(.*?)\n\\end", as_latex(theorems[name]), flags=re.DOTALL):
+        for found in re.finditer(r"\\(sum|prod)_\{", equation):
+            level, rest = 0, equation[found.end() - 1 :]
+            for token in re.findall(r"\\left|\\right|[{}=+-]", rest):
+                level += {"{": 1, r"\left": 1, "}": -1, r"\right": -1}.get(token, 0)
+                if level < 0 or (token == "=" and level == 0):
+                    break
+                assert level or token not in "+-", equation
+
+
+def test_the_document_has_a_preamble_and_labels_that_are_unique(theorems):
+    text = as_document(list(theorems.values()))
+    assert text.startswith(r"\documentclass{article}")
+    assert text.endswith("\\end{document}")
+    assert r"\newtheorem{theorem}" in text
+    for package in ("amsmath", "amssymb", "amsthm"):
+        assert rf"\usepackage{{{package}}}" in text
+    labels = re.findall(r"\\label\{([^}]*)\}", text)
+    assert len(labels) == len(set(labels)) > 2 * len(theorems)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (1 - n.alpha * n.phi**n.n, r"1 - \alpha \phi^{n}"),
+        (sympy.Sum(n.alpha**n.i, (n.i, 1, n.k)) + 1, r"1 + \sum_{i=1}^{k} \alpha^{i}"),
+        (
+            sympy.Sum(n.alpha**n.i, (n.i, 1, n.k)) + sympy.Product(n.x, (n.i, 1, n.k)),
+            (
+                r"\left(\prod_{i=1}^{k} x\right) + \sum_{i=1}^{k} \alpha^{i}",
+                r"\left(\sum_{i=1}^{k} \alpha^{i}\right) +",
+            ),
+        ),
+        (n.alpha - 1, r"\alpha - 1"),
+        (n.k + 1, "k + 1"),
+        (-n.alpha - n.beta, r"- \alpha - {\alpha}'"),
+        (n.ewif - 1, r"\mathrm{EWIF} - 1"),
+        (sympy.Symbol("dphi") * 2, r"2 d\phi"),
+    ],
+)
+def test_terms_stand_in_reading_order(formula, expected):
+    options = (expected,) if isinstance(expected, str) else expected
+    assert formula_latex(formula).startswith(options)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "latex"),
+    [
+        ("acceptance a_s of N_d calls", "acceptance $a_{s}$ of $N_{d}$ calls"),
+        ("A step has alpha (1 - phi), a share", r"A step has $\alpha (1 - \phi)$, a share"),
+        ("every k >= 0, k = 0..8, 9 cases", r"every $k \ge 0$, $k = 0, \ldots, 8$, 9 cases"),
+        ("the drafter's {alpha}^(k+1) / (1 - {alpha}) tokens", r"the drafter's $\alpha^{k + 1} / (1 - \alpha)$ tokens"),
+        ("with B^{n} and alpha' = 1/3.", r"with $B^{n}$ and $\alpha' = 1 / 3$."),
+        ("`until` k is 5 % & more", r"\texttt{until} $k$ is 5 \% \& more"),
+        ("A = B = a: the i-th (2023)", "$A = B = a$: the i-th (2023)"),
+        ("min(1, p/q), in arXiv 2211.17192", r"$\min(1, p / q)$, in arXiv 2211.17192"),
+    ],
+)
+def test_a_sentence_prints_its_formulas(sentence, latex):
+    assert sentence_latex(sentence) == latex
+
+
+def test_text_keeps_the_blanks_of_a_formula_and_writes_greek():
+    assert sentence_text("A leaf: {alpha}^(k+1) - phi, k = 0..3") == "A leaf: α^(k+1) - φ, k = 0..3"
 
 
 @pytest.mark.parametrize("name", THEOREMS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
 from analysis.claims.plan import Plan
-from analysis.claims.search import PROBABILITY, Domain, Property, whole
+from analysis.claims.search import PROBABILITY, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import ByExamples, Proof, Refutation
 from analysis.derive.token_law import TokenLaw, handed_up_sequences, mean_tokens, review
 from analysis.model import Step
@@ -112,10 +115,25 @@ def _lenient_to_the_target(middle: Fraction, inner: Fraction, lenience: Fraction
     return _lenient_cycle(inner, middle, inner, lenience)
 
 
+def _real(sides: Callable[..., Sides]) -> Callable[..., Sides | None]:
+    """The same sides where neither reviewer accepts more than 95 % of what it is handed."""
+
+    def limited(target: Fraction, middle: Fraction, inner: Fraction, **others: Any) -> Sides | None:
+        laws = _law(target), _law(middle), _law(inner)
+        greatest = max(review(reviewer, drafted).acceptance for reviewer, drafted in pairwise(laws))
+        return sides(target, middle, inner, **others) if greatest <= REALISTIC.high else None
+
+    return limited
+
+
 _PAIR = {"middle": PROBABILITY, "inner": PROBABILITY}
 _TRIPLE = {"target": PROBABILITY, **_PAIR}
 _LENIENT = {**_PAIR, "lenience": LENIENCE}
 _SIZES = {**_TRIPLE, "k": whole(2), "n": whole(2)}
+_REAL_PAIR = dict.fromkeys(_PAIR, REALISTIC)
+_REAL_TRIPLE = {"target": REALISTIC, **_REAL_PAIR}
+_REAL_LENIENT = {**_REAL_PAIR, "lenience": LENIENCE}
+_REAL_SIZES = {**_SIZES, **_REAL_TRIPLE}
 _FORMS = ("enumerated tokens", "independent form")
 
 CLAIMS = (
@@ -127,7 +145,8 @@ CLAIMS = (
     ),
     Claim(
         "inner-review-never-fewer",
-        "Lossless rounds never yield fewer tokens than as many autoregressive tokens of the same drafter.",
+        "With nothing else in the draft, lossless rounds never yield fewer tokens than as many autoregressive tokens "
+        "of the same drafter.",
         "Stated here",
         Proof(
             ("lossless-review",),
@@ -141,7 +160,7 @@ CLAIMS = (
         "so of the yield.",
         "Assumed in CS Drafting, section 4 (vertical cascade)",
         Refutation(
-            Property(_TRIPLE, _independent, "==", ("P(both accept)", "product")),
+            Property(_REAL_TRIPLE, _real(_independent), "==", ("P(both accept)", "product")),
             "the target accepts every token of the drafter with the same probability",
             Property(_TRIPLE, _one_ratio, "==", ("P(both accept)", "product")),
             note="Middle (.9, .1), target (.5, .5), inner (1, 0): the first token is accepted by both with "
@@ -153,7 +172,7 @@ CLAIMS = (
         "The independent form never underestimates the tokens of a vertical cascade.",
         "Asked here",
         Refutation(
-            Property(_SIZES, _product_form, "<=", _FORMS),
+            Property(_REAL_SIZES, _real(_product_form), "<=", _FORMS),
             "hazards by type (accepted, corrected, bonus), exact for one round; the independent form errs to both "
             "sides",
             Property({**_TRIPLE, "k": whole(3)}, _typed_form, "==", ("enumerated tokens", "typed form")),
@@ -173,7 +192,7 @@ CLAIMS = (
         "Lenience of an inner review leaves the law of the token handed up unchanged.",
         "Would make handing up the drafter's own probabilities exact",
         Refutation(
-            Property(_LENIENT, _lenient_law, "==", ("distance of the laws", "claimed")),
+            Property(_REAL_LENIENT, _lenient_law, "==", ("distance of the laws", "claimed")),
             "lenience 1; in general the total variation distance equals the acceptance that lenience gains",
             Property(_LENIENT, _bias_is_gain, "==", ("distance of the laws", "acceptance gained")),
             note="Tokens drafted too often are over-represented by just what is accepted beyond the lossless mass. "
@@ -185,7 +204,7 @@ CLAIMS = (
         "Lenience of an inner review never lowers the tokens of a cycle (the target exact).",
         "Suggested by lenient inner reviews in CS Drafting's code",
         Refutation(
-            Property({**_TRIPLE, "lenience": LENIENCE}, _lenient_cycle, "<=", ("lossless", "lenient")),
+            Property({**_REAL_TRIPLE, "lenience": LENIENCE}, _real(_lenient_cycle), "<=", ("lossless", "lenient")),
             "the inner drafter's law is the target's, so that lenience moves the handed-up law towards the target",
             Property(_LENIENT, _lenient_to_the_target, "<=", ("lossless", "lenient")),
             note="If the middle drafter's law is the target's, every acceptance that lenience gains is lost at the "

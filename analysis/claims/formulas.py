@@ -80,7 +80,7 @@ LAW_AND_FORM = ("exact evaluation", "closed form")
 CLAIMS = (
     Claim(
         "generating-function",
-        "The yield of k tokens has the generating function 1 + (x - 1)(1 - (ax)^(k+1)) / (1 - ax).",
+        "The yield of k tokens of acceptance a has the generating function 1 + (x - 1)(1 - (ax)^(k+1)) / (1 - ax).",
         CS_DRAFTING,
         Proof(
             ("generating-function",),
@@ -89,13 +89,14 @@ CLAIMS = (
     ),
     Claim(
         "speculative-form",
-        "EWIF of k tokens is (1 - a^(k+1)) / ((1 - a)(1 + kc)).",
+        "Constant acceptance a below 1 and constant costs: EWIF of k tokens is (1 - a^(k+1)) / ((1 - a)(1 + kc)).",
         "Leviathan et al. 2023, Theorem 3.8",
         Proof(("speculative",), Property({"a": PROPER, "c": COST, "k": whole(8)}, _speculative, "==", LAW_AND_FORM)),
     ),
     Claim(
         "gain-condition",
-        "Some draft length gains if and only if the acceptance exceeds the cost.",
+        "One drafter of constant acceptance, constant costs: some length gains if and only if the acceptance exceeds "
+        "the cost.",
         "Leviathan et al. 2023, Corollary 3.9",
         Proof(
             ("gain-condition",),
@@ -104,7 +105,8 @@ CLAIMS = (
     ),
     Claim(
         "vertical-form",
-        "n rounds over k inner tokens have EWIF (1 - a phi^n) / ((1 - a)(1 + n c1 + n k c2)).",
+        "Constant acceptances (a below 1) and costs: n rounds over k inner tokens have EWIF "
+        "(1 - a phi^n) / ((1 - a)(1 + n c1 + n k c2)).",
         CS_DRAFTING,
         Proof(
             ("vertical",),
@@ -118,7 +120,8 @@ CLAIMS = (
     ),
     Claim(
         "horizontal-form",
-        "k tokens of one drafter and then m of another yield the mean of the first plus a^k b (1 - b^m) / (1 - b).",
+        "Constant acceptances below 1: k tokens of one drafter and then m of another yield the mean of the first plus "
+        "a^k b (1 - b^m) / (1 - b).",
         CS_DRAFTING,
         Proof(
             ("horizontal",),
@@ -132,7 +135,8 @@ CLAIMS = (
     ),
     Claim(
         "nested-form",
-        "EWIF of a draft of any nesting is the composition of its steps' affine maps.",
+        "Constant acceptances and costs: EWIF of any nesting of `tokens` and `rounds` is the composition of its steps' "
+        "affine maps.",
         "Stated here",
         Proof(
             ("affine-step", "nested"),

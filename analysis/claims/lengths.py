@@ -10,12 +10,9 @@ from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
 from analysis.claims.formulas import speculative_plan
 from analysis.claims.plan import Plan
-from analysis.claims.search import COST, PROBABILITY, PROPER, Domain, Property, whole
+from analysis.claims.search import CHEAP, COST, MARGIN, PROBABILITY, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
-
-LONGEST = 12
-"""Longest draft that the searches over lengths try."""
 
 
 def _two(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k1: int, k2: int) -> Plan:
@@ -30,9 +27,32 @@ def _marginal(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> S
     return int(after > before), int(a**k * m > c2 * before)
 
 
-def _valleys(values: Sequence[float]) -> int:
-    """Number of times a sequence turns from falling to rising; 0 for one peak."""
-    moves = [right - left for left, right in pairwise(values) if abs(right - left) > 1e-12]
+ROUNDING = 1e-12
+"""Smallest relative change between neighbouring values that counts as a move."""
+
+
+def _inserted(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> Sides:
+    """EWIF without, and with a token of d2 in front of k of d1, where the appended token's rule says that it pays."""
+    before = speculative_plan(a, c1, k)
+    alphas, costs = {("t", "d1"): a, ("t", "d2"): m}, {"d1": c1, "d2": c2}
+    after = Plan((Step("d2", tokens=1), Step("d1", tokens=k)), alphas, costs)
+    return before, after
+
+
+def _inserted_by_appended_rule(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> Sides | None:
+    return _inserted(a, m, c1, c2, k) if m > c2 * Fraction(speculative_plan(a, c1, k).ewif()) else None
+
+
+def _inserted_by_own_rule(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> Sides | None:
+    """The gain behind the new token is lost where it is rejected: it adds m (1 + g) - g."""
+    ewif = Fraction(speculative_plan(a, c1, k).ewif())
+    gain = sum(a**j for j in range(1, k + 1))
+    return _inserted(a, m, c1, c2, k) if m * (1 + gain) - gain > c2 * ewif else None
+
+
+def _valleys(values: Sequence[float], depth: float = ROUNDING) -> int:
+    """Number of times a sequence turns from falling to rising by more than `depth`; 0 for one peak."""
+    moves = [right - left for left, right in pairwise(values) if abs(right - left) > depth * max(left, right)]
     return sum(1 for before, after in pairwise(moves) if before < 0 < after)
 
 
@@ -42,42 +62,44 @@ def _valleys_by_hazard(h0: Fraction, h1: Fraction, h2: Fraction, h3: Fraction, c
     return _valleys([1.0, *(float(plan.ewif()) for plan in plans)]), 0
 
 
-def _valleys_by_call(a: Fraction, c: Fraction, t1: Fraction, t2: Fraction, t3: Fraction) -> Sides:
+def _valleys_by_call(
+    a: Fraction, c: Fraction, t1: Fraction, t2: Fraction, t3: Fraction, depth: float = float(MARGIN)
+) -> Sides:
     """The target's calls on 2, 3, 4 and more tokens cost 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3."""
     costs = {"d": c, "t": {"by_tokens": [Fraction(1), 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3]}}
     plans = [Plan((Step("d", tokens=k),), {("t", "d"): a}, costs) for k in range(1, 4)]
-    return _valleys([1.0, *(float(plan.ewif()) for plan in plans)]), 0
+    return _valleys([1.0, *(float(plan.ewif()) for plan in plans)], depth), 0
 
 
 def _valleys_by_convex_call(a: Fraction, c: Fraction, t1: Fraction, t2: Fraction, t3: Fraction) -> Sides | None:
-    return _valleys_by_call(a, c, t1, t2, t3) if t1 <= t2 <= t3 else None
+    return _valleys_by_call(a, c, t1, t2, t3, ROUNDING) if t1 <= t2 <= t3 else None
 
 
 def _free_token(a: Fraction, m: Fraction, c1: Fraction, k: int) -> Sides | None:
     return (speculative_plan(a, c1, k), _two(a, m, c1, FREE, k, 1)) if a * m else None
 
 
-def _free_token_at_a_price(a: Fraction, m: Fraction, growth: Fraction, k: int) -> Sides | None:
-    """A free token behind k free ones, where the target's call on q tokens costs 1 + growth (q - 1)."""
-    if not a * m:
-        return None
-    before, after = _two(a, m, FREE, FREE, k, 0), _two(a, m, FREE, FREE, k, 1)
+def _free_token_at_a_price(a: Fraction, m: Fraction, growth: Fraction, k: int) -> tuple[float, float] | None:
+    """A free token behind k free ones that gain, where the target's call on q tokens costs 1 + growth (q - 1)."""
     target = {"t": {"fixed": 1 - growth, "per_token": growth}}
-    return (
-        Plan(before.draft, before.alphas, {**before.costs, **target}),
-        Plan(after.draft, after.alphas, {**after.costs, **target}),
+    before, after = (
+        float(Plan(plan.draft, plan.alphas, {**plan.costs, **target}).ewif())
+        for plan in (_two(a, m, FREE, FREE, k, 0), _two(a, m, FREE, FREE, k, 1))
     )
+    return (before, after) if before > 1 else None
 
 
-_THREE = {"a": PROPER, "b": PROPER, "m": PROPER, "c1": COST, "c2": COST, "c3": COST}
 _RISES = Domain(tuple(map(Fraction, ("0", "1", "1/2", "1/4", "1/10", "2"))), 0, 2)
-_NEAR_ONE = Domain(tuple(1 - Fraction(1, d) for d in (2, 3, 4, 5, 10, 20, 50)), Fraction(1, 2), Fraction(49, 50))
 _CALLS = {"a": PROBABILITY, "c": COST, "t1": _RISES, "t2": _RISES, "t3": _RISES}
+_REAL_CALLS = _CALLS | {"a": REALISTIC, "c": CHEAP}
+
+_INSERTED = {"a": REALISTIC, "m": REALISTIC, "c1": CHEAP, "c2": CHEAP, "k": whole(5)}
 
 CLAIMS = (
     Claim(
         "marginal-rule",
-        "One more token pays if and only if survival times its acceptance exceeds its cost times EWIF.",
+        "One more token at the end of a draft pays if and only if survival times its acceptance exceeds its cost times "
+        "EWIF, where a review costs the same for one token more.",
         "Stated here",
         Proof(
             ("marginal-token",),
@@ -90,8 +112,19 @@ CLAIMS = (
         ),
     ),
     Claim(
+        "marginal-rule-inside",
+        "The same rule holds for a token put in front of others: survival before it times its acceptance.",
+        "Asked here, of the former row without its word `end`",
+        Refutation(
+            Property(_INSERTED, _inserted_by_appended_rule, "<=", ("without", "with")),
+            "survival times (acceptance (1 + g) - g) exceeds its cost times EWIF, g being the gain behind it",
+            Property(_INSERTED, _inserted_by_own_rule, "<=", ("without", "with")),
+        ),
+    ),
+    Claim(
         "one-peak",
-        "EWIF has one peak in the draft length of a lone drafter, whatever its hazards by position.",
+        "EWIF has one peak in the draft length of a lone drafter, whatever its hazards by position, where a review "
+        "costs the same for one token more.",
         "Assumed by every search over k; Leviathan et al. 2023 for i.i.d. acceptance",
         Proof(
             ("unimodal",),
@@ -109,14 +142,15 @@ CLAIMS = (
         "EWIF has one peak in the draft length, whatever the target's calls cost by length.",
         "Assumed by searches over k on hardware with steps in the call time",
         Refutation(
-            Property(_CALLS, _valleys_by_call, "==", ("valleys of EWIF over k = 0..3", "claimed")),
+            Property(_REAL_CALLS, _valleys_by_call, "==", ("valleys of EWIF by 1 % and more over k = 0..3", "claimed")),
             "call costs that rise by no less with each token (convex; scalar and affine costs are)",
             Property(_CALLS, _valleys_by_convex_call, "==", ("valleys of EWIF over k = 0..3", "claimed")),
         ),
     ),
     Claim(
         "free-last-token",
-        "A free token that may be accepted, behind a draft that may survive, always gains.",
+        "A free token that may be accepted, behind a draft that may survive, always gains, where a review costs the "
+        "same for one token more.",
         "CS Drafting's Max-Gram at the end of every draft",
         Proof(
             ("marginal-token",),
@@ -135,7 +169,7 @@ CLAIMS = (
         "Implied where only calls are counted (CS Drafting's cost tables)",
         Refutation(
             Property(
-                {"a": PROBABILITY, "m": PROBABILITY, "growth": PROBABILITY, "k": whole(5)},
+                {"a": REALISTIC, "m": REALISTIC, "growth": CHEAP, "k": whole(5)},
                 _free_token_at_a_price,
                 "<=",
                 ("without", "with"),

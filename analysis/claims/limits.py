@@ -8,9 +8,9 @@ from itertools import product
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.formulas import deep_plan, speculative_plan
+from analysis.claims.formulas import deep_plan, speculative_plan, vertical_plan
 from analysis.claims.plan import Plan
-from analysis.claims.search import COST, PROBABILITY, PROPER, Domain, Property, whole
+from analysis.claims.search import CHEAP, COST, PROBABILITY, PROPER, REALISTIC, Domain, Property, whole
 from analysis.claims.third import WithPublishedWorth
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
@@ -23,7 +23,29 @@ def _within_ceiling(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, 
     return deep_plan(a, b, m, c, n, k), 1 / (1 - max(a, m))
 
 
-def _near_ceiling(a: Fraction, c: Fraction, k: int) -> Sides | None:
+def _falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Plan:
+    """k tokens of one drafter, where the target's review of two tokens or more costs `share` of a one-token call."""
+    plan = speculative_plan(a, c, k)
+    return Plan(plan.draft, plan.alphas, {**plan.costs, "t": {"by_tokens": [Fraction(1), share]}})
+
+
+def _ceiling_of_falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Sides:
+    return _falling_review(a, c, share, k), 1 / (1 - a)
+
+
+def _ceiling_of_cheapest_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Sides:
+    return _falling_review(a, c, share, k), 1 / (1 - a) / share
+
+
+def _nesting_with_falling_review(a: Fraction, b: Fraction, c1: Fraction, share: Fraction, k: int) -> Sides:
+    """One round over k free tokens, over one token, where reviews of three tokens and more cost the target less."""
+    nested = vertical_plan(a, b, c1, FREE, 1, k)
+    target = {"t": {"by_tokens": [Fraction(1), Fraction(1), share]}}
+    ewif = Plan(nested.draft, nested.alphas, {**nested.costs, **target}).ewif()
+    return float(ewif) / float(speculative_plan(a, c1, 1).ewif()), 1 / (1 - a**2)
+
+
+def _near_ceiling(a: Fraction, c: Fraction, k: int) -> Sides:
     """How near a lone drafter comes: the bound times (1 - a^(k+1)) / (1 + kc)."""
     return speculative_plan(a, c, k), (1 - a ** (k + 1)) / (1 + k * c) / (1 - a)
 
@@ -47,12 +69,17 @@ def _nesting_at_most_double(a: Fraction, b: Fraction, c1: Fraction, k: int) -> S
     )
 
 
-def _best_flat(shares: Sequence[Fraction], costs: Sequence[Fraction], longest: int = 6) -> tuple[Fraction, Fraction]:
-    """Best EWIF of leaf tokens in the order of falling acceptance, and the survival of that draft."""
+def _best_flat(
+    shares: Sequence[Fraction], costs: Sequence[Fraction], longest: int, of_last: int = 0
+) -> tuple[Fraction, Fraction]:
+    """Best EWIF of leaf tokens in the order of falling acceptance, and the survival of that draft.
+
+    The drafter that comes last in this order makes at least `of_last` of at most `longest` tokens.
+    """
     order = sorted(range(len(shares)), key=lambda d: -shares[d])
-    best = (Fraction(1), Fraction(1))
+    best = (Fraction(0), Fraction(1))
     for lengths in product(range(longest + 1), repeat=len(shares)):
-        if sum(lengths) > longest:
+        if sum(lengths) > longest or lengths[-1] < of_last:
             continue
         tokens, survival, cost = Fraction(1), Fraction(1), Fraction(1)
         for drafter, length in zip(order, lengths, strict=True):
@@ -65,11 +92,14 @@ def _best_flat(shares: Sequence[Fraction], costs: Sequence[Fraction], longest: i
 
 
 def _third(a: Fraction, b: Fraction, m: Fraction, c1: Fraction, c2: Fraction, c3: Fraction) -> Sides | None:
-    """Best EWIF of horizontal drafts of two drafters, and of three."""
-    if not 0 < m < b < a < 1:
+    """Best EWIF of horizontal drafts of two drafters, and of three with a token or more of the third, the weakest.
+
+    Each drafter would gain by itself.
+    """
+    if not (c3 < m < b < a and c2 < b and c1 < a):
         return None
     two = _best_flat((a, b), (c1, c2), 4)[0]
-    return (two, _best_flat((a, b, m), (c1, c2, c3), 5)[0]) if two > 1 else None
+    return (two, _best_flat((a, b, m), (c1, c2, c3), 5, of_last=1)[0]) if two > 1 else None
 
 
 def _third_pays(a: Fraction, b: Fraction, m: Fraction, c1: Fraction, c2: Fraction, c3: Fraction) -> Sides | None:
@@ -85,14 +115,16 @@ def _third_useless(a: Fraction, b: Fraction, m: Fraction, c1: Fraction, c2: Frac
 
 
 _THREE = {"a": PROPER, "b": PROPER, "m": PROPER, "c1": COST, "c2": COST, "c3": COST}
-_RISES = Domain(tuple(map(Fraction, ("0", "1", "1/2", "1/4", "1/10", "2"))), 0, 2)
-_NEAR_ONE = Domain(tuple(1 - Fraction(1, d) for d in (2, 3, 4, 5, 10, 20, 50)), Fraction(1, 2), Fraction(49, 50))
-_CALLS = {"a": PROBABILITY, "c": COST, "t1": _RISES, "t2": _RISES, "t3": _RISES}
+_NEAR_ONE = Domain(tuple(1 - Fraction(1, d) for d in (2, 3, 4, 5, 10, 20)), Fraction(1, 2), Fraction(19, 20))
+_FALLS = Domain(tuple(map(Fraction, ("1/2", "3/4", "9/10"))), Fraction(1, 2), 1)
+
+_REAL_THREE = dict.fromkeys(("a", "b", "m"), REALISTIC) | dict.fromkeys(("c1", "c2", "c3"), CHEAP)
 
 CLAIMS = (
     Claim(
         "ceiling",
-        "EWIF is at most 1 / (1 - the greatest acceptance by the target), in any cascade.",
+        "EWIF is at most 1 / (1 - the greatest acceptance by the target), in any cascade where no review costs the "
+        "target less than its call on one token.",
         "Stated here",
         Proof(
             ("ceiling",),
@@ -105,8 +137,30 @@ CLAIMS = (
         ),
     ),
     Claim(
+        "ceiling-at-any-review-cost",
+        "The same, whatever the target's reviews cost by length.",
+        "Asked here, of the former row without its condition",
+        Refutation(
+            Property(
+                {"a": REALISTIC, "c": CHEAP, "share": _FALLS, "k": whole(4)},
+                _ceiling_of_falling_review,
+                "<=",
+                ("EWIF", "ceiling"),
+            ),
+            "the ceiling over the cheapest review, in one-token calls",
+            Property(
+                {"a": REALISTIC, "c": CHEAP, "share": _FALLS, "k": whole(4)},
+                _ceiling_of_cheapest_review,
+                "<=",
+                ("EWIF", "ceiling over the cheapest review"),
+            ),
+            ("ceiling",),
+        ),
+    ),
+    Claim(
         "ceiling-approached",
-        "A lone drafter reaches the share (1 - a^(k+1)) / (1 + kc) of the ceiling, so all of it as c and a^k vanish.",
+        "A lone drafter of constant acceptance and cost reaches the share (1 - a^(k+1)) / (1 + kc) of the ceiling, so "
+        "all of it as kc and a^k vanish.",
         "Stated here",
         Proof(
             ("ceiling", "speculative"),
@@ -115,7 +169,8 @@ CLAIMS = (
     ),
     Claim(
         "nesting-gain",
-        "Nesting to any depth gains at most a factor 1 / (1 - a^2) over one token of the same drafter.",
+        "Where one drafter makes every step of the target's draft and calls cost the same whatever their length, "
+        "nesting to any depth gains at most a factor 1 / (1 - a^2) over one token of that drafter.",
         "Stated here",
         Proof(
             ("nesting-gain",),
@@ -130,12 +185,33 @@ CLAIMS = (
         ),
     ),
     Claim(
+        "nesting-gain-at-any-review-cost",
+        "The same bound, whatever the target's reviews cost by length.",
+        "Asked here, of the former row without its condition",
+        Refutation(
+            Property(
+                {"a": REALISTIC, "b": REALISTIC, "c1": CHEAP, "share": _FALLS, "k": whole(6)},
+                _nesting_with_falling_review,
+                "<=",
+                ("factor", "bound"),
+            ),
+            "reviews that cost the same whatever their length",
+            Property(
+                {"a": PROPER, "b": PROBABILITY, "c1": COST, "c2": COST, "n": whole(4), "k": whole(6)},
+                _nesting_bound,
+                "<=",
+                ("factor", "bound"),
+            ),
+            ("nesting-gain",),
+        ),
+    ),
+    Claim(
         "nesting-at-most-double",
-        "Nesting never more than doubles the EWIF of the best draft without it.",
+        "Nesting never more than doubles the EWIF of the best draft that the same drafter makes by itself.",
         "Asked here: is there a constant that bounds what depth can gain?",
         Refutation(
             Property(
-                {"a": _NEAR_ONE, "b": PROBABILITY, "c1": COST, "k": whole(20)},
+                {"a": _NEAR_ONE, "b": REALISTIC, "c1": CHEAP, "k": whole(20)},
                 _nesting_at_most_double,
                 "<=",
                 ("nested", "twice the best without"),
@@ -152,11 +228,12 @@ CLAIMS = (
     ),
     Claim(
         "third-drafter",
-        "A third, weaker drafter at the end raises the best EWIF of two that gain.",
+        "A third, weaker drafter at the end (a token or more of it, all lengths free) raises the best EWIF of two that "
+        "gain.",
         "CS Drafting with two neural drafters and Max-Gram",
         WithPublishedWorth(
             Refutation(
-                Property(_THREE, _third, "<", ("two drafters", "three drafters")),
+                Property(_REAL_THREE, _third, "<", ("two drafters", "three drafters")),
                 "survival of the best draft of two times its acceptance exceeds its cost times EWIF; a free one "
                 "always does",
                 Property(_THREE, _third_pays, "<", ("two drafters", "three drafters")),
@@ -167,7 +244,8 @@ CLAIMS = (
     ),
     Claim(
         "useless-drafter",
-        "Leaf tokens of a drafter with acceptance at most its cost times the best EWIF without it add nothing.",
+        "Constant acceptances and costs: in the target's draft leaf tokens of a drafter whose acceptance is at most "
+        "its cost times the best EWIF without it add nothing.",
         "Stated here",
         Proof(
             ("useless-drafter",),

@@ -7,9 +7,8 @@ from itertools import permutations, product
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.formulas import CS_DRAFTING
 from analysis.claims.plan import Plan
-from analysis.claims.search import PROBABILITY, Property, whole
+from analysis.claims.search import PROBABILITY, REALISTIC, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
 
@@ -76,13 +75,15 @@ def _ratio_does_not_fall(a0: Fraction, a1: Fraction, b0: Fraction, b1: Fraction)
 
 
 _HAZARDS = dict.fromkeys(("a0", "a1", "b0", "b1"), PROBABILITY)
+_REAL_HAZARDS = dict.fromkeys(_HAZARDS, REALISTIC)
 _ORDERS = ("d2 first", "d1 first")
 
 CLAIMS = (
     Claim(
         "order-of-tokens",
-        "For a fixed multiset of leaf tokens, falling acceptance is the best order, whatever the costs.",
-        CS_DRAFTING,
+        "For a fixed multiset of leaf tokens of constant acceptance, falling acceptance is the best order, whatever "
+        "the costs.",
+        "CS Drafting uses it as a heuristic (horizontal cascade: larger drafters first); stated as a theorem here",
         Proof(
             ("order",),
             Property(
@@ -95,7 +96,8 @@ CLAIMS = (
     ),
     Claim(
         "order-of-steps",
-        "The same holds for steps over inner drafts: only each drafter's acceptance by the target matters.",
+        "The same holds for the steps of the target's draft that are `rounds` over inner drafts: only each drafter's "
+        "acceptance by the target matters.",
         "Stated here",
         Proof(
             ("order",),
@@ -119,7 +121,7 @@ CLAIMS = (
         "A drafter whose hazard is greater at every position goes first.",
         "CS Drafting's horizontal cascade, applied to position-dependent acceptance",
         Refutation(
-            Property(_HAZARDS, _dominant_first, "<=", _ORDERS),
+            Property(_REAL_HAZARDS, _dominant_first, "<=", _ORDERS),
             "greater at the position, and the other's hazards do not fall relative to its own from there on",
             Property(_HAZARDS, _ratio_does_not_fall, "<=", _ORDERS),
             note="What counts is the product along the draft: a weak drafter's one good position may be worth taking. "
@@ -131,7 +133,7 @@ CLAIMS = (
         "With crossing hazards the drafter that is better at the first position goes first.",
         "CS Drafting's horizontal cascade, applied to position-dependent acceptance",
         Refutation(
-            Property(_HAZARDS, _crossing, "<=", _ORDERS),
+            Property(_REAL_HAZARDS, _crossing, "<=", _ORDERS),
             "equal costs, and how many tokens of each is free to choose: at each position the drafter that is best "
             "there",
             Property(_HAZARDS, _best_at_each_position, "==", ("best of all drafts", "best at each position")),

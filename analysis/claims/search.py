@@ -58,6 +58,15 @@ PROPER = Domain(tuple(f for f in _fractions(10) if 0 < f < 1), Fraction(1, 50), 
 COST = Domain(tuple(map(Fraction, ("0", "1", "1/2", "1/4", "1/5", "1/10", "1/20", "1/50", "1/100"))), 0, 1)
 """Costs from free to that of the target."""
 
+REALISTIC = Domain(PROPER.values, Fraction(1, 20), Fraction(19, 20))
+"""Acceptances of counterexamples: no drafter is always right or always wrong."""
+
+CHEAP = Domain(tuple(cost for cost in COST.values if cost <= Fraction(1, 2)), 0, Fraction(1, 2))
+"""Drafter costs of counterexamples: at most half the target's."""
+
+MARGIN = Fraction(1, 100)
+"""Share of the greater side by which a counterexample must miss the claim, so that no tie and no rounding refutes."""
+
 Relation = Literal["<=", "<", "=="]
 
 _HOLDS: Mapping[Relation, Callable[[Number, Number, float], bool]] = {
@@ -95,11 +104,26 @@ class Property:
     def holds(self, values: Values) -> bool | None:
         """Whether the relation holds; None outside the assumptions."""
         found = self.evaluate(values)
+        return None if found is None else self._related(*found)
+
+    def misses(self, values: Values, margin: Fraction = Fraction(0)) -> bool | None:
+        """Whether the relation fails by at least `margin` of the greater side; None outside the assumptions.
+
+        With margin 0 any failure counts, that of a strict relation at a tie included; above 0 a tie never does.
+        """
+        found = self.evaluate(values)
         if found is None:
             return None
-        exact = not any(isinstance(side, float) for side in found)
-        slack = 0 if exact else TOLERANCE * float(max(abs(found[0]), abs(found[1]), 1))
-        return _HOLDS[self.relation](*found, slack)
+        if not margin:
+            return not self._related(*found)
+        left, right = found
+        excess = abs(left - right) if self.relation == "==" else left - right
+        return bool(excess > 0 and excess >= margin * max(abs(left), abs(right)))
+
+    def _related(self, left: Number, right: Number) -> bool:
+        exact = not isinstance(left, float) and not isinstance(right, float)
+        slack = 0 if exact else TOLERANCE * float(max(abs(left), abs(right), 1))
+        return _HOLDS[self.relation](left, right, slack)
 
     def shown(self, values: Values) -> dict[str, str]:
         """Parameters and both sides, for a reader."""
@@ -122,38 +146,39 @@ class SearchResult:
     counterexample: Values | None
 
 
-def search(claimed: Property, examples: int, seed: int = 0) -> SearchResult:
+def search(claimed: Property, examples: int, seed: int = 0, margin: Fraction = Fraction(0)) -> SearchResult:
     """Draw values until a counterexample or enough examples; deterministic for a seed.
 
     Args:
         claimed: The property.
         examples: Examples within the assumptions to try; at most fifty times as many are drawn.
         seed: Seed of the draws.
+        margin: Share of the greater side by which a counterexample must miss the claim; 0 takes any failure.
     """
     draw = random.Random(seed)
     tried = 0
     for _ in range(50 * examples):
         values = {name: draw.choice(domain.values) for name, domain in claimed.domains.items()}
-        outcome = claimed.holds(values)
-        if outcome is None:
+        missed = claimed.misses(values, margin)
+        if missed is None:
             continue
         tried += 1
-        if not outcome:
-            return SearchResult(tried, shrink(claimed, values))
+        if missed:
+            return SearchResult(tried, shrink(claimed, values, margin))
         if tried == examples:
             break
     return SearchResult(tried, None)
 
 
-def shrink(claimed: Property, values: Values) -> Values:
-    """Simplify a counterexample until no single parameter can be made simpler."""
+def shrink(claimed: Property, values: Values, margin: Fraction = Fraction(0)) -> Values:
+    """Simplify a counterexample until no parameter can be made simpler with the claim still missed by `margin`."""
     current = dict(values)
     improved = True
     while improved:
         improved = False
         for name, domain in claimed.domains.items():
             for simpler in domain.values[: domain.values.index(current[name])]:
-                if claimed.holds(current | {name: simpler}) is False:
+                if claimed.misses(current | {name: simpler}, margin):
                     current[name] = simpler
                     improved = True
                     break

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from analysis.claims.claim import Finding, Verdict
-from analysis.claims.search import Property, search
+from analysis.claims.search import MARGIN, Property, search
 from analysis.derive import THEOREMS
 
 EXAMPLES = 200
@@ -80,7 +80,7 @@ class Refutation:
     """A claim that is false as made, and the assumption that saves it.
 
     Attributes:
-        claimed: The claim as made; the search is expected to break it.
+        claimed: The claim as made; the search is expected to break it by a margin.
         rescue: The assumption under which it holds.
         rescued: The claim with that assumption, searched for counterexamples of its own.
         theorems: Theorems that prove the rescued claim; may be empty.
@@ -97,7 +97,7 @@ class Refutation:
 
     def __call__(self) -> Finding:
         """Run it."""
-        result = search(self.claimed, 10 * self.examples)
+        result = search(self.claimed, 10 * self.examples, margin=MARGIN)
         if result.counterexample is None:
             return Finding("tested", SEARCH, result.examples, note=self.note)
         saved = search(self.rescued, self.examples, seed=1)
@@ -106,7 +106,7 @@ class Refutation:
         how.append(f"tested on {saved.examples} examples")
         return Finding(
             "refuted",
-            "seeded search, shrunk",
+            f"seeded search for a miss of at least {100 * MARGIN} %, shrunk",
             result.examples,
             self.claimed.shown(result.counterexample),
             f"{self.rescue} ({'; '.join(how)})",

@@ -6,7 +6,8 @@ import argparse
 
 from tqdm import tqdm
 
-from analysis.derive import THEOREMS, as_latex, as_text
+from analysis.derive import THEOREMS, as_document, as_latex, as_text
+from analysis.derive.theorem import Theorem
 from analysis.model import InputError, Subparsers
 
 
@@ -14,7 +15,11 @@ def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("derive", help="derivations of the EWIF of any cascade, verified by SymPy")
     parser.add_argument("name", metavar="NAME", nargs="?", help="one theorem (default: all); " + ", ".join(THEOREMS))
-    parser.add_argument("--latex", action="store_true", help="print a LaTeX fragment (needs amsmath)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--latex", action="store_true", help="print a LaTeX document")
+    shape.add_argument(
+        "--latex-fragment", action="store_true", help="the same without preamble, for a document of yours"
+    )
     parser.set_defaults(run=run)
 
 
@@ -25,9 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("NAME", f"got {arguments.name!r}, expected one of {', '.join(names)}")
     wanted = names if arguments.name is None else [arguments.name]
     theorems = [THEOREMS[name]() for name in tqdm(wanted, desc="deriving", unit="theorem", delay=2)]
-    shown = [
-        as_latex(theorem) if arguments.latex else as_text(theorem, 1 + names.index(theorem.name))
-        for theorem in theorems
-    ]
-    print("\n\n\n".join(shown))
+    print(_shown(theorems, names, arguments))
     return 0 if all(theorem.proved for theorem in theorems) else 1
+
+
+def _shown(theorems: list[Theorem], names: list[str], arguments: argparse.Namespace) -> str:
+    if arguments.latex:
+        return as_document(theorems)
+    if arguments.latex_fragment:
+        return "\n\n".join(map(as_latex, theorems))
+    return "\n\n\n".join(as_text(theorem, 1 + names.index(theorem.name)) for theorem in theorems)

@@ -9,11 +9,13 @@ from analysis.derive.bounds import ceiling, nesting_gain, useless_drafter
 from analysis.derive.draft_length import decaying_survival, optimal_length, unimodal
 from analysis.derive.evaluator import SymbolicEwif, rational_ewif, symbolic_ewif
 from analysis.derive.horizontal import horizontal, marginal_token, order
+from analysis.derive.joint import joint_gain
+from analysis.derive.latex import as_document, as_latex
 from analysis.derive.laws import cycle_law, derivatives
 from analysis.derive.lossless import lossless_review
 from analysis.derive.mixtures import heterogeneity
 from analysis.derive.nested import affine_step, nested
-from analysis.derive.render import as_latex, as_text
+from analysis.derive.render import as_text
 from analysis.derive.speculative import (
     gain_condition,
     generating_function,
@@ -46,6 +48,7 @@ THEOREMS: dict[str, Callable[[], Theorem]] = {
     "ceiling": ceiling,
     "nesting-gain": nesting_gain,
     "useless-drafter": useless_drafter,
+    "joint-gain": joint_gain,
     "stopping": stopping,
     "heterogeneity": heterogeneity,
     "lossless-review": lossless_review,
@@ -59,6 +62,7 @@ __all__ = [
     "Repeated",
     "SymbolicEwif",
     "Theorem",
+    "as_document",
     "as_latex",
     "as_text",
     "draft_cost",

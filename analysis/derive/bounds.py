@@ -72,7 +72,8 @@ def nesting_gain() -> Theorem:
         "What nesting can gain at most",
         "Stated here",
         "All steps of the target's draft are by one drafter with acceptance {alpha} < 1 and cost {c}; they may be "
-        "leaves or rounds over inner drafts of any depth, any models and any cost.",
+        "leaves or rounds over inner drafts of any depth, any models and any cost. Calls cost the same whatever their "
+        "length.",
         (
             Line("Every such cascade has", Le(ewif, bound)),
             Line(
@@ -126,7 +127,7 @@ def useless_drafter() -> Theorem:
         "When a further drafter is useless as a leaf",
         "Stated here",
         "E is the best EWIF of drafts without a certain drafter, whose acceptance by the target is {alpha} and whose "
-        "cost is {c}. Constant acceptances and costs.",
+        "cost is {c}. Constant acceptances and costs, whatever the length of a call.",
         (
             Line(
                 "Leaf tokens of that drafter in the target's draft cannot raise the best EWIF if",

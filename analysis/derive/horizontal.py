@@ -86,13 +86,13 @@ def order() -> Theorem:
         "order",
         "Order of the steps",
         "Leaf tokens: CS Drafting, section 4; steps over any inner drafts: stated here",
-        "Constant acceptances; every step, a leaf or rounds over any inner draft, holds tokens that the draft's "
-        "reviewer accepts with the acceptance of its drafter. Costs do not depend on the order.",
+        "Constant acceptances; every step of one draft, a leaf or rounds over any inner draft, holds tokens that the "
+        "draft's reviewer accepts with the acceptance of its drafter. Costs do not depend on the order.",
         (
             Line(
                 "For a fixed multiset of steps the order of falling acceptance by the draft's reviewer gives the "
-                "greatest EWIF, whatever the steps cost and whatever their inner drafts are. Swapping two neighbours "
-                "changes the gain by",
+                "draft's greatest gain, and, if the reviewer is the target, the greatest EWIF, whatever the steps cost "
+                "and whatever their inner drafts are. Swapping two neighbours changes the gain by",
                 factored,
             ),
         ),

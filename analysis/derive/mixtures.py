@@ -38,8 +38,8 @@ def heterogeneity() -> Theorem:
         "heterogeneity",
         "Sign of the error of a single mean acceptance",
         "Stated here",
-        "Speculative decoding with {k} tokens; {alpha} is drawn once a prompt from any law with mean E({alpha}), and "
-        "cycles within a prompt are i.i.d.",
+        "One drafter drafts {k} tokens by itself; {alpha} is drawn once a prompt from any law with mean E({alpha}), "
+        "and cycles within a prompt are i.i.d.",
         (
             Line(
                 "Weighting cycles equally (prompts of equally many cycles), the mean of tokens per cycle is at least "

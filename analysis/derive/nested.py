@@ -34,6 +34,9 @@ DRAFTS: dict[str, tuple[Repeated, ...]] = {
 """Drafts of every kind that first principles can enumerate in symbols: leaves, rounds, mixed, depth up to 3."""
 
 
+_FIRST, _SECOND = sympy.symbols("A_1 B_1", nonnegative=True), sympy.symbols("A_2 B_2", nonnegative=True)
+
+
 def pair_alpha(reviewer: str, drafter: str) -> sympy.Symbol:
     """Symbol of an acceptance in the example drafts."""
     return sympy.Symbol(f"a_{reviewer}_{drafter}", positive=True)
@@ -46,7 +49,6 @@ def cycle_generating(steps: Sequence[Repeated], at: Expression) -> Expression:
 
 def affine_step() -> Theorem:
     """A step is an affine map on the gain."""
-    by_hand = [vanishes(x**count - (x + (x - 1) * sum(x**j for j in range(1, count)))) for count in range(1, 10)]
     thinned = [
         vanishes(sum(p * x**r for r, p in first_principles.yield_law(steps, "t", pair_alpha).items()) - form)
         for steps in DRAFTS.values()
@@ -96,13 +98,20 @@ def affine_step() -> Theorem:
                 alpha * (1 + h),
             ),
             by_induction(
-                "The geometric sum has mean alpha (1 - phi) / (1 - alpha): sum = alpha (1 - alpha^R) / (1 - alpha).",
+                "The geometric sum is alpha (1 - alpha^R) / (1 - alpha), whose mean is alpha (1 - phi) / (1 - alpha).",
                 lambda count: alpha * (1 - alpha**count) / (1 - alpha),
                 sympy.Integer(0),
                 lambda count: alpha ** (count + 1),
                 k,
             ),
-            all_hold("The split of a power holds.", by_hand, "SymPy, symbolic x, R = 1..9"),
+            by_induction(
+                "The split of a power holds: the powers of x from 1 to R - 1 add up to (x^R - x) / (x - 1).",
+                lambda count: (x**count - x) / (x - 1),
+                sympy.Integer(0),
+                lambda count: x**count,
+                reviewed,
+                start=1,
+            ),
             all_hold(
                 "x + (x - 1) g_x is the generating function of the enumerated law of the yield.",
                 thinned,
@@ -164,6 +173,11 @@ def nested() -> Theorem:
             ),
             Line("Steps compose as affine maps; {n} equal maps compose to A (1 - B^{n}) / (1 - B) + B^{n} {g}."),
             Line(
+                "So the form holds by induction over the depth: a leaf has no inner draft, and if it holds for an "
+                "inner draft with any constant acceptances, thinned ones included, the affine step carries it to the "
+                "round over that draft, for every law of its yield, and composition to the draft."
+            ),
+            Line(
                 "A leaf token calls its model once; a round calls its reviewer once and its inner draft's models as "
                 "often as that draft says. Calls do not depend on what is accepted."
             ),
@@ -173,6 +187,11 @@ def nested() -> Theorem:
                 "The recursion equals the mean over every outcome of every token at every level.",
                 exact,
                 "SymPy, symbolic acceptances, drafts up to depth 3",
+            ),
+            equal(
+                "A map before a map is a map: offsets A_1 + B_1 A_2, slopes B_1 B_2.",
+                affine.Affine(*_FIRST)(affine.Affine(*_SECOND)(g)),
+                affine.Affine(_FIRST[0] + _FIRST[1] * _SECOND[0], _FIRST[1] * _SECOND[1])(g),
             ),
             equal(
                 "Two levels with symbolic n and k are the vertical cascade.",

@@ -25,7 +25,8 @@ def stopping() -> Theorem:
         "stopping",
         "Fixed `rounds` or `until`",
         "Stated here (the monotone case of optimal stopping)",
-        "The target's draft consists of rounds, all alike, at cost {c1} each (inner draft included); acceptance "
+        "The target's draft consists of rounds, all alike and nothing else, at cost {c1} each (inner draft included); "
+        "acceptance "
         "{alpha} and costs are constant, acceptance is independent of the yields. After each round the drafter may "
         "stop or go on, knowing the yields so far.",
         (

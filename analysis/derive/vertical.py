@@ -15,7 +15,8 @@ from analysis.derive.theorem import Line, Theorem
 SETTING = (
     "The first drafter (cost {c1}) reviews {k} tokens of the inner drafter (cost {c2}) with acceptance {beta} and "
     "does so {n} times a cycle; the target accepts each token of the first drafter with probability {alpha}, "
-    "independently of how many tokens each round yields."
+    "independently of how many tokens each round yields. Nothing else is drafted, and calls cost the same whatever "
+    "their length."
 )
 
 
@@ -112,8 +113,7 @@ def free_inner_drafter() -> Theorem:
         "free-inner-drafter",
         "A free inner drafter gains",
         f"{CS_DRAFTING}; extended here to acceptance 1",
-        f"{SETTING} The inner drafter costs nothing, and reviewing {{k}} + 1 tokens costs the first drafter what one "
-        f"does.",
+        f"{SETTING} The inner drafter costs nothing.",
         (
             Line("For {alpha} in (0, 1), {beta} > 0 and {k} > 0,", phi < alpha),
             Line(
@@ -184,7 +184,10 @@ def break_even() -> Theorem:
                 "below",
                 Eq(star, break_even_cost(phi), evaluate=False),
             ),
-            Line("and beats any cascade of EWIF E if and only if {c2} is below", Eq(star, against_any, evaluate=False)),
+            Line(
+                "and beats any cascade whose EWIF is E if and only if {c2} is below",
+                Eq(star, against_any, evaluate=False),
+            ),
         ),
         (
             Line(

@@ -123,7 +123,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
-            name: rounding(ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
+            name: rounding(name, ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
             for name in roster.reviewers
             if first.is_greedy
         },

@@ -16,6 +16,7 @@ from realrun.engine.choice import Source
 from realrun.engine.policy import Policy
 from realrun.engine.record import BiasLog, CallLog, Cycle, Finish, Generation, Kind, Origin, PairLog
 from realrun.engine.review import VERIFICATIONS, GreedyJudge, Judge, Law, SamplingJudge, Verification
+from realrun.finite import blamed_on
 
 
 class Drafter(Protocol):
@@ -176,7 +177,8 @@ class CascadeDecoder:
         network = self._network(by)
         logits = network.logits(self._sequence, len(drafted) + 1)
         laws = [token.law for token in drafted]
-        accepted, own, laws, biases = self._judge.review(logits, network.output_ids, tokens, laws, lenience)
+        with blamed_on(by, network):
+            accepted, own, laws, biases = self._judge.review(logits, network.output_ids, tokens, laws, lenience)
 
         out = []
         for position, token in enumerate(drafted):
@@ -238,7 +240,8 @@ class CascadeDecoder:
             token = model.propose_next(self._sequence)
             return None if token is None else (token, None)
         network = self._network(name)
-        return self._judge.draft(network.logits(self._sequence, 1), network.output_ids)
+        with blamed_on(name, network):
+            return self._judge.draft(network.logits(self._sequence, 1), network.output_ids)
 
     def _cut(self, length: int) -> None:
         """Drop the sequence from `length` on, for every model that has seen it."""

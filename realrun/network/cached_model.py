@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -152,6 +153,8 @@ def check_cache(model: CachedModel, prompt: Sequence[int], sequence: Sequence[in
         raise AssertionError(f"layers of the cache hold {sorted(held)} tokens, expected {length} each")
     found = model.logits(sequence, 1)[0]
     expected = model.uncached_logits(prompt, sequence)
+    if not math.isfinite(float(found.max())) or not math.isfinite(float(expected.max())):
+        raise AssertionError("its logits are not finite numbers: are its weights damaged, or is its dtype too narrow?")
     difference = float((found - expected).abs().max() / expected.abs().max())
     if not difference <= tolerance:
         raise AssertionError(f"logits differ by {difference:.2g} of the greatest, expected {tolerance:.2g} at most")

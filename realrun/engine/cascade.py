@@ -45,11 +45,13 @@ class Network(Drafter, Protocol):
         vocabulary: Number of token ids that it can read.
         output_ids: Token id of every output column; None where column i is token i.
         context: Greatest number of tokens that it can read.
+        end: Greatest number of tokens, prompt included, of the text that is written; set after `prefill`.
     """
 
     vocabulary: int
     output_ids: Tensor | None
     context: int
+    end: int | None
 
     def logits(self, sequence: Sequence[int], positions: int) -> Tensor:
         """Logits after each of the last `positions` prefixes of the sequence, in one call; (positions, columns)."""
@@ -138,6 +140,7 @@ class CascadeDecoder:
 
         end = min(len(prompt) + max_new_tokens, self._context)
         finish: Finish = "length" if len(prompt) + max_new_tokens <= self._context else "context"
+        self._network(self._cascade.target).end = end  # drafters never say the last token
         origins: list[Origin] = []
         cycles: list[Cycle] = []
         while len(self._sequence) < end:

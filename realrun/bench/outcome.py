@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transformers import PreTrainedModel
 
@@ -56,12 +56,14 @@ class Surroundings:
         networks: Target and drafters as transformers models, by name.
         context: Greatest number of tokens that every model can hold.
         eos: Ids that end the text.
+        settings: Generation settings of the target that our engine applies too, by transformers' names.
     """
 
     target: str
     networks: Mapping[str, PreTrainedModel]
     context: int
     eos: frozenset[int]
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def only(self, *names: str | None) -> dict[str, PreTrainedModel]:
         """Some of the models; None names none."""

@@ -52,7 +52,8 @@ def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:
     """What baselines need to know of the loaded models."""
     cached = {name: model for name, model in ensemble.models.items() if isinstance(model, CachedModel)}
     networks = {name: model.network for name, model in cached.items()}
-    return Surroundings(cascade.target, networks, ensemble.shared_context, ensemble.eos)
+    settings = ensemble.settings.applied if ensemble.settings else {}
+    return Surroundings(cascade.target, networks, ensemble.shared_context, ensemble.eos, settings)
 
 
 def demand_whole_heads(ensemble: Ensemble) -> None:

@@ -46,8 +46,8 @@ class Arrivals(BaseStreamer):
 def only_settings(network: PreTrainedModel, **settings: object) -> Iterator[None]:
     """Give a model these generation settings and no others while the context lasts.
 
-    What a checkpoint brings along (a repetition penalty, say) would otherwise slip into `generate`, and what
-    transformers adapts in the assistant's settings would carry over from one prompt to the next.
+    What a checkpoint brings along and our engine does not apply (beams, say) would otherwise slip into `generate`, and
+    what transformers adapts in the assistant's settings would carry over from one prompt to the next.
     """
     before = network.generation_config
     if network.config.is_encoder_decoder:
@@ -103,7 +103,7 @@ class Plain:
         network = around.networks[around.target]
         eos = sorted(around.eos)
         watch = ForwardWatch(self.networks)
-        with only_settings(network), self._afresh(), watch.watching():
+        with only_settings(network, **around.settings), self._afresh(), watch.watching():
             started = time.perf_counter()
             arrivals = Arrivals()
             ids = torch.tensor([prompt], device=network.device)

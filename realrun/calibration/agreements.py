@@ -12,6 +12,7 @@ from realrun.calibration.path import choices_along, readable
 from realrun.calibration.roster import Roster
 from realrun.calibration.texts import Text
 from realrun.engine.cascade import Drafter
+from realrun.finite import blamed_on
 from realrun.maxgram.drafter import MaxGram, MaxGramCounts
 
 AFTER = 16
@@ -84,7 +85,7 @@ class Recorder:
             if isinstance(model, MaxGram):
                 choices[name], matched[name] = _proposals(model, text)
             else:
-                choices[name] = choices_along(model, text.sequence, len(text.prompt_ids), self.vocabulary)
+                choices[name] = self._choices(name, text.sequence, len(text.prompt_ids))
         departures = {name: self._departures(name, text, choices[name]) for name in self.roster.neural}
         return Recording(text, choices, departures, matched)
 
@@ -109,12 +110,16 @@ class Recorder:
             and len(sequence) - place <= self.after
             and readable(model, [*sequence, 0], len(sequence))
         ):
-            sequence += choices_along(model, [*sequence, 0], len(sequence), self.vocabulary)  # type: ignore[arg-type]
+            sequence += self._choices(name, [*sequence, 0], len(sequence))  # type: ignore[arg-type]
         choices: dict[str, Choices] = {name: sequence[place + 1 :]}
         for other in self.roster.drafters[self.roster.neural.index(name) + 1 :]:
-            choices[other] = choices_along(self.models[other], sequence, place + 1, self.vocabulary)
+            choices[other] = self._choices(other, sequence, place + 1)
         self._rollback(place)
         return Departure(start, choices)
+
+    def _choices(self, name: str, sequence: Sequence[int], start: int) -> Choices:
+        with blamed_on(name, self.models[name]):
+            return choices_along(self.models[name], sequence, start, self.vocabulary)
 
     def _rollback(self, place: int) -> None:
         for name in self.roster.drafters:

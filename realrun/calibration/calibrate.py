@@ -105,6 +105,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "device_name": make_of(device_named(settings.device)),
         "dtype": settings.dtype,
         "policy": _policy(first),
+        **(ensemble.settings.to_json() if ensemble.settings else {}),
         "max_new_tokens": settings.max_new_tokens,
         "seed": settings.seed,
         "prompts": {"ids": [p.id for p in prompts], "count": len(prompts), "tokens": sum(len(t.tokens) for t in texts)},
@@ -123,7 +124,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
-            name: rounding(ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
+            name: rounding(name, ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
             for name in roster.reviewers
             if first.is_greedy
         },

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from realrun.calibration.texts import Text
 from realrun.engine.cascade import Drafter, Network, Proposer
-from realrun.engine.policy import Policy, greatest, over_vocabulary
+from realrun.engine.policy import Policy, over_vocabulary
+from realrun.finite import Likeliest, NotFiniteError, blamed_on
 
 CHUNK = 32
 """Positions read in one call, which limits the memory for their logits."""
@@ -18,13 +19,6 @@ CHUNK = 32
 def is_proposer(model: Drafter) -> bool:
     """Whether a drafter has no probabilities."""
     return hasattr(model, "propose_next")
-
-
-def chosen(logits: Tensor, output_ids: Tensor | None, vocabulary: int) -> list[int]:
-    """The likeliest token of every row, as greedy decoding has it."""
-    if output_ids is not None:
-        return output_ids[greatest(logits)].tolist()
-    return greatest(logits[..., :vocabulary]).tolist()
 
 
 def readable(model: Drafter, sequence: Sequence[int], start: int) -> int:
@@ -67,6 +61,9 @@ def choices_along(
 
     Returns:
         None where the model abstains or its context has ended.
+
+    Raises:
+        NotFiniteError: where its logits are no numbers.
     """
     if is_proposer(model):
         proposer: Proposer = model  # type: ignore[assignment]
@@ -74,7 +71,9 @@ def choices_along(
     network: Network = model  # type: ignore[assignment]
     result: list[int | None] = []
     for logits in logits_along(network, sequence, start, chunk):
-        result += chosen(logits, network.output_ids, vocabulary)
+        choices = Likeliest(logits, network.output_ids, vocabulary)
+        choices.demand(len(logits))
+        result += choices.tokens
     return result + [None] * (len(sequence) - start - len(result))
 
 
@@ -96,7 +95,10 @@ def laws_along(
     """
     for first in range(start, len(sequence), CHUNK):
         part = sequence[: first + CHUNK]
-        laws = {name: _laws(model, part, first, policy, vocabulary) for name, model in models.items()}
+        laws = {}
+        for name, model in models.items():
+            with blamed_on(name, model):
+                laws[name] = _laws(model, part, first, policy, vocabulary)
         yield list(part[first:]), laws
 
 
@@ -110,15 +112,18 @@ def _laws(model: Drafter, sequence: Sequence[int], start: int, policy: Policy, v
     network: Network = model  # type: ignore[assignment]
     for logits in logits_along(network, sequence, start):
         columns = logits if network.output_ids is not None else logits[..., :vocabulary]
-        laws = over_vocabulary(policy.probabilities(columns), network.output_ids, vocabulary)
-        result[: len(laws)] = laws.cpu()
+        laws = over_vocabulary(policy.probabilities(columns), network.output_ids, vocabulary).cpu()
+        if not bool((laws.amax(-1) > 0).all()):  # NaN is not, and neither is a law that nothing is left of
+            raise NotFiniteError
+        result[: len(laws)] = laws
     return result
 
 
-def rounding(network: Network, texts: Sequence[Text], vocabulary: int) -> dict[str, int]:
+def rounding(name: str, network: Network, texts: Sequence[Text], vocabulary: int) -> dict[str, int]:
     """How often a network's greedy token differs between calls on many tokens and on one: near-ties, in half precision.
 
     Args:
+        name: Of the model.
         network: The model.
         texts: Along which.
         vocabulary: Number of the target's token ids.
@@ -128,7 +133,8 @@ def rounding(network: Network, texts: Sequence[Text], vocabulary: int) -> dict[s
         choices = []
         for chunk in (1, CHUNK):
             network.prefill(text.prompt_ids)
-            choices.append(choices_along(network, text.sequence, len(text.prompt_ids), vocabulary, chunk))
+            with blamed_on(name, network):
+                choices.append(choices_along(network, text.sequence, len(text.prompt_ids), vocabulary, chunk))
         positions += len(text.tokens)
         different += sum(one != many for one, many in zip(*choices, strict=True))
     return {"positions": positions, "different": different}

@@ -16,6 +16,7 @@ from realrun.engine.choice import Source
 from realrun.engine.policy import Policy
 from realrun.engine.record import BiasLog, CallLog, Cycle, Finish, Generation, Kind, Origin, PairLog
 from realrun.engine.review import VERIFICATIONS, GreedyJudge, Judge, Law, SamplingJudge, Verification
+from realrun.finite import blamed_on
 
 
 class Drafter(Protocol):
@@ -44,11 +45,13 @@ class Network(Drafter, Protocol):
         vocabulary: Number of token ids that it can read.
         output_ids: Token id of every output column; None where column i is token i.
         context: Greatest number of tokens that it can read.
+        end: Greatest number of tokens, prompt included, of the text that is written; set after `prefill`.
     """
 
     vocabulary: int
     output_ids: Tensor | None
     context: int
+    end: int | None
 
     def logits(self, sequence: Sequence[int], positions: int) -> Tensor:
         """Logits after each of the last `positions` prefixes of the sequence, in one call; (positions, columns)."""
@@ -137,6 +140,7 @@ class CascadeDecoder:
 
         end = min(len(prompt) + max_new_tokens, self._context)
         finish: Finish = "length" if len(prompt) + max_new_tokens <= self._context else "context"
+        self._network(self._cascade.target).end = end  # drafters never say the last token
         origins: list[Origin] = []
         cycles: list[Cycle] = []
         while len(self._sequence) < end:
@@ -176,7 +180,8 @@ class CascadeDecoder:
         network = self._network(by)
         logits = network.logits(self._sequence, len(drafted) + 1)
         laws = [token.law for token in drafted]
-        accepted, own, laws, biases = self._judge.review(logits, network.output_ids, tokens, laws, lenience)
+        with blamed_on(by, network):
+            accepted, own, laws, biases = self._judge.review(logits, network.output_ids, tokens, laws, lenience)
 
         out = []
         for position, token in enumerate(drafted):
@@ -238,7 +243,8 @@ class CascadeDecoder:
             token = model.propose_next(self._sequence)
             return None if token is None else (token, None)
         network = self._network(name)
-        return self._judge.draft(network.logits(self._sequence, 1), network.output_ids)
+        with blamed_on(name, network):
+            return self._judge.draft(network.logits(self._sequence, 1), network.output_ids)
 
     def _cut(self, length: int) -> None:
         """Drop the sequence from `length` on, for every model that has seen it."""

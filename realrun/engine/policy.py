@@ -18,6 +18,9 @@ _BLOCK = 64
 _LIKELY = 1e-3
 """Probability of a likely token: at most 1,000 tokens are."""
 
+_MINUS_INFINITY = {torch.bfloat16: 0xFF80, torch.float16: 0xFC00}
+"""Its bits; greater ones are NaN with the sign set, which a processor makes of infinity - infinity."""
+
 _COLD = 1e-6
 """Below this temperature only the likeliest token is left, up to ties."""
 
@@ -133,10 +136,10 @@ def largest(values: Tensor, k: int) -> Tensor:
 
 
 def greatest(values: Tensor) -> Tensor:
-    """Index of the greatest value of every row, of equal ones the first, shape (...).
+    """Index of the greatest value of every row, of equal ones the first, shape (...); of a NaN where there is one.
 
     On a CPU NumPy finds it 10 to 70 times faster than torch. Half-precision numbers of which the greatest is not
-    negative are ordered as the integers of the same bits.
+    negative are ordered as the integers of the same bits, and so is NaN, but for one with the sign set.
     """
     if values.device.type != "cpu":
         return values.argmax(-1)
@@ -145,6 +148,8 @@ def greatest(values: Tensor) -> Tensor:
     bits = values.view(torch.int16).numpy()
     found = bits.argmax(-1)
     if np.take_along_axis(bits, found[..., None], -1).min() < 0:
+        return values.argmax(-1)
+    if bits.view(np.uint16).max() > _MINUS_INFINITY[values.dtype]:
         return values.argmax(-1)
     return torch.from_numpy(np.asarray(found))
 

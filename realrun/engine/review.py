@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from analysis.model import InputError
 from realrun.engine import accept
 from realrun.engine.choice import Source
-from realrun.engine.policy import Policy, greatest, over_vocabulary
+from realrun.engine.policy import Policy, over_vocabulary
+from realrun.finite import Likeliest, NotFiniteError
 
 Law: TypeAlias = Tensor | None
 """Law over the target's vocabulary that a drafted token was drawn from; None where the drafter was sure of it."""
@@ -53,7 +53,7 @@ class Ruling(NamedTuple):
 
 
 class Judge(Protocol):
-    """Drafts and reviews from logits."""
+    """Drafts and reviews from logits; `NotFiniteError` where they are no numbers."""
 
     def draft(self, logits: Tensor, output_ids: Tensor | None) -> tuple[int, Law]:
         """A token from the logits after a sequence, shape (1, columns), and the law it was drawn from."""
@@ -87,29 +87,26 @@ class GreedyJudge:
 
     def draft(self, logits: Tensor, output_ids: Tensor | None) -> tuple[int, Law]:
         """The likeliest token."""
-        return int(self._choices(logits, output_ids)[0]), None
+        choices = Likeliest(logits, output_ids, self._vocabulary)
+        choices.demand(1)
+        return choices.tokens[0], None
 
     def review(
         self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], laws: list[Law], lenience: float
     ) -> Ruling:
         """Accept the longest prefix of tokens that the reviewer would have chosen, or nearly so where lenient."""
-        chosen = self._choices(logits, output_ids)
+        choices = Likeliest(logits, output_ids, self._vocabulary)
+        own = choices.tokens
         if lenience == 1:
-            choices = chosen.tolist()
-            accepted = _agreed(tokens, choices)
-            return Ruling(accepted, choices[accepted], [None] * (accepted + 1), [])
-        near = self._near(logits, output_ids, tokens, lenience)
-        listed = torch.cat([chosen, near]).tolist()
-        choices, good = listed[: len(tokens) + 1], listed[len(tokens) + 1 :]
+            accepted = _agreed(tokens, own)
+            choices.demand(accepted + 1)
+            return Ruling(accepted, own[accepted], [None] * (accepted + 1), [])
+        good = self._near(logits, output_ids, tokens, lenience).tolist()
         accepted = good.index(0) if 0 in good else len(tokens)
-        out = [*tokens[:accepted], choices[accepted]]
-        biases = [Bias(float(token != choice), None) for token, choice in zip(out, choices, strict=False)]
-        return Ruling(accepted, choices[accepted], [None] * (accepted + 1), biases)
-
-    def _choices(self, logits: Tensor, output_ids: Tensor | None) -> Tensor:
-        if output_ids is not None:
-            return output_ids[greatest(logits)]
-        return greatest(logits[..., : self._vocabulary])
+        choices.demand(accepted + 1)
+        out = [*tokens[:accepted], own[accepted]]
+        biases = [Bias(float(token != choice), None) for token, choice in zip(out, own, strict=False)]
+        return Ruling(accepted, own[accepted], [None] * (accepted + 1), biases)
 
     def _near(self, logits: Tensor, output_ids: Tensor | None, tokens: list[int], lenience: float) -> Tensor:
         """1 for each token whose logit is at most log(lenience) below the greatest, else 0."""
@@ -210,7 +207,7 @@ class SamplingJudge:
 def _checked(choice: Tensor, weights: Tensor) -> int:
     place = int(choice)
     if place >= len(weights):  # inversion runs off the end where nothing compares
-        raise InputError("dtype", "a model's logits are not finite in this type, expected one with a wider range")
+        raise NotFiniteError
     return place
 
 

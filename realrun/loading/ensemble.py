@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
+from realrun.generation_settings import GenerationSettings
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
 from realrun.loading.options import MAXGRAM, SKIP, Source
@@ -39,12 +40,14 @@ class Ensemble:
         tokenizer: The target's.
         context: Greatest number of tokens that the target can hold.
         eos: Ids that end the target's text.
+        settings: The target's generation settings, which its models apply; None for none.
     """
 
     models: dict[str, Drafter]
     tokenizer: PreTrainedTokenizerBase
     context: int
     eos: frozenset[int]
+    settings: GenerationSettings | None = None
 
     @property
     def shared_context(self) -> int:
@@ -102,7 +105,11 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
         models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
         packable += [smaller] if packs else []
     pack([network for network in packable if can_pack(network)])
-    return Ensemble(models, tokenizer, networks.context_of(network), networks.eos_of(network, tokenizer))
+    settings = GenerationSettings.of(network, tokenizer, source.field)
+    for model in models.values():
+        if isinstance(model, CachedModel) and settings.applied:
+            model.settings = settings
+    return Ensemble(models, tokenizer, networks.context_of(network), settings.eos, settings)
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:

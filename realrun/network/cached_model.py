@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
+from realrun.generation_settings import GenerationSettings, Rules
 from realrun.network.device import wait_for
 from realrun.network.kv_cache import growing_cache
 
@@ -41,7 +43,12 @@ class CachedModel:
         output_ids: As given.
         context: As given.
         vocabulary: Number of token ids that the model can read.
+        settings: What changes its law as a function of the prefix; None for its law as it is.
+        end: Greatest number of tokens, prompt included, of the text that is written, where its owner says.
     """
+
+    settings: GenerationSettings | None = None
+    end: int | None = None
 
     def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
         self.log = CallLog()
@@ -51,6 +58,8 @@ class CachedModel:
         self.vocabulary = int(network.get_input_embeddings().num_embeddings)
         self._cache = growing_cache()
         self._length = 0
+        self._prompt: Sequence[int] = ()
+        self._rules: Rules | None = None
 
     @property
     def length(self) -> int:
@@ -59,10 +68,13 @@ class CachedModel:
 
     def afresh(self) -> CachedModel:
         """The same model with a cache that holds nothing yet, and no buffers."""
-        return type(self)(self.network, self.output_ids, self.context)
+        fresh = type(self)(self.network, self.output_ids, self.context)
+        fresh.settings = self.settings
+        return fresh
 
     def prefill(self, prompt: Sequence[int]) -> None:
         """Start on a new sequence and read all of the prompt but its last token, which the first call will feed."""
+        self._prompt, self._rules, self.end = prompt, None, None
         started = time.perf_counter()
         self._growing().reset()  # no rollback: a call that was interrupted leaves layers of different lengths
         self._length = 0
@@ -93,6 +105,8 @@ class CachedModel:
         started = time.perf_counter()
         with torch.inference_mode():
             logits = self._read(fresh, positions)
+            if self.settings is not None:
+                logits = self._ruled(logits, sequence)
         wait_for(self.network.device)
         self.log.count(len(fresh), time.perf_counter() - started)
         return logits
@@ -100,7 +114,8 @@ class CachedModel:
     def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
         """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
         with torch.inference_mode():
-            return self.network(input_ids=self._ids(sequence), use_cache=False, logits_to_keep=1).logits[0, -1]
+            logits = self.network(input_ids=self._ids(sequence), use_cache=False, logits_to_keep=1).logits[0, -1:]
+            return (logits if self.settings is None else self._ruled(logits, sequence))[0]
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer's cache should hold now, and the numbers that some layer does hold."""
@@ -125,6 +140,26 @@ class CachedModel:
         """One call of the network; shape (keep, columns)."""
         output = self.network(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=keep)
         return output.logits[0]
+
+    def _ruled(self, logits: Tensor, sequence: Sequence[int]) -> Tensor:
+        """Logits after the last prefixes of a sequence, changed as the settings say."""
+        if self._rules is None:
+            assert self.settings is not None
+            shift = len(self._prompt) - self._started
+            end = None if self.end is None else self.end - shift
+            self._rules = Rules(self.settings, self._prompt, self._started, end, logits.device)
+        first = len(sequence) - len(logits) + 1
+        prefixes = [self._decoded(sequence[:length]) for length in range(first, len(sequence) + 1)]
+        return self._rules.applied(logits, self.output_ids, prefixes)
+
+    @property
+    def _started(self) -> int:
+        """Number of tokens that the decoder has read when the text begins."""
+        return len(self._prompt)
+
+    def _decoded(self, sequence: Sequence[int]) -> Sequence[int]:
+        """What the decoder has read of a sequence."""
+        return sequence
 
     def _ids(self, tokens: Sequence[int]) -> Tensor:
         """Token ids as the model reads them, shape (1, tokens)."""
@@ -152,6 +187,8 @@ def check_cache(model: CachedModel, prompt: Sequence[int], sequence: Sequence[in
         raise AssertionError(f"layers of the cache hold {sorted(held)} tokens, expected {length} each")
     found = model.logits(sequence, 1)[0]
     expected = model.uncached_logits(prompt, sequence)
+    if not math.isfinite(float(found.max())) or not math.isfinite(float(expected.max())):
+        raise AssertionError("its logits are not finite numbers: are its weights damaged, or is its dtype too narrow?")
     difference = float((found - expected).abs().max() / expected.abs().max())
     if not difference <= tolerance:
         raise AssertionError(f"logits differ by {difference:.2g} of the greatest, expected {tolerance:.2g} at most")

@@ -38,7 +38,8 @@ class CachedEncoderDecoder(CachedModel):
         text = [self.network.config.decoder_start_token_id, *sequence[len(prompt) :]]
         with torch.inference_mode():
             output = self.network(input_ids=self._ids(prompt), decoder_input_ids=self._ids(text), use_cache=False)
-            return output.logits[0, -1]
+            logits = output.logits[0, -1:]
+            return (logits if self.settings is None else self._ruled(logits, sequence))[0]
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer of the decoder should hold now, and the numbers that some layer does hold."""
@@ -52,6 +53,13 @@ class CachedEncoderDecoder(CachedModel):
         self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
         self._encoded = self.network.get_encoder()(input_ids=self._ids(prompt)).last_hidden_state
         self._first = self._length = len(prompt) - 1
+
+    @property
+    def _started(self) -> int:
+        return 1
+
+    def _decoded(self, sequence: Sequence[int]) -> Sequence[int]:
+        return [self.network.config.decoder_start_token_id, *sequence[len(self._prompt) :]]
 
     def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
         if self._length == self._first:

@@ -67,7 +67,9 @@ class LeanModel(CachedModel):
 
     def afresh(self) -> LeanModel:
         """The same model with a cache that holds nothing yet, and no buffers."""
-        return LeanModel(self.network, self.output_ids, self.context, self._packs)
+        fresh = LeanModel(self.network, self.output_ids, self.context, self._packs)
+        fresh.settings = self.settings
+        return fresh
 
     def rollback(self, length: int) -> None:
         """Forget everything from position `length` of the sequence on; the buffers stay and are written over."""

@@ -140,4 +140,5 @@ def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensem
         "tokens": generation.tokens,
         "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
         **generation.to_json(),
+        **(ensemble.settings.to_json() if ensemble.settings else {}),
     }

@@ -135,7 +135,7 @@ def test_rising_hazard_stops_at_one_even_where_the_power_overflows():
         (("lenience",), 0, "lenience: got 0"),
         (("speed",), 0, "speed: unknown key"),
         (("uncertainty",), {"acceptance": {"t": {"d": -1}}}, "uncertainty.acceptance.t.d: got -1"),
-        (("uncertainty",), {"acceptance": {"x": {"d": 1}}}, "uncertainty.acceptance.x: unknown reviewer"),
+        (("uncertainty",), {"acceptance": {"x": {"d": 0.1}}}, "uncertainty.acceptance.x: unknown reviewer"),
         (("uncertainty",), {"models": {"x": {"cost": 1}}}, "uncertainty.models.x: unknown model"),
         (("meta",), {"x": math.nan}, "meta: holds a number that JSON does not know"),
     ],

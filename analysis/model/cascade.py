@@ -11,6 +11,7 @@ from analysis.model.boundary.fields import InputError, inside, mapping, name, nu
 from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
+from analysis.model.standard_errors import read_uncertainty
 from analysis.model.step import Draft, longest, read_draft, walk
 
 Load: TypeAlias = str | Mapping[str, object]
@@ -54,7 +55,8 @@ class Cascade:
         acceptance: ``acceptance[reviewer][drafter]``; pairs that no step uses are allowed.
         draft: The steps of one cycle; empty for autoregressive decoding.
         lenience: Lenience of the target's review, >= 1; 1 is lossless. Acceptances are given with it.
-        uncertainty: Standard errors, >= 0, shaped like the specification's `acceptance` and `models` (their costs).
+        uncertainty: Standard errors, >= 0, shaped like the specification's `acceptance` and `models` (their costs);
+            where those of one entry hang together, with its `correlation` (`analysis.model.standard_errors`).
         meta: Anything: counts, provenance.
 
     Raises:
@@ -102,7 +104,7 @@ class Cascade:
             with inside("draft"):
                 draft = read_draft(fields.get("draft", []))
             with inside("uncertainty"):
-                uncertainty = _read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
+                uncertainty = read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
         except RecursionError:
             raise InputError("draft", "nested too deeply") from None
         for key in ("models", "meta"):  # `load` and `meta` hold anything that JSON can
@@ -248,33 +250,6 @@ def _read_acceptances(value: object) -> dict[str, dict[str, Acceptance]]:
                 with inside(drafter):
                     result[reviewer][drafter] = read_acceptance(item)
     return result
-
-
-def _read_uncertainty(value: object) -> dict[str, object]:
-    """Check that every number below is a standard error; `cost` or `costs` by model is read as `models`."""
-    fields = dict(mapping(value, ""))
-    for key in ("cost", "costs"):
-        if key in fields and "models" not in fields:
-            with inside(key):
-                fields["models"] = {m: {"cost": error} for m, error in mapping(fields.pop(key), "").items()}
-    only_keys(fields, ("acceptance", "models"))
-    for key, item in fields.items():
-        with inside(key):
-            _check_errors(mapping(item, ""))
-    return fields
-
-
-def _check_errors(value: object) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            with inside(key):
-                _check_errors(item)
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            with inside(f"[{i}]"):
-                _check_errors(item)
-    else:
-        number(value, "", 0)
 
 
 def scalar_models(costs: Mapping[str, float]) -> dict[str, Model]:

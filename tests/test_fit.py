@@ -422,7 +422,7 @@ def test_beta_and_chain_are_told_apart():
 
 
 def test_the_test_of_the_chain_has_its_level_and_power():
-    """Cycles that follow each other depend on each other, which a chi-squared law denies: it alarms in a third of texts.
+    """Cycles that follow each other depend on each other, which a chi-squared law denies: it alarms in a third.
 
     Under its own fit p <= 0.05 in 5 % of 30 data sets: 1.5 +- 1.2, above 6 by chance in 6e-4 of runs.
     """

@@ -619,4 +619,4 @@ def test_command_refuses_bad_counts_in_one_line(tmp_path, capsys, monkeypatch):
     path = tmp_path / "counts.json"
     path.write_text('{"survival": [1.5]}')
     status, out, error = run(command, capsys, monkeypatch, "fit", path)
-    assert (status, out, error) == (2, "", "error: survival[0]: got 1.5, expected a number in [0, 1]\n")
+    assert (status, out, error) == (2, "", f"error: survival[0]: got 1.5, expected a number in [0, 1] (in {path})\n")

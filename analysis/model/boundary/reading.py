@@ -15,6 +15,8 @@ from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
 from analysis.model.cascade import Cascade
+from analysis.model.malformed import likely
+from analysis.model.misuse import advise_on
 
 _GZIP = b"\x1f\x8b"
 
@@ -74,8 +76,8 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
     except UnicodeEncodeError:
         raise InputError(where, "holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
-        line = error.lineno + first_line - 1
-        raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}") from None
+        line, hint = error.lineno + first_line - 1, likely(text, error.pos, error.msg)
+        raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}{hint}") from None
     except RecursionError:
         raise InputError(where, "nested too deeply") from None
     except InputError:
@@ -85,12 +87,25 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
 
 
 def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
-    """Read a cascade specification from a JSON file.
+    """Read a cascade specification from a JSON file; what looks like a mistake in it is a warning (`misuse`).
 
     Raises:
-        InputError: naming the file's or the specification's field that is wrong.
+        InputError: naming the specification's field that is wrong, and the file.
     """
-    return Cascade.from_json(parse_json(read_text(path), str(path)), needs_draft=needs_draft)
+    value = parse_json(read_text(path), str(path))
+    with inside_file(path):
+        cascade = Cascade.from_json(value, needs_draft=needs_draft)
+    advise_on(cascade)
+    return cascade
+
+
+@contextlib.contextmanager
+def inside_file(path: str | Path) -> Iterator[None]:
+    """Name the file behind every `InputError` raised in the block, which name a field of it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.field, f"{error.problem} (in {path})") from None
 
 
 @overload

@@ -354,7 +354,7 @@ def test_every_deviation_in_range_has_shapes_in_range(mean):
             beta_from_mean(mean, outside)
 
 
-@pytest.mark.parametrize("deviation", ["1e-300", "0.0001", "0.3999999", "0", "nan"])
+@pytest.mark.parametrize("deviation", ["1e-300", "0.0001", "0.3999999", "-0.1", "nan"])
 def test_the_command_refuses_a_deviation_without_a_beta_law_by_its_own_name(tmp_path, capsys, monkeypatch, deviation):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(speculative(0.8, 0.0, 5).to_json()))
@@ -362,9 +362,25 @@ def test_the_command_refuses_a_deviation_without_a_beta_law_by_its_own_name(tmp_
     status, _, error = run(command, capsys, monkeypatch, *arguments, deviation)
     low, high = deviation_range(0.8)
     assert status == 2
-    assert error == f"error: --deviation: got '{deviation}', expected a number in [{low:g}, {high:g}]\n"
+    assert error == f"error: --deviation: got '{deviation}', expected a number in [{low:g}, {high:g}], or 0\n"
     for limit in (low, high):
         assert run(command, capsys, monkeypatch, *arguments, f"{limit:g}")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("alpha", "options", "deviation"), [(0.8, [], 0.15), (0.95, [], 0.05), (1.0, [], 0), (0.8, ["--deviation", "0"], 0)]
+)
+def test_the_command_needs_no_option(tmp_path, capsys, monkeypatch, alpha, options, deviation):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(speculative(alpha, 0.0, 5).to_json()))
+    status, out, _ = run(command, capsys, monkeypatch, "heterogeneity", path, *options, "--json")
+    result = json.loads(out)
+    assert (status, result["drafter"], result["deviation"]) == (0, "d", pytest.approx(deviation))
+    if deviation == 0:
+        assert result["equal_cycles"] == result["equal_tokens"] == result["iid"]
+        assert result["along_text"] == pytest.approx(result["iid"])
+    else:
+        assert result["equal_cycles"] > result["iid"] > result["equal_tokens"]
 
 
 def test_the_command_refuses_a_mean_that_cannot_vary_by_its_place(tmp_path, capsys, monkeypatch):

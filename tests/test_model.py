@@ -21,6 +21,7 @@ from analysis.model import (
     parse_json,
     read_cascade,
     whole_file,
+    whole_option,
 )
 from analysis.model.hazard import read_acceptance
 
@@ -135,7 +136,7 @@ def test_rising_hazard_stops_at_one_even_where_the_power_overflows():
         (("lenience",), 0, "lenience: got 0"),
         (("speed",), 0, "speed: unknown key"),
         (("uncertainty",), {"acceptance": {"t": {"d": -1}}}, "uncertainty.acceptance.t.d: got -1"),
-        (("uncertainty",), {"acceptance": {"x": {"d": 1}}}, "uncertainty.acceptance.x: unknown reviewer"),
+        (("uncertainty",), {"acceptance": {"x": {"d": 0.1}}}, "uncertainty.acceptance.x: unknown reviewer"),
         (("uncertainty",), {"models": {"x": {"cost": 1}}}, "uncertainty.models.x: unknown model"),
         (("meta",), {"x": math.nan}, "meta: holds a number that JSON does not know"),
     ],
@@ -228,6 +229,15 @@ def test_bad_k_matrices_are_refused(matrix, message):
         ('{"a": 1, "a": 2}', "f: the key 'a' is there twice in one object"),
         ("[" * 100_000, "f: nested too deeply"),
         ("1" * 5000, "f: malformed JSON"),
+        ("alpha,c\n0.8,0.1\n", "f: malformed JSON at line 1, column 1: Expecting value (CSV, where JSON is expected?)"),
+        ("target: t\nmodels:\n  t: {}\n", "f: malformed JSON at line 1, column 1: Expecting value (YAML, where JSON"),
+        ("---\n- 1\n", "f: malformed JSON at line 1, column 1: Expecting value (YAML, where JSON is expected?)"),
+        ('{\n// costs\n"a": 1}', "f: malformed JSON at line 2, column 1: Expecting property name enclosed in double "),
+        ("# a\n{}", "f: malformed JSON at line 1, column 1: Expecting value (JSON has no comments)"),
+        ('{"a": 1 /* b */}', "f: malformed JSON at line 1, column 9: Expecting ',' delimiter (JSON has no comments)"),
+        ("{'a': 1}", "f: malformed JSON at line 1, column 2: Expecting property name enclosed in double quotes (JSON"),
+        ('{"a": 1}\n{"a": 2}\n', "f: malformed JSON at line 2, column 1: Extra data (several values: JSON Lines"),
+        ("[1, 2,]", "f: malformed JSON at line 1, column"),
         ('"half \\ud800"', "f: holds half of a surrogate pair"),
     ],
 )
@@ -281,3 +291,27 @@ def test_drafts_nested_too_deeply_are_refused():
         draft = [{"by": "d", "rounds": 1, "draft": draft}]
     with pytest.raises(InputError, match="nested more than 100 drafts deep"):
         Cascade.from_json(SPEC | {"draft": draft})
+
+
+def test_a_bad_specification_is_told_with_its_file(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(changed(("draft", 1, "tokens"), 0)))
+    with pytest.raises(InputError) as caught:
+        read_cascade(path)
+    assert caught.value.field == "draft[1].tokens"
+    assert str(caught.value) == f"draft[1].tokens: got 0, expected a whole number in 1..4096 (in {path})"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e6", 10**6), ("2.0", 2), ("12", 12), ("+3", 3), ("9007199254740993", 2**53 + 1)]
+)
+def test_a_whole_option_may_be_written_as_a_float(text, value):
+    assert whole_option("--cycles", text, 1, 10**18) == value
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e30", "nan", "inf", "", "x", "1e17", "0", "-1e3"])
+def test_a_whole_option_refuses_all_else(text):
+    with pytest.raises(
+        InputError, match=rf"^--cycles: got '{text}', expected a whole number in 1\.\.1000000000000000000$"
+    ):
+        whole_option("--cycles", text, 1, 10**18)

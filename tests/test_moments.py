@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from strategies import specs
 
 from analysis.commands import moments as moments_command
-from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
+from analysis.model import Acceptance, Cascade, Decaying, InputError, Step, acceptances, scalar_models
 from analysis.optimum.uncertain import perturbed
 from analysis.theory.exact import cycle_law
+from analysis.theory.fixed_cost import fixed_cost
 from analysis.theory.moments import cycle_moments
 from analysis.theory.sensitivity import sensitivities, standard_error
 from simulate.reference import run_cycles
@@ -249,6 +250,48 @@ def test_every_number_that_the_draft_reads_is_listed_once():
     ]
 
 
+VARYING = {"by_tokens": [0.1, 0.2, 0.3]}
+ROUNDS = [{"by": "a", "rounds": 2, "draft": [{"by": "b", "tokens": 3}]}, {"by": "b", "tokens": 2}]
+UNTIL = [{"by": "a", "until": 3, "draft": [{"by": "b", "tokens": 2}]}]
+
+
+def costing(draft, cost_of_a=0.3, cost_of_b=0.07, cost_of_t=1.1):
+    models = {"t": {"cost": cost_of_t}, "a": {"cost": cost_of_a}, "b": {"cost": cost_of_b}}
+    acceptance = {"t": {"a": 0.7, "b": 0.6}, "a": {"b": 0.55}}
+    return Cascade.from_json({"target": "t", "models": models, "acceptance": acceptance, "draft": draft})
+
+
+@pytest.mark.parametrize(
+    ("cascade", "fixed"),
+    [
+        (costing(ROUNDS), (2 * (0.3 + 3 * 0.07) + 2 * 0.07 + 1.1) / 1.1),
+        (
+            costing(ROUNDS, cost_of_a=VARYING),
+            (2 * (0.3 + 3 * 0.07) + 2 * 0.07 + 1.1) / 1.1,
+        ),  # its drafts have one length
+        (costing(ROUNDS, cost_of_t={"fixed": 1, "per_token": 0.1}), None),
+        (costing(UNTIL), None),
+        (costing(UNTIL, 0, 0), 1.0),
+        (costing([{"by": "a", "until": 5}, {"by": "b", "until": 9, "block": 3}], VARYING), (0.5 + 0.42 + 1.1) / 1.1),
+        (costing([*ROUNDS, {"by": "b", "until": 6}]), None),
+        (costing([*ROUNDS, {"by": "b", "until": 4}]), (2 * (0.3 + 3 * 0.07) + 2 * 0.07 + 1.1) / 1.1),
+        (costing([]), 1.0),
+    ],
+)
+def test_the_variance_of_a_fixed_cost_is_zero_and_of_no_other(cascade, fixed):
+    moments = cycle_moments(cascade)
+    whole = replace(moments, fixed=None)
+    assert fixed_cost(cascade) == (None if fixed is None else pytest.approx(fixed))
+    if fixed is None:
+        assert moments.cost_variance > 1e-4
+    else:
+        assert (moments.cost_variance, moments.covariance) == (0, 0)
+        assert (whole.cost_variance, whole.covariance) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-12))
+        assert moments.ewif_variance_per_cycle == pytest.approx(moments.tokens_variance / fixed**2)
+    assert moments.cost_per_cycle == pytest.approx(whole.cost_per_cycle)
+    assert moments.ewif_variance_per_cycle == pytest.approx(whole.ewif_variance_per_cycle)
+
+
 def with_uncertainty(uncertainty):
     return Cascade.from_json({**NESTED, "uncertainty": uncertainty})
 
@@ -280,6 +323,54 @@ def test_standard_error_by_part_fits_an_entry_held_as_one_number():
     )
     slope = next(s.ewif for s in sensitivities(cascade) if s.path == "acceptance.t.d")
     assert standard_error(cascade) == pytest.approx(0.01 * slope)
+
+
+def test_standard_error_counts_correlations():
+    """Of a decaying hazard, also where its decay is 1; of a list, whose equal last entries move with each other."""
+    spec = {"target": "t", "models": {"t": {"cost": 1}, "d": {"cost": 0.1}}, "draft": [{"by": "d", "tokens": 3}]}
+
+    def error(acceptance, errors):
+        both = {"acceptance": {"t": {"d": acceptance}}, "uncertainty": {"acceptance": {"t": {"d": errors}}}}
+        return standard_error(Cascade.from_json({**spec, **both}))
+
+    for decay in (0.9, 1.0):
+        kept = speculative(0.8, 0.1, 3)
+        hazard = Decaying(0.8, decay)
+        kept = replace(kept, acceptance={"t": {"d": Acceptance(hazard, hazard)}})
+        slopes = {s.path.rpartition(".")[2]: s.ewif for s in sensitivities(kept)}
+        x, y = 0.02 * slopes["initial"], 0.03 * slopes["decay"]
+        errors = {"initial": 0.02, "decay": 0.03}
+        found = error({"initial": 0.8, "decay": decay}, errors)
+        assert found == pytest.approx(math.hypot(x, y))
+        found = error({"initial": 0.8, "decay": decay}, errors | {"correlation": [[1, -0.9], [-0.9, 1]]})
+        assert found == pytest.approx(math.sqrt(x**2 + y**2 - 1.8 * x * y))
+    listed = {"per_position": [0.8, 0.7, 0.6]}
+    slopes = [s.ewif for s in sensitivities(Cascade.from_json({**spec, "acceptance": {"t": {"d": listed}}}))][:3]
+    together = {"per_position": [0.01, 0.02, 0.03], "correlation": [[1.0] * 3] * 3}
+    assert error(listed, together) == pytest.approx(sum(e * s for e, s in zip((0.01, 0.02, 0.03), slopes, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("correlation", "message"),
+    [
+        ([[1, 0.5]], "expected a matrix of 2 rows of 2 numbers"),
+        ([[1, 0.5], [0.4, 1]], "[0][1]: got 0.5, expected a symmetric matrix with 1 on its diagonal"),
+        ([[1, 2], [2, 1]], "[0][1]: got 2, expected a number in [-1, 1]"),
+        (0.5, ": got 0.5, expected a list"),
+    ],
+)
+def test_a_correlation_that_is_none_is_refused(correlation, message):
+    errors = {"per_position": [0.03, 0.01], "correlation": correlation}
+    with pytest.raises(InputError) as refused:
+        with_uncertainty({"acceptance": {"a": {"b": errors}}})
+    assert str(refused.value).startswith("uncertainty.acceptance.a.b.correlation")
+    assert message in str(refused.value)
+
+
+def test_numbers_of_no_joint_law_are_refused():
+    matrix = [[1, -0.9, -0.9], [-0.9, 1, -0.9], [-0.9, -0.9, 1]]
+    with pytest.raises(InputError, match="no numbers have these correlations"):
+        with_uncertainty({"acceptance": {"a": {"b": {"per_position": [0.1, 0.1, 0.1], "correlation": matrix}}}})
 
 
 def test_standard_error_refuses_what_a_draw_refuses_and_takes_what_it_takes():

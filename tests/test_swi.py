@@ -452,3 +452,13 @@ def test_wrong_rows_are_refused_by_line_and_field(change, said, tmp_path):
         read_runs(write(tmp_path / "r.jsonl", [autoregressive("a"), autoregressive("b") | change]))
     assert "line 2" in str(error.value)
     assert said in str(error.value)
+
+
+def test_the_command_needs_no_option_in_a_checkout(capsys, monkeypatch, tmp_path):
+    status, out, err = command_line.run(command, capsys, monkeypatch, "swi", "--max-tokens", 1)
+    assert status == 0
+    assert out.startswith("| prompts")
+    assert "note: rows of measured.jsonl.gz, measured_again.jsonl.gz in results/cpu" in err
+    monkeypatch.setattr(command, "KEPT", tmp_path)
+    status, out, err = command_line.run(command, capsys, monkeypatch, "swi")
+    assert (status, err) == (2, "error: --measured: missing, expected rows of `python -m realrun bench`\n")

@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 
-from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_of_mean_length, read_observations
-from analysis.model import Subparsers, parse_json, read_text
+from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_of_mean_length
+from analysis.fitting.plausible import read_plausible
+from analysis.model import Subparsers, inside_file, parse_json, read_text
 
 EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
 and type), "sequences" (offered and accepted tokens of every cycle in order), "survival" (a list), or "mean_length" with
@@ -24,7 +25,9 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit every model the counts can tell something about; the smallest AIC first."""
-    observed = read_observations(parse_json(read_text(arguments.counts), arguments.counts))
+    value = parse_json(read_text(arguments.counts), arguments.counts)
+    with inside_file(arguments.counts):
+        observed = read_plausible(value)
     if isinstance(observed, Observations) and observed.first_excess is not None:
         _note_excess(observed.first_excess)
     fits = [fit_of_mean_length(observed)] if isinstance(observed, MeanLength) else fit_all(observed)

@@ -7,16 +7,28 @@ import json
 
 from analysis.model import Cascade, InputError, PerPosition, Subparsers, read_cascade
 from analysis.model.boundary.options import real_option
-from analysis.theory.heterogeneity import LEAST_MEAN, beta_ewif, beta_from_mean, deviation_range
+from analysis.theory.heterogeneity import LEAST_MEAN, deviation_range, scattered_ewif
 from analysis.theory.markov import HiddenChain, markov_ewif
+
+USUAL = 0.15
+"""Standard deviation of alpha over prompts where none is given, about that of the models in `results/`."""
+
+ROUNDING = 1e-9
+"""Relative error below which two predictions are one."""
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("heterogeneity", help="size and sign of the error of the i.i.d. assumption")
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification; its alpha is taken as the mean")
-    parser.add_argument("--drafter", required=True, help="drafter whose alpha by the target varies")
-    parser.add_argument("--deviation", required=True, help="standard deviation of alpha, below sqrt(mean (1 - mean))")
+    parser.add_argument(
+        "--drafter", help="drafter whose alpha by the target varies (default: the first of the draft with one alpha)"
+    )
+    parser.add_argument(
+        "--deviation",
+        help=f"standard deviation of alpha, 0 or below sqrt(mean (1 - mean)) (default {USUAL}, or less where mean -+ "
+        "deviation would leave [0, 1])",
+    )
     parser.add_argument(
         "--memory",
         default="0.9",
@@ -29,15 +41,15 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print EWIF and the error of the i.i.d. prediction under each weighting."""
     cascade = read_cascade(arguments.spec)
-    mean = _mean_alpha(cascade, arguments.drafter)
-    if not LEAST_MEAN <= mean <= 1 - LEAST_MEAN:
-        field = f"acceptance.{cascade.target}.{arguments.drafter}"
-        raise InputError(field, f"got {mean!r}, expected a mean alpha in [{LEAST_MEAN:g}, 1 - {LEAST_MEAN:g}]")
-    deviation = real_option("--deviation", arguments.deviation, *deviation_range(mean))
+    drafter = _first_drafter(cascade) if arguments.drafter is None else arguments.drafter
+    mean = _mean_alpha(cascade, drafter)
+    deviation = _deviation(arguments.deviation, mean, f"acceptance.{cascade.target}.{drafter}")
     memory = real_option("--memory", arguments.memory, 0, 1 - 1e-9)
-    found = beta_ewif(cascade, cascade.target, arguments.drafter, *beta_from_mean(mean, deviation))
-    result: dict[str, float | None] = {
+    found = scattered_ewif(cascade, cascade.target, drafter, mean, deviation)
+    result: dict[str, float | str | None] = {
+        "drafter": drafter,
         "mean_alpha": mean,
+        "deviation": deviation,
         "iid": found.iid,
         "equal_cycles": found.equal_cycles,
         "error_equal_cycles": found.error_equal_cycles,
@@ -48,12 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if mean - deviation >= 0 and mean + deviation <= 1:
         others = {step.by: (_mean_alpha(cascade, step.by),) * 2 for step in cascade.draft}
-        alphas = {**others, arguments.drafter: (mean - deviation, mean + deviation)}
+        alphas = {**others, drafter: (mean - deviation, mean + deviation)}
         along = markov_ewif(cascade, HiddenChain.from_share(0.5, memory), alphas)
         result |= {"along_text": along.ewif, "error_along_text": along.error}
     if arguments.json:
         print(json.dumps(result, allow_nan=False))
         return 0
+    print(f"alpha of {drafter} by {cascade.target}: mean {mean:g}, standard deviation {deviation:g}")
     print(f"EWIF, i.i.d. at alpha {mean:g}                        {found.iid:.6f}")
     lines = [
         ("alpha Beta over prompts, equal cycles a prompt", "equal_cycles"),
@@ -62,11 +75,48 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     for label, key in lines:
         value, error = result[key], result[f"error_{key}"]
-        if value is None or error is None:
+        if not isinstance(value, float) or not isinstance(error, float):
             print(f"{label:<49} mean -+ deviation leaves [0, 1]")
         else:
-            print(f"{label:<49} {value:.6f}   i.i.d. is {abs(error):.2%} too {'high' if error > 0 else 'low'}")
+            direction = f"{abs(error):.2%} too {'high' if error > 0 else 'low'}" if abs(error) > ROUNDING else "right"
+            print(f"{label:<49} {value:.6f}   i.i.d. is {direction}")
     return 0
+
+
+def _first_drafter(cascade: Cascade) -> str:
+    """The first drafter of the target in the draft whose alpha is one number.
+
+    Raises:
+        InputError: where there is none.
+    """
+    row = cascade.acceptance.get(cascade.target, {})
+    for step in cascade.draft:
+        if step.by in row and row[step.by].is_constant:
+            return step.by
+    raise InputError("draft", f"uses no drafter whose acceptance by {cascade.target!r} is one number, the mean alpha")
+
+
+def _deviation(given: str | None, mean: float, field: str) -> float:
+    """The standard deviation asked for, or the usual one as far as mean -+ deviation stays in [0, 1]."""
+    if _is_zero(given) if given is not None else mean in (0, 1):
+        return 0.0
+    if not LEAST_MEAN <= mean <= 1 - LEAST_MEAN:
+        expected = f"a mean alpha in [{LEAST_MEAN:g}, 1 - {LEAST_MEAN:g}], or --deviation 0"
+        raise InputError(field, f"got {mean!r}, expected {expected}")
+    low, high = deviation_range(mean)
+    if given is None:
+        return max(low, min(USUAL, mean, 1 - mean, high))
+    try:
+        return real_option("--deviation", given, low, high)
+    except InputError as error:
+        raise InputError("--deviation", f"{error.problem}, or 0") from None
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return float(text) == 0
+    except ValueError:
+        return False
 
 
 def _mean_alpha(cascade: Cascade, drafter: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from analysis.paper.swi import (
 )
 from analysis.prediction.specifications import without_silence
 
+KEPT = Path(__file__).parents[2] / "results" / "cpu"
+"""Recorded rows beside the packages, in a checkout of the source."""
+
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
@@ -34,9 +38,9 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--measured",
         nargs="+",
-        required=True,
         metavar="ROWS.jsonl",
-        help="rows of `python -m realrun bench`; several files are brought to one speed by their autoregressive rows",
+        help="rows of `python -m realrun bench`; several files are brought to one speed by their autoregressive rows "
+        "(default: those kept in results/cpu, with their calibration)",
     )
     parser.add_argument(
         "--parameters",
@@ -66,9 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare on every set of prompts, print tables."""
     seed = whole_option("--seed", arguments.seed, 0, 2**63 - 1)
     max_tokens = whole_option("--max-tokens", arguments.max_tokens, 1, 64)
-    calibration = read_calibration(arguments.calibration) if arguments.calibration else None
+    measured, calibrated = arguments.measured, arguments.calibration
+    if measured is None:
+        measured, calibrated = _kept(calibrated)
+    calibration = read_calibration(calibrated) if calibrated else None
     target = arguments.target or (calibration.target if calibration else "t")
-    runs = at_one_speed(_shared(read_runs(*arguments.measured, target=target)))
+    runs = at_one_speed(_shared(read_runs(*measured, target=target)))
     parameters = _parameters(arguments.parameters, calibration, target)
     one = {m: calibration.cascade.cost(m).at(1) for m in calibration.times} if calibration else None
     if one is not None and any(model not in one for model in parameters):
@@ -85,6 +92,19 @@ def run(arguments: argparse.Namespace) -> int:
     }
     report(arguments, markdown(result), result)
     return 0
+
+
+def _kept(calibration: str | None) -> tuple[list[Path], str | Path]:
+    """The measured rows that come with the source, and the calibration given, or theirs.
+
+    Raises:
+        InputError: where the package is installed without them.
+    """
+    rows = sorted(KEPT.glob("measured*.jsonl.gz"))
+    if not rows:
+        raise InputError("--measured", "missing, expected rows of `python -m realrun bench`")
+    print(f"note: rows of {', '.join(path.name for path in rows)} in {KEPT.parent.name}/{KEPT.name}", file=sys.stderr)
+    return rows, calibration or KEPT / "calibration.json"
 
 
 def _shared(runs: Sequence[Run]) -> list[Run]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betaln, expit, logit
 from scipy.stats import chi2
 
+from analysis.fitting.errors import hazard_uncertainty, named_errors
 from analysis.fitting.likelihood import log_likelihood, maximise, propagated
 from analysis.fitting.observations import Observations
 from analysis.fitting.result import Fit, GoodnessOfFit
@@ -49,24 +50,23 @@ def fit_beta(observed: Observations) -> Fit:
         return np.array([a, b, mean, np.sqrt(mean * (1 - mean) / (a + b + 1))])
 
     names = ("a", "b", "mean", "deviation")
-    errors = propagated(natural, found.parameters, found.covariance)
-    if np.isnan(found.covariance).any():
-        errors = None
+    singular = bool(np.isnan(found.covariance).any())
+    errors = None if singular else propagated(natural, found.parameters, found.covariance)
     k = observed.positions
 
     def entry_hazards(parameters: Vector) -> Vector:
         hazards = hazards_of_equal_tokens(*_shapes(parameters), k)
         return np.array([hazards.at(j) for j in range(k)])
 
-    entry_errors = propagated(entry_hazards, found.parameters, found.covariance)
+    hazard_covariance = None if singular else propagated(entry_hazards, found.parameters, found.covariance)
     constant = np.full_like(observed.examined, observed.accepted.sum() / observed.examined.sum())
     ratio = max(2 * (found.log_likelihood - float(log_likelihood(observed, constant).sum())), 0.0)
     return Fit(
         "beta",
         {"per_position": entry_hazards(found.parameters).tolist()},
-        None if entry_errors is None else {"per_position": entry_errors},
+        hazard_uncertainty(observed, hazard_covariance, k),
         dict(zip(names, natural(found.parameters).tolist(), strict=True)),
-        dict(zip(names, errors, strict=True)) if errors else dict.fromkeys(names),
+        named_errors(names, errors),
         found.log_likelihood,
         2,
         _predictive_test(observed, a, b),

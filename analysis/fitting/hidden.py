@@ -8,13 +8,18 @@ hard and easy text are then taken to be equally frequent, and cycles to be those
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from analysis.fitting.likelihood import Contributions, log_likelihood, maximise, pearson, propagated
+from analysis.fitting.chain_test import chain_test
+from analysis.fitting.errors import hazard_uncertainty, named_errors
+from analysis.fitting.likelihood import Contributions, Maximum, log_likelihood, maximise, propagated
 from analysis.fitting.observations import Cycles, Observations
-from analysis.fitting.result import Fit
+from analysis.fitting.result import Fit, GoodnessOfFit
+from analysis.model import MAX_DRAFT_LENGTH
 from analysis.theory.markov import HiddenChain, survival_by_position
 
 Vector = NDArray[np.float64]
@@ -28,7 +33,7 @@ def fit_markov(observed: Observations) -> Fit:
     """Two-state hidden chain; the entry holds the hazards of an endless text at the observed draft length."""
     exact = bool(observed.sequences)
     k = max((int(cycles.offered.max(initial=0)) for cycles in observed.sequences), default=observed.positions)
-    contributions = _of_sequences(observed) if exact else _of_positions(observed, k)
+    contributions = _of_sequences(observed.sequences) if exact else _of_positions(observed, k)
     rate = float(np.clip(observed.accepted.sum() / observed.examined.sum(), 0.05, 0.95))
     spread = 0.7 * min(rate, 1 - rate)
     starts = [
@@ -45,19 +50,30 @@ def fit_markov(observed: Observations) -> Fit:
 
     singular = bool(np.isnan(found.covariance).any())
     errors = None if singular else propagated(natural, found.parameters, found.covariance)
-    entry_errors = propagated(entry_hazards, found.parameters, found.covariance)
+    hazard_covariance = None if singular else propagated(entry_hazards, found.parameters, found.covariance)
     weighting = f"weighting: cycles of an endless text, drafts of {k}"
     return Fit(
         "markov",
         {"per_position": entry_hazards(found.parameters).tolist()},
-        None if entry_errors is None else {"per_position": entry_errors},
+        hazard_uncertainty(observed, hazard_covariance, k),
         dict(zip(_NAMES, natural(found.parameters).tolist(), strict=True)),
-        dict(zip(_NAMES, errors, strict=True)) if errors else dict.fromkeys(_NAMES),
+        named_errors(_NAMES, errors),
         found.log_likelihood,
         found.parameters.size,
-        pearson(observed, _hazards(found.parameters, observed.positions)[observed.position], found.parameters.size),
-        weighting if exact else f"{weighting}; hard and easy text taken to be equally frequent",
+        _tested(observed, found) if exact else None,
+        weighting
+        if exact
+        else f"{weighting}; hard and easy text taken to be equally frequent; no test of fit, since counts by position "
+        "do not tell how neighbouring cycles depend on each other",
     )
+
+
+def _tested(observed: Observations, found: Maximum) -> GoodnessOfFit | None:
+    """The test of the fitted chain; parameters on the edge of their range are held."""
+    hard, easy, leave_hard, leave_easy = _ordered(found.parameters)
+    free = np.flatnonzero(np.abs(found.parameters) < _BOUND - 1e-3)
+    chain = HiddenChain(leave_hard, leave_easy)
+    return chain_test(observed.sequences, chain, (hard, easy), _of_sequences, found.parameters, free)
 
 
 def _ordered(parameters: Vector) -> tuple[float, float, float, float]:
@@ -83,8 +99,8 @@ def _of_positions(observed: Observations, draft_length: int) -> Contributions:
     return contributions
 
 
-def _of_sequences(observed: Observations) -> Contributions:
-    outcomes, chosen = _distinct_outcomes(observed.sequences)
+def _of_sequences(sequences: Sequence[Cycles]) -> Contributions:
+    outcomes, chosen = _distinct_outcomes(sequences)
 
     def contributions(parameters: Vector) -> Vector:
         hard, easy, leave_hard, leave_easy = _ordered(parameters)
@@ -100,29 +116,30 @@ def _of_sequences(observed: Observations) -> Contributions:
     return contributions
 
 
-def _distinct_outcomes(sequences: tuple[Cycles, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _distinct_outcomes(sequences: Sequence[Cycles]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(distinct (offered, accepted), index into them of every prompt's cycles; -1 past a prompt's last cycle).
 
     Prompts are padded to a power of two of cycles, so that matrices can be multiplied in pairs.
     """
-    pairs = [np.column_stack([cycles.offered, cycles.accepted]) for cycles in sequences]
-    outcomes, index = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
-    width = 1 << (max(len(pair) for pair in pairs) - 1).bit_length()
-    chosen = np.full((len(pairs), width), -1, dtype=np.intp)
+    codes = [cycles.offered * (MAX_DRAFT_LENGTH + 1) + cycles.accepted for cycles in sequences]
+    outcomes, index = np.unique(np.concatenate(codes), return_inverse=True)
+    width = 1 << (max(code.size for code in codes) - 1).bit_length()
+    chosen = np.full((len(codes), width), -1, dtype=np.intp)
     at = 0
-    for row, pair in enumerate(pairs):
-        chosen[row, : len(pair)] = index.ravel()[at : at + len(pair)]
-        at += len(pair)
-    return outcomes, chosen
+    for row, code in enumerate(codes):
+        chosen[row, : code.size] = index[at : at + code.size]
+        at += code.size
+    return np.stack(np.divmod(outcomes, MAX_DRAFT_LENGTH + 1), axis=1), chosen
 
 
 def _log_products(matrices: Vector, shares: Vector) -> Vector:
     """log of shares M_1 M_2 ... M_n 1 for every prompt, by pairwise products, each rescaled to greatest entry 1."""
     log_scale = np.zeros(matrices.shape[0])
     while True:
-        greatest = np.maximum(matrices.max(axis=(2, 3), keepdims=True), 1e-300)
-        matrices = matrices / greatest
-        log_scale = log_scale + np.log(greatest).sum(axis=(1, 2, 3))
+        rows = np.maximum(matrices[..., 0], matrices[..., 1])  # a reduction over so short axes would be slow
+        greatest = np.maximum(np.maximum(rows[..., 0], rows[..., 1]), 1e-300)
+        matrices = matrices / greatest[..., None, None]
+        log_scale = log_scale + np.log(greatest).sum(axis=1)
         if matrices.shape[1] == 1:
             break
         matrices = matrices[:, ::2] @ matrices[:, 1::2]

@@ -44,11 +44,6 @@ class Maximum:
     log_likelihood: float
     covariance: Vector
 
-    @property
-    def standard_errors(self) -> list[float | None]:
-        """Square roots of the diagonal, None for nan."""
-        return [math.sqrt(v) if v >= 0 else None for v in np.diag(self.covariance)]
-
 
 def log_likelihood(observed: Observations, hazards: Vector) -> Vector:
     """Log-likelihood of each cell at its hazard."""
@@ -118,24 +113,33 @@ def _covariance(contributions: Contributions, at: Vector, low: Vector, high: Vec
     return result
 
 
-def robust_covariance(contributions: Contributions, maximum: Maximum) -> Vector:
-    """Sandwich covariance: prompts are independent, tokens of one prompt need not be (Huber, White)."""
-    at, inverse = maximum.parameters, maximum.covariance
-    free = np.flatnonzero(np.isfinite(np.diag(inverse)))
-    scores = np.empty((contributions(at).size, free.size))
-    for column, i in enumerate(free):
+def scores(contributions: Contributions, at: Vector, free: NDArray[np.intp]) -> Vector:
+    """Derivatives of each prompt's log-likelihood in the free parameters, shape (prompts, free)."""
+    columns = []
+    for i in free:
         step = np.zeros_like(at)
         step[i] = _STEP
-        scores[:, column] = (contributions(at + step) - contributions(at - step)) / (2 * _STEP)
-    prompts = scores.shape[0]
+        columns.append((contributions(at + step) - contributions(at - step)) / (2 * _STEP))
+    return np.stack(columns, axis=1) if columns else np.zeros((contributions(at).size, 0))
+
+
+def robust_covariance(contributions: Contributions, maximum: Maximum) -> Vector:
+    """Sandwich covariance: prompts are independent, tokens of one prompt need not be (Huber, White)."""
+    inverse = maximum.covariance
+    free = np.flatnonzero(np.isfinite(np.diag(inverse)))
+    found = scores(contributions, maximum.parameters, free)
+    prompts = found.shape[0]
     result = np.full_like(inverse, np.nan)
     bread = inverse[np.ix_(free, free)]
-    result[np.ix_(free, free)] = bread @ scores.T @ scores @ bread * prompts / max(prompts - 1, 1)
+    result[np.ix_(free, free)] = bread @ found.T @ found @ bread * prompts / max(prompts - 1, 1)
     return result
 
 
-def propagated(function: Callable[[Vector], Vector], at: Vector, covariance: Vector) -> list[float] | None:
-    """Standard errors of a function of the estimate (delta method); parameters without an error are held fixed."""
+def propagated(function: Callable[[Vector], Vector], at: Vector, covariance: Vector) -> Vector | None:
+    """Covariance of a function of the estimate (delta method); parameters without an error are held fixed.
+
+    None where no parameter has an error.
+    """
     free = np.flatnonzero(np.isfinite(np.diag(covariance)))
     if free.size == 0:
         return None
@@ -145,9 +149,8 @@ def propagated(function: Callable[[Vector], Vector], at: Vector, covariance: Vec
         step[i] = _STEP
         columns.append((function(at + step) - function(at - step)) / (2 * _STEP))
     slopes = np.array(columns).T
-    variances = np.einsum("pi,ij,pj->p", slopes, covariance[np.ix_(free, free)], slopes)
-    errors: list[float] = np.sqrt(np.maximum(variances, 0.0)).tolist()
-    return errors
+    result: Vector = slopes @ covariance[np.ix_(free, free)] @ slopes.T
+    return result
 
 
 def pearson(observed: Observations, hazards: Vector, free: int) -> GoodnessOfFit | None:

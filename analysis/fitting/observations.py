@@ -177,9 +177,9 @@ def _whole_numbers(items: Sequence[object], field: str, greatest: Iterable[int])
     """Read whole numbers, each in 0..its own greatest value."""
     result = []
     for j, (item, high) in enumerate(zip(items, greatest, strict=False)):
-        if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= high:
+        if isinstance(item, bool) or not isinstance(item, (int, float)) or not 0 <= item <= high or item != int(item):
             reject(f"{field}[{j}]", item, f"a whole number in 0..{high}")
-        result.append(item)
+        result.append(int(item))
     return result
 
 
@@ -191,6 +191,9 @@ def _from_survival(fields: Mapping[str, object]) -> Observations:
         )
     survival = [1.0]
     for j, item in enumerate(listed):
+        if isinstance(item, (int, float)) and survival[-1] < item <= 1:
+            never = f"a number in [0, {survival[-1]:g}]: survival never rises (acceptances given those before may)"
+            reject(f"survival[{j}]", item, never)
         survival.append(number(item, f"survival[{j}]", 0, survival[-1]))
     cycles = number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else 1.0
     cells = {(0, False, j): [cycles * survival[j], cycles * survival[j + 1]] for j in range(len(listed))}

@@ -51,14 +51,20 @@ def read_mean_length(fields: Mapping[str, object]) -> MeanLength:
 def fit_mean_length(seen: MeanLength) -> tuple[float, float | None]:
     """The alpha whose cycles yield this mean: 1 + alpha + ... + alpha^k = mean, and its standard error.
 
-    The standard error is sqrt(Var T / cycles) over d E[T] / d alpha (delta method); None without the number of
-    cycles, and where alpha is 0 or 1, at which the estimate has no normal law.
+    The standard error is sqrt(Var T / cycles) over d E[T] / d alpha (delta method); where alpha is 0 or 1 that of half
+    a token more on either side of those examined; None without the number of cycles.
     """
     k = seen.draft_length
     powers = np.arange(k + 1)
     alpha = brentq(lambda a: float((a**powers).sum()) - seen.tokens_per_cycle, 0.0, 1.0, xtol=1e-15)
-    if seen.cycles is None or not 0 < alpha < 1:
+    if seen.cycles is None:
         return alpha, None
+    rejected = seen.cycles * (1 - alpha**k)
+    accepted = seen.cycles * (seen.tokens_per_cycle - 1)
+    if min(accepted, rejected) < 0.5:
+        examined = accepted + rejected
+        inner = (accepted + 0.5) / (examined + 1)
+        return alpha, math.sqrt(inner * (1 - inner) / examined)
     survival = alpha**powers
     mean = float(survival.sum())
     # E[T^2] from P(T > j) = alpha^j: sum over j of (2 j + 1) alpha^j.

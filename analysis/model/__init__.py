@@ -8,11 +8,13 @@ from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
 from analysis.model.boundary.fields import InputError
 from analysis.model.boundary.program import run_modules, run_package
-from analysis.model.boundary.reading import parse_json, read_text, whole_file
-from analysis.model.cascade import Cascade, Model, acceptances, read_cascade, scalar_models
+from analysis.model.boundary.reading import inside_file, parse_json, read_text, whole_file
+from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
+from analysis.model.file import read_cascade
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
+from analysis.model.misuse import advise_on
 from analysis.model.notation import draft_name
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
 
@@ -34,9 +36,11 @@ __all__ = [
     "Tabulated",
     "acceptances",
     "advise",
+    "advise_on",
     "draft_from_k_matrix",
     "draft_name",
     "exit_with",
+    "inside_file",
     "longest",
     "parse_json",
     "read_cascade",

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from analysis.model.boundary.fields import InputError, inside, mapping, name, number, only_keys, reject
-from analysis.model.boundary.reading import parse_json, read_text
+from analysis.model.boundary.reading import inside_file, parse_json, read_text
 from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
 from analysis.model.display import as_html, as_text
 from analysis.model.hazard import Acceptance, read_acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
 from analysis.model.notation import draft_name
+from analysis.model.standard_errors import read_uncertainty
 from analysis.model.step import Draft, longest, read_draft, walk
 
 Load: TypeAlias = str | Mapping[str, object]
@@ -58,7 +59,8 @@ class Cascade:
         acceptance: ``acceptance[reviewer][drafter]``; pairs that no step uses are allowed.
         draft: The steps of one cycle; empty for autoregressive decoding.
         lenience: Lenience of the target's review, >= 1; 1 is lossless. Acceptances are given with it.
-        uncertainty: Standard errors, >= 0, shaped like the specification's `acceptance` and `models` (their costs).
+        uncertainty: Standard errors, >= 0, shaped like the specification's `acceptance` and `models` (their costs);
+            where those of one entry hang together, with its `correlation` (`analysis.model.standard_errors`).
         meta: Anything: counts, provenance.
 
     Raises:
@@ -184,7 +186,8 @@ class Cascade:
         if isinstance(value, str) and value.lstrip().startswith("{"):
             value = parse_json(value, "specification")
         elif isinstance(value, (str, Path)):
-            value = parse_json(read_text(value), str(value))
+            with inside_file(value):
+                return cls.from_json(parse_json(read_text(value), str(value)), needs_draft=needs_draft)
         fields = mapping(value, "specification")
         only_keys(fields, _KEYS, required=("target", "models", "draft") if needs_draft else ("target", "models"))
         try:
@@ -195,7 +198,7 @@ class Cascade:
             with inside("draft"):
                 draft = read_draft(fields.get("draft", []))
             with inside("uncertainty"):
-                uncertainty = _read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
+                uncertainty = read_uncertainty(fields["uncertainty"]) if "uncertainty" in fields else None
         except RecursionError:
             raise InputError("draft", "nested too deeply") from None
         for key in ("models", "meta"):  # `load` and `meta` hold anything that JSON can
@@ -331,15 +334,6 @@ class Cascade:
             longest(self.draft)
 
 
-def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
-    """Read a cascade specification from a JSON file.
-
-    Raises:
-        InputError: naming the file's or the specification's field that is wrong.
-    """
-    return Cascade.from_json(Path(path), needs_draft=needs_draft)
-
-
 def _brief(value: object) -> str:
     """A value of a specification in few words: numbers to 4 digits, long ones cut."""
     if isinstance(value, (int, float)):
@@ -381,33 +375,6 @@ def _read_acceptances(value: object) -> dict[str, dict[str, Acceptance]]:
                 with inside(drafter):
                     result[reviewer][drafter] = read_acceptance(item)
     return result
-
-
-def _read_uncertainty(value: object) -> dict[str, object]:
-    """Check that every number below is a standard error; `cost` or `costs` by model is read as `models`."""
-    fields = dict(mapping(value, ""))
-    for key in ("cost", "costs"):
-        if key in fields and "models" not in fields:
-            with inside(key):
-                fields["models"] = {m: {"cost": error} for m, error in mapping(fields.pop(key), "").items()}
-    only_keys(fields, ("acceptance", "models"))
-    for key, item in fields.items():
-        with inside(key):
-            _check_errors(mapping(item, ""))
-    return fields
-
-
-def _check_errors(value: object) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            with inside(key):
-                _check_errors(item)
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            with inside(f"[{i}]"):
-                _check_errors(item)
-    else:
-        number(value, "", 0)
 
 
 def scalar_models(costs: Mapping[str, float]) -> dict[str, Model]:

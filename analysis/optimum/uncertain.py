@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
 
 from analysis.model import Cascade, Draft
+from analysis.model.cost import GREATEST
 from analysis.model.records.uncertainty import uncertain_entries
 from analysis.optimum.many import ewif_of_each
 from analysis.optimum.optimise import Optimum, is_solved_exactly, optimise_draft
@@ -133,7 +134,7 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
 def perturbed(cascade: Cascade, generator: np.random.Generator) -> Cascade:
     """The cascade with every number that has a standard error drawn from a normal law, clipped to its range.
 
-    Clipping moves probability to the ends of the range, so the mean of a number near an end is biased inwards.
+    Errors of one entry that hang together are drawn jointly; see `Entry.drawn` for what clipping does.
 
     Raises:
         InputError: where standard errors have no entry to belong to, or another shape than it.
@@ -142,7 +143,7 @@ def perturbed(cascade: Cascade, generator: np.random.Generator) -> Cascade:
     drawn = {part: _copied(spec[part]) for part in ("acceptance", "models")}
     for entry in uncertain_entries(cascade):
         part, first, second = entry.keys
-        value = _drawn(entry.value, entry.errors, generator, 1.0 if part == "acceptance" else np.inf)
+        value = entry.drawn(generator, _ANY, 1.0 if part == "acceptance" else GREATEST)
         if part == "models" and first == cascade.target:
             value = _at_least(value, LEAST_TARGET * cascade.cost(first).at(1))
         drawn[part][first][second] = value
@@ -152,7 +153,7 @@ def perturbed(cascade: Cascade, generator: np.random.Generator) -> Cascade:
 LEAST_TARGET = 1e-3
 """Least cost drawn for a call of the target, which must be positive, over its cost on one token as given."""
 
-_ANY = {"decay": np.inf}
+_ANY = {"decay": GREATEST}
 """Greatest values of the numbers that are not probabilities, by key."""
 
 
@@ -169,17 +170,6 @@ def _at_least(cost: object, least: float) -> object:
 def _real(value: object) -> float:
     assert isinstance(value, (int, float))
     return float(value)
-
-
-def _drawn(value: object, errors: object, generator: np.random.Generator, high: float) -> object:
-    """A value of the specification with its standard errors' noise added, in [0, high]; both have one shape."""
-    if errors is None:
-        return value
-    if isinstance(value, Mapping) and isinstance(errors, Mapping):
-        return {key: _drawn(item, errors[key], generator, _ANY.get(key, high)) for key, item in value.items()}
-    if isinstance(value, Sequence) and isinstance(errors, Sequence):
-        return [_drawn(item, error, generator, high) for item, error in zip(value, errors, strict=True)]
-    return float(np.clip(_real(value) + _real(errors) * generator.standard_normal(), 0.0, high))
 
 
 def _copied(value: object) -> dict[str, dict[str, object]]:

@@ -18,6 +18,7 @@ from scipy.special import logit
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabulated, longest
 from analysis.model.hazard import Hazard
+from analysis.model.records.calibration import relative_error
 from analysis.prediction.prompts import Pair, Prompts
 from analysis.prediction.specifications import used_models, used_pairs, with_acceptance, with_cost
 from analysis.theory.exact import ewif
@@ -74,9 +75,8 @@ class Errors:
         if table is None:
             return 0.0
         errors = list(table) if isinstance(table, Sequence) else [table]
-        cost = cascade.cost(name)
         sizes = range(2 if name == cascade.target else 1, _SIZES + 1)
-        shares = [float(errors[min(q, len(errors)) - 1]) / cost.at(q) for q in sizes if cost.at(q) > 0]
+        shares = [relative_error(cascade, name, q, float(errors[min(q, len(errors)) - 1])) for q in sizes]
         return math.sqrt(sum(share**2 for share in shares) / len(shares)) if shares else 0.0
 
 

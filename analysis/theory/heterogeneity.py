@@ -106,6 +106,25 @@ def beta_ewif(cascade: Cascade, reviewer: str, drafter: str, a: float, b: float)
     return HeterogeneousEwif(mean, iid, *found)
 
 
+def scattered_ewif(cascade: Cascade, reviewer: str, drafter: str, mean: float, deviation: float) -> HeterogeneousEwif:
+    """`beta_ewif` by the mean and the standard deviation of alpha over prompts; without deviation all three agree.
+
+    Args:
+        cascade: The cascade; its own acceptance of the pair is not read.
+        reviewer: Reviewer of the pair.
+        drafter: Drafter of the pair.
+        mean: Mean alpha, in [1e-7, 1 - 1e-7], or in [0, 1] without deviation.
+        deviation: 0, or a number in `deviation_range`.
+
+    Raises:
+        InputError: for values outside their range.
+    """
+    if deviation == 0:
+        iid = cycle_law(_with_alpha(cascade, reviewer, drafter, number(mean, "mean", 0, 1))).ewif
+        return HeterogeneousEwif(mean, iid, iid, iid)
+    return beta_ewif(cascade, reviewer, drafter, *beta_from_mean(mean, deviation))
+
+
 def beta_nodes(a: float, b: float, nodes: int) -> tuple[Vector, Vector]:
     """Gauss-Jacobi nodes in [0, 1] and weights of total 1: exact means of polynomials of degree < 2 nodes.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade
+from analysis.theory.fixed_cost import fixed_cost
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters
 
@@ -21,11 +22,13 @@ class CycleMoments:
         pmf: ``pmf[i]`` = P(T = i + 1), shape (greatest draft length + 1,).
         cost: ``cost[i]`` = E[C; T = i + 1], in one-token target calls, same shape.
         cost_squared: ``cost_squared[i]`` = E[C^2; T = i + 1], same shape.
+        fixed: The cost of every cycle where all cost the same whatever is accepted; None elsewhere.
     """
 
     pmf: NDArray[np.float64]
     cost: NDArray[np.float64]
     cost_squared: NDArray[np.float64]
+    fixed: float | None = None
 
     @property
     def tokens_per_cycle(self) -> float:
@@ -35,7 +38,7 @@ class CycleMoments:
     @property
     def cost_per_cycle(self) -> float:
         """E[C], in one-token target calls."""
-        return math.fsum(self.cost)
+        return math.fsum(self.cost) if self.fixed is None else self.fixed
 
     @property
     def ewif(self) -> float:
@@ -49,12 +52,14 @@ class CycleMoments:
 
     @property
     def cost_variance(self) -> float:
-        """Var C, in squared one-token target calls; accurate to about 1e-15 of E[C^2]."""
+        """Var C, in squared one-token target calls: 0 where cost is fixed, else accurate to about 1e-15 of E[C^2]."""
         return self._variance(0.0, 1.0)
 
     @property
     def covariance(self) -> float:
         """Cov(T, C). Not zero where inner rounds of large yield are also long, or cut an `until` short."""
+        if self.fixed is not None:
+            return 0.0
         deviation = np.arange(1, self.pmf.size + 1) - self.tokens_per_cycle
         return float(deviation @ (self.cost - self.cost_per_cycle * self.pmf))
 
@@ -74,6 +79,8 @@ class CycleMoments:
 
     def _variance(self, per_token: float, per_cost: float) -> float:
         """Var(x T + y C) as variance between yields plus variance within a yield, which cancels least."""
+        if self.fixed is not None:
+            per_cost = 0.0
         mass = np.where(self.pmf > 0, self.pmf, 1.0)
         mean_cost = np.where(self.pmf > 0, self.cost / mass, self.cost_per_cycle)
         tokens = np.arange(1, self.pmf.size + 1) - self.tokens_per_cycle
@@ -90,4 +97,4 @@ def cycle_moments(cascade: Cascade) -> CycleMoments:
     """
     law = JointRounds(cascade, Parameters(cascade, differentiate=False), orders=3).cycle()[:, 0]
     unit = cascade.cost(cascade.target).at(1)
-    return CycleMoments(law[0], law[1] / unit, 2 * law[2] / unit**2)
+    return CycleMoments(law[0], law[1] / unit, 2 * law[2] / unit**2, fixed_cost(cascade))

@@ -8,13 +8,14 @@ where branches of a decaying hazard meet, the derivative is that of the branch i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.model import Cascade
-from analysis.model.records.uncertainty import uncertain_entries
+from analysis.model import Acceptance, Cascade, Decaying
+from analysis.model.hazard import Hazard
+from analysis.model.records.uncertainty import Entry, uncertain_entries
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters, Path
 
@@ -64,31 +65,64 @@ def sensitivities(cascade: Cascade) -> list[Sensitivity]:
 def standard_error(cascade: Cascade) -> float | None:
     """Standard error of EWIF from the specification's `uncertainty` by the delta method; None without it.
 
-    First order, errors taken as independent; a number without a standard error is taken as known.
+    First order; errors of one entry have the correlation that is given with them, all others are taken as independent.
+    A number without a standard error is taken as known.
 
     Raises:
         InputError: as `sensitivities`, and where `uncertainty` has no entry to belong to, or another shape than it.
     """
     if cascade.uncertainty is None:
         return None
-    entries: dict[Path, object] = {entry.keys: entry.errors for entry in uncertain_entries(cascade)}
-    errors = [(s.ewif, _standard_error_at(entries.get(s.keys[:3]), s.keys[3:])) for s in sensitivities(cascade)]
-    return math.sqrt(math.fsum((slope * error) ** 2 for slope, error in errors))
+    entries = list(uncertain_entries(cascade))
+    slopes = sensitivities(_decays_kept(cascade, entries))
+    variances = []
+    for entry in entries:
+        paths, covariance = entry.covariance()
+        gradient = np.zeros(len(paths))
+        own = {slope.keys[3:]: slope.ewif for slope in slopes if slope.keys[:3] == entry.keys}
+        for keys, slope in own.items():
+            candidates = [i for i, path in enumerate(paths) if _stands_for(keys, path, own)]
+            if candidates:
+                gradient[max(candidates, key=lambda i: covariance[i, i])] += slope
+        variances.append(max(float(gradient @ covariance @ gradient), 0.0))
+    return math.sqrt(math.fsum(variances))
 
 
-def _standard_error_at(errors: object, keys: Sequence[str | int]) -> float:
-    """The standard error of the number at `keys` of an entry; 0 where it has none.
+def _stands_for(keys: Path, path: Path, own: Collection[Path]) -> bool:
+    """Whether the number at `keys` of an entry's canonical form stands for the number with an error at `path`.
 
-    An entry whose parts all mean the same is held as one number, its standard errors still by part. The greatest then
-    stands for it: no less than independent errors of parts come to where EWIF rises, or falls, with all of them.
+    An entry whose parts all mean the same is held as one number, its standard errors still by part; so are the equal
+    last numbers of a list, and both types of token where they fare alike. The greatest error then stands for all: no
+    less than independent errors of parts come to where EWIF rises, or falls, with all of them.
     """
-    for key in keys:
-        if isinstance(errors, Mapping):
-            errors = errors.get(str(key))
-        elif isinstance(errors, Sequence) and isinstance(key, int):
-            errors = errors[key]
-    if isinstance(errors, Mapping):
-        return max((_standard_error_at(part, ()) for part in errors.values()), default=0.0)
-    if isinstance(errors, Sequence):
-        return max((_standard_error_at(part, ()) for part in errors), default=0.0)
-    return float(errors) if isinstance(errors, (int, float)) else 0.0
+    if path[: len(keys)] == keys:
+        return True
+    if path[:1] and path[0] in ("accepted", "corrected") and keys[:1] != path[:1]:
+        return _stands_for(keys, path[1:], own)
+    if len(keys) != len(path) or not keys or keys[:-1] != path[:-1]:
+        return False
+    mine, other = keys[-1], path[-1]
+    last = isinstance(mine, int) and (*keys[:-1], mine + 1) not in own
+    return last and isinstance(mine, int) and isinstance(other, int) and other > mine
+
+
+def _decays_kept(cascade: Cascade, entries: Sequence[Entry]) -> Cascade:
+    """The cascade with hazards that decay by a factor of 1, held as one number elsewhere, where that has an error."""
+    rows = {reviewer: dict(row) for reviewer, row in cascade.acceptance.items()}
+    for entry in entries:
+        part, reviewer, drafter = entry.keys
+        if part == "acceptance":
+            found = rows[reviewer][drafter]
+            parts = entry.value if isinstance(entry.value, Mapping) else {}
+            accepted, corrected = (
+                _kept(parts.get(key, parts), hazard)
+                for key, hazard in (("accepted", found.accepted), ("corrected", found.corrected))
+            )
+            rows[reviewer][drafter] = Acceptance(accepted, corrected)
+    return replace(cascade, acceptance=rows)
+
+
+def _kept(value: object, hazard: Hazard) -> Hazard:
+    if isinstance(value, Mapping) and "initial" in value:
+        return Decaying(value["initial"], value["decay"], value["floor"])
+    return hazard

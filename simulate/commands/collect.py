@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from analysis.model import InputError, Subparsers, whole_option
+from analysis.model import InputError, Subparsers, advise, advise_on, whole_option
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, MAX_WORKERS, add_seed, positive_option
 from simulate.sweep.collect import collect
 from simulate.sweep.schedule import Stop
@@ -16,6 +16,8 @@ from simulate.sweep.task import Task, read_tasks
 from simulate.sweep.workers import dask_cluster, processes
 
 DEFAULT_TARGET_ERROR = 0.001
+WIDE = 0.1
+"""Target error from which it is more likely meant in per cent."""
 MAX_SECONDS = 10**9
 
 
@@ -51,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.workers is not None:
         workers = whole_option("--workers", arguments.workers, 1, MAX_WORKERS)
     tasks = read_tasks(arguments.tasks)
+    for task in tasks:
+        advise_on(task.cascade)
     try:
         _collect(arguments, tasks, seed, stop, workers)
     except OSError as error:  # for example no room for the compiler's cache
@@ -75,6 +79,11 @@ def _collect(arguments: argparse.Namespace, tasks: list[Task], seed: int, stop: 
 
 def _stop(arguments: argparse.Namespace) -> Stop:
     target_error = positive_option("--target-error", arguments.target_error, 1)
+    if target_error is not None and target_error >= WIDE:
+        advise(
+            f"--target-error: {target_error:g} is a half-width of {100 * target_error:g} % of EWIF; for "
+            f"{target_error:g} % write {target_error / 100:g}"
+        )
     max_seconds = positive_option("--max-seconds", arguments.max_seconds, MAX_SECONDS)
     max_cycles = None
     if arguments.max_cycles is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.model import Subparsers, parse_json, read_text, whole_option
+from analysis.model import Subparsers, advise_on, parse_json, read_text, whole_option
 from analysis.model.boundary.fields import inside
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
 from simulate.estimation import compare
@@ -51,4 +51,6 @@ def read_task(path: str) -> Task:
     """Read one task from a JSON file."""
     value = parse_json(read_text(path), path)
     with inside(path):
-        return Task.from_json(value)
+        task = Task.from_json(value)
+    advise_on(task.cascade)
+    return task

@@ -67,11 +67,18 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
 
 
 def whole_option(option: str, text: str, low: int, high: int) -> int:
-    """Read an option's whole number in low..high, refused in the words of the project."""
+    """Read an option's whole number in low..high, also as 1e6 or 2.0; refused in the words of the project."""
     try:
-        value = int(text)
+        value = int(text) if text.strip("+-").isdigit() else _whole(float(text))
     except ValueError:
         value = low - 1
     if not low <= value <= high:
         raise InputError(option, f"got {text!r}, expected a whole number in {low}..{high}")
     return value
+
+
+def _whole(value: float) -> int:
+    """A number that is whole, and small enough for floating point to tell it from its neighbours."""
+    if not value.is_integer() or abs(value) > 2**53:
+        raise ValueError
+    return int(value)

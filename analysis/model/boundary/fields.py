@@ -56,6 +56,8 @@ def number(value: object, field: str, low: float, high: float = math.inf) -> flo
         result = float(value)
     except OverflowError:
         reject(field, value, allowed)
+    if (low, high) == (0, 1) and 2 <= result <= 100:
+        allowed += f" ({result:g} % is {result / 100:g})"
     if not (math.isfinite(result) and low <= result <= high):
         reject(field, value, allowed)
     return result + 0.0  # -0.0 is 0

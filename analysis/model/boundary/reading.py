@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.malformed import likely
 
 _GZIP = b"\x1f\x8b"
 
@@ -73,14 +74,23 @@ def parse_json(text: str, where: str, first_line: int = 1) -> object:
     except UnicodeEncodeError:
         raise InputError(where, "holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
-        line = error.lineno + first_line - 1
-        raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}") from None
+        line, hint = error.lineno + first_line - 1, likely(text, error.pos, error.msg)
+        raise InputError(where, f"malformed JSON at line {line}, column {error.colno}: {error.msg}{hint}") from None
     except RecursionError:
         raise InputError(where, "nested too deeply") from None
     except InputError:
         raise
     except ValueError as error:  # an integer of thousands of digits
         raise InputError(where, f"malformed JSON: {error}".partition(";")[0]) from None
+
+
+@contextlib.contextmanager
+def inside_file(path: str | Path) -> Iterator[None]:
+    """Name the file behind every `InputError` raised in the block, which name a field of it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.field, f"{error.problem} (in {path})") from None
 
 
 @overload

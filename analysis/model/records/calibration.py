@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.model.boundary.fields import InputError, inside, mapping, number, sequence
-from analysis.model.cascade import Cascade, read_cascade
+from analysis.model.boundary.reading import inside_file
+from analysis.model.cascade import Cascade
+from analysis.model.file import read_cascade
 from analysis.model.records.call_times import CallTimes
 
 MAX_GRAM = "maxgram"
 _TABLES = {"median": 1.0, "first_call": 2.0, "following_calls": 2.0}
 """Tables of timed calls, and how much more an entry scatters than a median of means of a few calls in a row."""
+
+_MOST = 1e9
+"""Greatest number of tokens or seconds of a calibration."""
+_MOST_RELATIVE = 100.0
+"""Greatest standard error of a cost, over the cost."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,9 @@ def read_calibration(path: str | Path) -> Calibration:
     Raises:
         InputError: naming the file or its field that is wrong or missing.
     """
-    return calibration_of(read_cascade(path, needs_draft=False))
+    cascade = read_cascade(path, needs_draft=False)
+    with inside_file(path):
+        return calibration_of(cascade)
 
 
 def is_calibration(cascade: Cascade) -> bool:
@@ -111,25 +120,33 @@ def calibration_of(cascade: Cascade) -> Calibration:
             raise InputError(f"seconds.{cascade.target}", "missing, expected the target's call times")
         with inside(f"seconds.{cascade.target}"):
             contexts = _read_times(mapping(seconds[cascade.target], ""), "median").contexts
-        reference = int(number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0))
+        reference = int(
+            number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST)
+        )
         tables: dict[str, dict[str, CallTimes]] = {key: {} for key in _TABLES}
         propose: dict[str, float] = {}
         for name, entry in seconds.items():
             with inside(f"seconds.{name}"):
                 fields = mapping(entry, "")
                 if "propose" in fields:
-                    propose[name] = number(mapping(fields["propose"], "propose").get("median"), "propose.median", 0)
+                    propose[name] = number(
+                        mapping(fields["propose"], "propose").get("median"), "propose.median", 0, _MOST
+                    )
                 else:
                     for key, table in _read_tables(cascade, name, fields, reference).items():
                         tables[key][name] = table
         loop = _read_loop(details.get("loop_seconds", {}))
         limit = details.get("max_new_tokens")
-        max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1))
+        max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1, _MOST))
     times = tables["median"]
     drafters, statistical = _ordered(cascade, frozenset(propose))
     for name in drafters:
         if name not in times and name not in statistical:
             raise InputError(f"meta.calibration.seconds.{name}", "missing, expected this drafter's call times")
+    if not times[cascade.target].at(1, reference) > 0:
+        raise InputError(
+            f"meta.calibration.seconds.{cascade.target}", "a call on one token takes no time, expected > 0"
+        )
     unit = times[cascade.target].at(1, reference) / cascade.cost(cascade.target).at(1)
     untimed = {name: cascade.cost(name).at(1) * unit for name in statistical - set(propose)}
     return Calibration(
@@ -167,7 +184,7 @@ def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], r
         return 0.0
     errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
     first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
-    error = _root_mean_square([e / cascade.cost(name).at(q) for q, e in enumerate(errors, 1) if q >= first])
+    error = _root_mean_square([relative_error(cascade, name, q, e) for q, e in enumerate(errors, 1) if q >= first])
     if "spread" not in fields:
         return error
     medians, spreads = _read_times(fields, "median"), _read_times(fields, "spread")
@@ -178,6 +195,21 @@ def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], r
     near = max((i for i, context in enumerate(medians.contexts) if context <= reference), default=0)
     there = _root_mean_square(shares[near])
     return error * _root_mean_square([s for row in shares for s in row]) / there if there > 0 else error
+
+
+def relative_error(cascade: Cascade, name: str, q: int, error: float) -> float:
+    """The standard error of a model's cost of a call on q tokens over that cost; 0 where there is no error.
+
+    Raises:
+        InputError: where the cost is 0, or next to nothing beside its error.
+    """
+    cost = cascade.cost(name).at(q)
+    if error == 0:
+        return 0.0
+    if error > _MOST_RELATIVE * cost:
+        expected = f"at least {1 / _MOST_RELATIVE:g} of its standard error, {error:g}"
+        raise InputError(f"models.{name}.cost", f"got {cost:g} for a call on {q} tokens, expected {expected}")
+    return error / cost
 
 
 def _root_mean_square(values: Sequence[float]) -> float:
@@ -206,7 +238,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
         raise InputError(key, f"has {len(seconds)} rows, expected one for each of {len(contexts)} contexts, >= 1")
     rows = []
     for i, row in enumerate(seconds):
-        values = [number(value, f"{key}[{i}]", 0) for value in sequence(row, f"{key}[{i}]")]
+        values = [number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
         if len(values) != len(sizes):
             raise InputError(f"{key}[{i}]", f"has {len(values)} entries, expected one for each of {len(sizes)} sizes")
         rows.append(tuple(values))
@@ -214,7 +246,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
 
 
 def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, ...]:
-    whole = tuple(int(number(value, field, least)) for value in values)
+    whole = tuple(int(number(value, field, least, _MOST)) for value in values)
     if any(b <= a for a, b in itertools.pairwise(whole)):
         raise InputError(field, "expected ascending numbers")
     return whole
@@ -223,6 +255,7 @@ def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, .
 def _read_loop(value: object) -> LoopSeconds:
     fields = mapping(value, "loop_seconds")
     parts = (
-        number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0) for part in dataclasses.fields(LoopSeconds)
+        number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0, _MOST)
+        for part in dataclasses.fields(LoopSeconds)
     )
     return LoopSeconds(*parts)

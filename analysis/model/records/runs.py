@@ -91,6 +91,8 @@ def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> 
             with inside(f"{path}, line {i}"):
                 row = mapping(parse_json(line, str(path), first_line=i), "")
                 if "method" not in row:
+                    if "rung" in row:
+                        raise InputError("", "a prediction, expected a measured row: are the two swapped?")
                     continue
                 run = _run(row, target, file)
                 if (run.method, run.prompt, run.repeat) in seen:

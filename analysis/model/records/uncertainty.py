@@ -1,12 +1,21 @@
-"""Standard errors beside the numbers they belong to: one reading of `uncertainty` for all who use it."""
+"""Standard errors beside the numbers they belong to: one reading of `uncertainty` for all who use it.
+
+Errors of one entry are independent, or have the correlation that the specification gives beside them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.model import Cascade, InputError
 from analysis.model.boundary.fields import reject
+from analysis.model.standard_errors import CORRELATION, ORDER
+
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -16,12 +25,44 @@ class Entry:
     Attributes:
         keys: Where the specification has it: ("acceptance", reviewer, drafter) or ("models", model, "cost").
         value: The entry: numbers, objects and lists as in a specification.
-        errors: The same with a standard error for every number, None for a number, or a part, that has none.
+        errors: The same with a standard error for every number, None for a number, or a part, that has none; an object
+            whose errors hang together has their `correlation` too, as a matrix in their order.
     """
 
     keys: tuple[str, ...]
     value: object
     errors: object
+
+    def covariance(self) -> tuple[list[Path], NDArray[np.float64]]:
+        """(keys below the entry of every number with an error, their covariance matrix)."""
+        found = list(_covariances((), self.errors))
+        paths = [path for block, _ in found for path in block]
+        result = np.zeros((len(paths), len(paths)))
+        at = 0
+        for block, matrix in found:
+            result[at : at + len(block), at : at + len(block)] = matrix
+            at += len(block)
+        return paths, result
+
+    def drawn(self, generator: np.random.Generator, ranges: Mapping[str, float], high: float) -> object:
+        """The entry with normal noise of its errors added, every number clipped to [0, `high`].
+
+        Clipping moves probability to the ends of the range, so the mean of a number near an end is biased inwards.
+
+        Args:
+            generator: Of random numbers.
+            ranges: Greatest values of numbers under certain keys, where they are not `high`.
+            high: Greatest value of the others.
+        """
+        paths, covariance = self.covariance()
+        noise = generator.standard_normal(len(paths))
+        if np.count_nonzero(covariance - np.diag(np.diag(covariance))):
+            values, vectors = np.linalg.eigh(covariance)
+            noise = vectors @ (np.sqrt(np.maximum(values, 0.0)) * noise)
+        else:
+            noise = np.sqrt(np.diag(covariance)) * noise
+        moved = dict(zip(paths, noise.tolist(), strict=True))
+        return _moved(self.value, (), moved, ranges, high)
 
 
 def uncertain_entries(cascade: Cascade) -> Iterator[Entry]:
@@ -48,13 +89,17 @@ def _in_one_shape(value: object, error: object, where: str) -> tuple[object, obj
     if isinstance(value, (int, float)) and isinstance(error, (int, float)):
         return float(value), float(error)
     if isinstance(error, Mapping):
-        whole = _written_out(value, error)
-        if isinstance(whole, Mapping) and set(error) <= set(whole):
+        given = {key: item for key, item in error.items() if key != CORRELATION}
+        whole = _written_out(value, given)
+        if isinstance(whole, Mapping) and given and set(given) <= set(whole):
             pairs = {
-                key: _in_one_shape(item, error[key], f"{where}.{key}") if key in error else (item, None)
+                key: _in_one_shape(item, given[key], f"{where}.{key}") if key in given else (item, None)
                 for key, item in whole.items()
             }
-            return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+            errors: dict[str, object] = {key: pair[1] for key, pair in pairs.items()}
+            if CORRELATION in error:
+                errors[CORRELATION] = _written_out_matrix(error[CORRELATION], errors, f"{where}.{CORRELATION}")
+            return {key: pair[0] for key, pair in pairs.items()}, errors
     if not (isinstance(value, Sequence) and isinstance(error, Sequence) and value and error):
         reject(where, error, "standard errors in the shape of the entry they belong to")
     items = [
@@ -73,9 +118,58 @@ def _written_out(value: object, error: Mapping[str, object]) -> object:
             return {key: [value]}
     if set(error) <= {"fixed", "per_token"} and isinstance(value, (int, float)):
         return {"fixed": value, "per_token": 0.0}
+    if {"initial", "decay"} <= set(error) <= set(ORDER) and isinstance(value, (int, float)):
+        return {"initial": value, "decay": 1.0, "floor": 0.0}
     if isinstance(value, Mapping) and "initial" in value:
-        return {"floor": 0.0, **value}
+        return {key: value.get(key, 0.0) for key in ORDER}
     return value
+
+
+def _written_out_matrix(correlation: object, errors: Mapping[str, object], where: str) -> NDArray[np.float64]:
+    """The correlation of numbers written out: a last error that was repeated moves with itself."""
+    matrix = np.asarray(correlation, dtype=np.float64)
+    paths = list(_paths((), errors))
+    index = np.minimum(np.arange(len(paths)), len(matrix) - 1)
+    if matrix.shape != (len(matrix), len(matrix)) or len(matrix) > len(paths):
+        reject(where, f"{len(matrix)} rows", f"a matrix of {len(paths)} rows and columns")
+    result: NDArray[np.float64] = matrix[np.ix_(index, index)]
+    return result
+
+
+def _paths(prefix: Path, errors: object) -> Iterator[tuple[Path, float]]:
+    """(keys, standard error) of every number that has one, in order."""
+    if isinstance(errors, Mapping):
+        for key, item in errors.items():
+            if key != CORRELATION:
+                yield from _paths((*prefix, key), item)
+    elif isinstance(errors, Sequence):
+        for i, item in enumerate(errors):
+            yield from _paths((*prefix, i), item)
+    elif isinstance(errors, (int, float)):
+        yield prefix, float(errors)
+
+
+def _covariances(prefix: Path, errors: object) -> Iterator[tuple[list[Path], NDArray[np.float64]]]:
+    """Blocks of numbers whose errors hang together: (their keys, their covariance)."""
+    if isinstance(errors, Mapping) and CORRELATION not in errors:
+        for key, item in errors.items():
+            yield from _covariances((*prefix, key), item)
+        return
+    found = list(_paths(prefix, errors))
+    scale = np.array([error for _, error in found])
+    correlation = errors[CORRELATION] if isinstance(errors, Mapping) else np.eye(scale.size)
+    yield [path for path, _ in found], scale[:, None] * correlation * scale[None, :]
+
+
+def _moved(value: object, path: Path, noise: Mapping[Path, float], ranges: Mapping[str, float], high: float) -> object:
+    if isinstance(value, Mapping):
+        return {key: _moved(item, (*path, key), noise, ranges, ranges.get(key, high)) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_moved(item, (*path, i), noise, ranges, high) for i, item in enumerate(value)]
+    if path not in noise:
+        return value
+    assert isinstance(value, (int, float))
+    return float(np.clip(value + noise[path], 0.0, high))
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:

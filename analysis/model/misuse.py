@@ -1,0 +1,119 @@
+"""What in a specification was probably meant otherwise: costs in per cent, swapped models, survival typed as hazards.
+
+Each suspicion is one line of `Advice`: the answer stands, for what was written. They are looked for where commands read
+a specification, not where one is built.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+from analysis.model.boundary.advice import advise
+from analysis.model.cascade import Cascade
+from analysis.model.cost import Affine
+from analysis.model.hazard import Hazard, PerPosition
+from analysis.model.step import walk
+
+_UNIFORM = 0.2887
+"""Standard deviation of a number of which nothing is known but that it lies in [0, 1]."""
+
+
+def advise_on(cascade: Cascade) -> None:
+    """Warn of everything in a specification that looks like a mistake."""
+    for suspicion in suspicions(cascade):
+        advise(suspicion)
+
+
+def suspicions(cascade: Cascade) -> Iterator[str]:
+    """One line for everything that looks like a mistake: the field, its value, and what was probably meant."""
+    yield from _costs(cascade)
+    yield from _reviewers(cascade)
+    for reviewer, row in cascade.acceptance.items():
+        for drafter, acceptance in row.items():
+            where = f"acceptance.{reviewer}.{drafter}"
+            parts: dict[str, Hazard] = {where: acceptance.accepted}
+            if acceptance.accepted != acceptance.corrected:
+                parts = {f"{where}.accepted": acceptance.accepted, f"{where}.corrected": acceptance.corrected}
+            for field, hazard in parts.items():
+                yield from _hazards(field, hazard)
+    yield from _errors(cascade)
+
+
+def _costs(cascade: Cascade) -> Iterator[str]:
+    """Drafters dearer than the target, costs in two units, networks for nothing."""
+    target = cascade.models[cascade.target].cost
+    costs = {
+        name: model.cost.at(1)
+        for name, model in cascade.models.items()
+        if model.cost is not None and name != cascade.target
+    }
+    if target is not None:
+        unit = target.at(1)
+        for name, cost in costs.items():
+            if cost > unit:
+                per_cent = f"; if {cost:g} % of it is meant, write {cost / 100:g}" if unit == 1 and cost <= 100 else ""
+                yield f"models.{name}.cost: {cost:g} a call is dearer than the target's {unit:g}{per_cent}"
+        paid = {name: cost for name, cost in costs.items() if cost > 0}
+        if unit >= 5 and paid and max(paid.values()) < 1:
+            name, cost = max(paid.items(), key=lambda item: item[1])
+            if cost < 0.05 * unit:
+                yield (
+                    f"models.{name}.cost: {cost:g} beside {unit:g} of the target: costs are in one unit; "
+                    f"if {cost:g} of a target call is meant, write {cost * unit:g}"
+                )
+    reviewing = {step.by for _, _, step in walk(cascade.draft, cascade.target) if step.draft}
+    for name, cost in costs.items():
+        if cost == 0 and name in reviewing:
+            yield f"models.{name}.cost: 0, but it reviews drafts, which takes calls of a network"
+
+
+def _reviewers(cascade: Cascade) -> Iterator[str]:
+    """A cheap model that reviews a dear one."""
+    for path, reviewer, step in walk(cascade.draft, cascade.target):
+        dear, cheap = cascade.models[step.by].cost, cascade.models[reviewer].cost
+        if reviewer != cascade.target and dear is not None and cheap is not None and dear.at(1) > cheap.at(1):
+            yield (
+                f"{path}.by: {step.by!r} costs {dear.at(1):g} a call, its reviewer {reviewer!r} {cheap.at(1):g}: a "
+                "smaller model reviewing a larger one; are they swapped?"
+            )
+
+
+def _hazards(field: str, hazard: Hazard) -> Iterator[str]:
+    if isinstance(hazard, PerPosition) and looks_like_survival(hazard.hazards):
+        listed = [hazard.hazards[0], *(b / a for a, b in itertools.pairwise(hazard.hazards))]
+        shown = ", ".join(f"{h:.3g}" for h in listed[:5]) + (", ..." if len(listed) > 5 else "")
+        yield (
+            f"{field}.per_position: falls like a survival curve, as serving engines print it; hazards are each "
+            f"position's acceptance given those before, which would be [{shown}]"
+        )
+
+
+def looks_like_survival(rates: tuple[float, ...]) -> bool:
+    """Whether rates by position fall as products of hazards do.
+
+    Every rate over the one before is then a hazard like the first, so that they fall by a like factor again and again,
+    to little more than half within a few positions. Hazards themselves seldom fall so far, nor by the factor that
+    they begin with.
+    """
+    if len(rates) < 3 or not all(a > b > 0 for a, b in itertools.pairwise(rates)):
+        return False
+    alike = all(abs(b / a - rates[0]) <= 0.2 for a, b in itertools.pairwise(rates))
+    return alike and rates[-1] <= 0.75 * rates[0]
+
+
+def _errors(cascade: Cascade) -> Iterator[str]:
+    """Standard errors that say nothing, or more than the number itself."""
+    errors = cascade.uncertainty or {}
+    acceptance, models = errors.get("acceptance"), errors.get("models")
+    for reviewer, row in acceptance.items() if isinstance(acceptance, Mapping) else ():
+        for drafter, error in row.items() if isinstance(row, Mapping) else ():
+            if isinstance(error, (int, float)) and error > _UNIFORM:
+                yield (
+                    f"uncertainty.acceptance.{reviewer}.{drafter}: {error:g} is a greater standard error than that of "
+                    f"a number of which nothing is known but that it lies in [0, 1] ({_UNIFORM:.2g})"
+                )
+    for name, row in models.items() if isinstance(models, Mapping) else ():
+        cost, error = cascade.models[name].cost, row.get("cost") if isinstance(row, Mapping) else None
+        if isinstance(cost, Affine) and isinstance(error, (int, float)) and 0 < cost.at(1) < error:
+            yield f"uncertainty.models.{name}.cost: {error:g} is a greater standard error than the cost, {cost.at(1):g}"

@@ -20,7 +20,7 @@ from transformers import (
     RecurrentGemmaForCausalLM,
 )
 
-from analysis.model import Cascade, InputError
+from analysis.model import Advice, Cascade, InputError
 from realrun.engine.cascade import CascadeDecoder
 from realrun.loading import embedded
 from realrun.loading import transformers_models as networks
@@ -355,10 +355,30 @@ def resized(folder, rows):
 
 
 @pytest.mark.parametrize("role", ["t", "a"])
-def test_an_embedding_too_small_for_the_tokenizer_is_refused(folders, tmp_path, role):
+def test_an_embedding_too_small_for_the_tokenizer_is_told(folders, tmp_path, role):
     loads = {"t": folders(), "a": folders(seed=1)} | {role: resized(tmp_path, tiny.VOCABULARY - 3)}
-    with pytest.raises(InputError, match=rf"models.{role}.load: .* has an embedding of 26 rows, expected at least 29"):
-        load_ensemble(spec(loads["t"], loads["a"]), torch.float32)
+    cascade = spec(loads["t"], loads["a"])
+    with pytest.warns(
+        Advice, match=rf"models.{role}.load: .* has an embedding of 26 rows, too few for 3 pieces of its"
+    ):
+        ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens == decode(ensemble, cascade.with_draft(())).tokens
+    ensemble.demand_room("prompt", [25])
+    if role == "t":
+        with pytest.raises(InputError, match="prompt: has the token 'z', id 27, expected ids below the target's 26"):
+            ensemble.demand_room("prompt", [3, 27, 4])
+
+
+def test_a_token_added_beyond_the_embedding_is_refused_in_a_prompt_alone(tmp_path, folders):
+    pad = tiny.tokenizer()
+    pad.add_special_tokens({"pad_token": "[PAD]"})
+    shutil.copytree(folders(), tmp_path / "padded")
+    pad.save_pretrained(tmp_path / "padded")
+    cascade = spec(str(tmp_path / "padded"))
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens
+    with pytest.raises(InputError, match=r"^p: has the token '\[PAD\]', id 29, expected ids below the target's 29 emb"):
+        ensemble.demand_room("p", pad("abc[PAD]")["input_ids"])
 
 
 def test_embeddings_padded_differently_go_together(folders, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from realrun.calibration.texts import Text
-from realrun.engine.cascade import Drafter, Network, Proposer
+from realrun.engine.cascade import Drafter, Network, Proposer, reach
 from realrun.engine.policy import Policy, greatest, over_vocabulary
 
 CHUNK = 32
@@ -29,7 +29,7 @@ def chosen(logits: Tensor, output_ids: Tensor | None, vocabulary: int) -> list[i
 
 def readable(model: Drafter, sequence: Sequence[int], start: int) -> int:
     """How many of the positions from `start` on a model's context lets it predict: it reads at most all before one."""
-    return max(0, min(len(sequence), getattr(model, "context", len(sequence)) + 1) - start)
+    return max(0, min(len(sequence), reach(model) + 1) - start)
 
 
 def logits_along(network: Network, sequence: Sequence[int], start: int, chunk: int = CHUNK) -> Iterator[Tensor]:

@@ -75,7 +75,7 @@ class Bigram:
             InputError: where the file is missing or holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 table = cls(file["successors"], str(file["tokenizer"]))
             if table.successors.ndim != 1 or not np.issubdtype(table.successors.dtype, np.integer):
                 raise ValueError("no list of token ids")

@@ -202,8 +202,7 @@ def _ids(prompt: str | Sequence[int] | Sequence[Message], ensemble: Ensemble) ->
         ids = list(prompt) if isinstance(prompt, Sequence) else []  # type: ignore[arg-type]
     if not ids or not all(type(i) is int and 0 <= i < len(ensemble.tokenizer) for i in ids):
         raise InputError("prompt", f"got {_short(prompt)}, expected a text, a chat, or ids of the target's tokens")
-    if len(ids) >= ensemble.context:
-        raise InputError("prompt", f"has {len(ids)} tokens, expected fewer than the context of {ensemble.context}")
+    ensemble.demand_room("prompt", ids)
     return ids
 
 

@@ -103,7 +103,7 @@ class Limited(CachedModel):
     """Fails where it reads more than its context holds."""
 
     def _read(self, tokens, keep):
-        assert self.length + len(tokens) <= self.context
+        assert self.length + len(tokens) <= self.reach
         return super()._read(tokens, keep)
 
 
@@ -111,7 +111,7 @@ class Limited(CachedModel):
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
 def test_drafters_of_shorter_context_help_as_far_as_it_goes_and_no_further(llamas, draft, prompt):
     contexts = {"t": CONTEXT, "a": 40, "b": 25}
-    models = {name: Limited(network, context=contexts[name]) for name, network in llamas.items()} | {"mag": MaxGram()}
+    models = {name: Limited(network, limits=contexts[name]) for name, network in llamas.items()} | {"mag": MaxGram()}
     generation = CascadeDecoder(cascade(draft), models, CONTEXT).generate(prompt, 1000)
     assert generation.tokens == run(llamas, (), 1000, prompt=prompt).tokens
     assert generation.finish == "context"
@@ -123,7 +123,7 @@ def test_drafters_of_shorter_context_help_as_far_as_it_goes_and_no_further(llama
 
 
 def test_a_drafter_drafts_until_its_context_is_full(llamas):
-    models = {"t": CachedModel(llamas["t"]), "a": Limited(llamas["t"], context=40)}
+    models = {"t": CachedModel(llamas["t"]), "a": Limited(llamas["t"], limits=40)}
     generation = CascadeDecoder(cascade((Step("a", tokens=99),)), models, CONTEXT).generate(PROMPT, 1000)
     assert [cycle.tokens for cycle in generation.cycle_log][:2] == [40 + 1 - len(PROMPT) + 1, 1]
 

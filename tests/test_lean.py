@@ -75,7 +75,7 @@ def test_columns_cut_short_and_packed_weights_are_still_those_of_the_model():
 
 
 def test_a_fresh_model_holds_nothing_and_computes_the_same():
-    model = LeanModel(tiny.network(), context=77)
+    model = LeanModel(tiny.network(), limits=77)
     model.prefill(PROMPT)
     other = model.afresh()
     assert (other.length, other.context) == (0, 77)

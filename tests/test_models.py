@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import gguf
 import pytest
 import tiny
 import torch
@@ -20,7 +19,7 @@ from transformers import (
     RecurrentGemmaForCausalLM,
 )
 
-from analysis.model import Cascade, InputError
+from analysis.model import Advice, Cascade, InputError
 from realrun.engine.cascade import CascadeDecoder
 from realrun.loading import embedded
 from realrun.loading import transformers_models as networks
@@ -150,46 +149,6 @@ def test_loaded_models_pass_the_check_of_their_cache(folders):
         model = load_ensemble(spec(folders(kind), draft=[]), torch.float32).models["t"]
         model.prefill(PROMPT)
         check_cache(model, PROMPT, [*PROMPT, 5], 1e-4)
-
-
-def write_gguf(path, network):
-    """A tiny Llama in the GGUF format, with the rows of queries and keys in that format's order."""
-    config = network.config
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    parts = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output"}
-    parts |= {"gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"}
-    parts |= {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
-    whole = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
-    for name, tensor in network.state_dict().items():
-        owner, _, _ = name.rpartition(".")
-        value = tensor.numpy()
-        for part, heads in (("q_proj", config.num_attention_heads), ("k_proj", config.num_key_value_heads)):
-            if part in owner:
-                rows = value.reshape(heads, 2, -1, value.shape[1])
-                value = rows.swapaxes(1, 2).reshape(value.shape).copy()
-        layer = owner.split(".")
-        writer.add_tensor(f"{whole.get(owner) or f'blk.{layer[2]}.{parts[layer[-1]]}'}.weight", value)
-    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
-        write()
-    writer.close()
-
-
-def test_a_gguf_file_gives_the_models_own_logits(folders, tmp_path):
-    network = tiny.network()
-    write_gguf(tmp_path / "model.gguf", network)
-    tiny.tokenizer().save_pretrained(tmp_path)
-    ensemble = load_ensemble(spec({"name": str(tmp_path), "gguf": "model.gguf"}, draft=[]), torch.float32)
-    expected = CachedModel(network).uncached_logits(PROMPT, PROMPT)
-    torch.testing.assert_close(ensemble.models["t"].uncached_logits(PROMPT, PROMPT), expected, rtol=0, atol=1e-3)
 
 
 SMALL = {"vocab_size": tiny.VOCABULARY, "hidden_size": 16, "num_attention_heads": 2}
@@ -355,10 +314,28 @@ def resized(folder, rows):
 
 
 @pytest.mark.parametrize("role", ["t", "a"])
-def test_an_embedding_too_small_for_the_tokenizer_is_refused(folders, tmp_path, role):
+def test_an_embedding_too_small_for_the_tokenizer_is_told(folders, tmp_path, role):
     loads = {"t": folders(), "a": folders(seed=1)} | {role: resized(tmp_path, tiny.VOCABULARY - 3)}
-    with pytest.raises(InputError, match=rf"models.{role}.load: .* has an embedding of 26 rows, expected at least 29"):
-        load_ensemble(spec(loads["t"], loads["a"]), torch.float32)
+    cascade = spec(loads["t"], loads["a"])
+    with pytest.warns(Advice, match=rf"models.{role}.load: .* has an embedding of 26 rows, too few for 3 pieces of"):
+        ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens == decode(ensemble, cascade.with_draft(())).tokens
+    ensemble.demand_room("prompt", [25])
+    if role == "t":
+        with pytest.raises(InputError, match="prompt: has the token 'z', id 27, expected ids below the target's 26"):
+            ensemble.demand_room("prompt", [3, 27, 4])
+
+
+def test_a_token_added_beyond_the_embedding_is_refused_in_a_prompt_alone(tmp_path, folders):
+    pad = tiny.tokenizer()
+    pad.add_special_tokens({"pad_token": "[PAD]"})
+    shutil.copytree(folders(), tmp_path / "padded")
+    pad.save_pretrained(tmp_path / "padded")
+    cascade = spec(str(tmp_path / "padded"))
+    ensemble = load_ensemble(cascade, torch.float32)
+    assert decode(ensemble, cascade).tokens
+    with pytest.raises(InputError, match=r"^p: has the token '\[PAD\]', id 29, expected ids below the target's 29 emb"):
+        ensemble.demand_room("p", pad("abc[PAD]")["input_ids"])
 
 
 def test_embeddings_padded_differently_go_together(folders, tmp_path):

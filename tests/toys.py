@@ -48,7 +48,7 @@ class ToyNetwork(Follower):
 
     def __init__(self, vocabulary, seed, style="dense", output_ids=None, context=CONTEXT):
         super().__init__()
-        self.vocabulary, self.context = vocabulary, context
+        self.vocabulary, self.reach = vocabulary, context
         self.output_ids = None if output_ids is None else torch.tensor(output_ids)
         self._columns = vocabulary if output_ids is None else len(output_ids)
         self._seed, self._style = seed, style
@@ -69,7 +69,7 @@ class ToyNetwork(Follower):
         return self._known[key]
 
     def logits(self, sequence, positions):
-        assert len(sequence) <= self.context
+        assert len(sequence) <= self.reach
         self._follow(sequence)
         first = len(sequence) - positions + 1
         self.log.count(positions, 0.0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from realrun.calibration.texts import Text
-from realrun.engine.cascade import Drafter, Network, Proposer
+from realrun.engine.cascade import Drafter, Network, Proposer, reach
 from realrun.engine.policy import Policy, over_vocabulary
 from realrun.finite import Likeliest, NotFiniteError, blamed_on
 
@@ -23,7 +23,7 @@ def is_proposer(model: Drafter) -> bool:
 
 def readable(model: Drafter, sequence: Sequence[int], start: int) -> int:
     """How many of the positions from `start` on a model's context lets it predict: it reads at most all before one."""
-    return max(0, min(len(sequence), getattr(model, "context", len(sequence)) + 1) - start)
+    return max(0, min(len(sequence), reach(model) + 1) - start)
 
 
 def logits_along(network: Network, sequence: Sequence[int], start: int, chunk: int = CHUNK) -> Iterator[Tensor]:

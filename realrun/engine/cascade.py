@@ -44,17 +44,22 @@ class Network(Drafter, Protocol):
     Attributes:
         vocabulary: Number of token ids that it can read.
         output_ids: Token id of every output column; None where column i is token i.
-        context: Greatest number of tokens that it can read.
         end: Greatest number of tokens, prompt included, of the text that is written; set after `prefill`.
+        reach: Greatest number of tokens, prompt included, that it can read after the last prompt.
     """
 
     vocabulary: int
     output_ids: Tensor | None
-    context: int
     end: int | None
+    reach: int
 
     def logits(self, sequence: Sequence[int], positions: int) -> Tensor:
         """Logits after each of the last `positions` prefixes of the sequence, in one call; (positions, columns)."""
+
+
+def reach(model: Drafter) -> int:
+    """Greatest number of tokens that a drafter can read after the last prompt; a proposer reads any number."""
+    return int(getattr(model, "reach", sys.maxsize))
 
 
 Watch = Callable[[list[int]], int | None]
@@ -82,8 +87,8 @@ class CascadeDecoder:
         cascade: The specification; an empty draft is autoregressive decoding.
         models: Every model the draft uses and the target, by name; those with inner drafts and the target must be
             networks.
-        context: Greatest number of tokens, prompt included, that the text may have: what the target can hold. A
-            drafter whose own context is shorter adds nothing from there on.
+        context: Greatest number of tokens, prompt included, that the text may have, if the target can hold as many.
+            A drafter that can't adds nothing from there on.
         policy: How target and drafters choose tokens; the default is greedy.
         verification: Judge drafts token by token or as a block; the same for greedy choice.
 
@@ -138,8 +143,8 @@ class CascadeDecoder:
             model.prefill(prompt)
         prefilled = time.perf_counter()
 
-        end = min(len(prompt) + max_new_tokens, self._context)
-        finish: Finish = "length" if len(prompt) + max_new_tokens <= self._context else "context"
+        end = min(len(prompt) + max_new_tokens, self._context, reach(self._models[self._cascade.target]))
+        finish: Finish = "length" if len(prompt) + max_new_tokens == end else "context"
         self._network(self._cascade.target).end = end  # drafters never say the last token
         origins: list[Origin] = []
         cycles: list[Cycle] = []
@@ -221,8 +226,7 @@ class CascadeDecoder:
 
         A model adds a token after at most as many as its context holds, by drafting it or as its own after a review.
         """
-        readable = getattr(self._models[step.by], "context", sys.maxsize)  # a proposer reads any length
-        room = min(room, readable + 1 - len(self._sequence))
+        room = min(room, reach(self._models[step.by]) + 1 - len(self._sequence))
         if not step.is_leaf:
             return self._round(step.by, step.draft, room, step.lenience) if room > 0 else []
         drafted: list[_Drafted] = []

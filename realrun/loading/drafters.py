@@ -14,8 +14,9 @@ from transformers import PreTrainedModel
 from analysis.model import parse_json, read_text
 from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
 from realrun.distill.student import build, give_weights
+from realrun.limits import limits_of
 from realrun.loading.options import DISTILLED, Source
-from realrun.loading.transformers_models import cached, context_of
+from realrun.loading.transformers_models import cached
 from realrun.network.cached_model import CachedModel
 from realrun.network.head import rows_of
 from realrun.network.lean import LeanModel, is_lean
@@ -69,8 +70,9 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
     layers, made_for = _card(source, folder)
     try:
         weights, ids, rows = restored(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise source.reject(f"cannot be read: {error}") from None
+    _demand_ids(source, ids, target)
     if made_for.get("tokenizer") != tokenizer or not _same_embedding(target, ids, rows):
         raise source.reject(f"was distilled for another target, {made_for.get('name')!r}")
     try:
@@ -87,7 +89,7 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
         return cached(network)
     network.set_output_embeddings(narrow)
     if source.flag("lean", True) and is_lean(network):
-        return LeanModel(network, ids, context_of(network), packed)
+        return LeanModel(network, ids, limits_of(network), packed)
     return cached(network, ids)
 
 
@@ -107,6 +109,15 @@ def _card(source: Source, folder: Path) -> tuple[list[int], dict[str, object]]:
     if not isinstance(target, dict):
         raise source.reject("has a card without its target")
     return layers, target
+
+
+def _demand_ids(source: Source, ids: Tensor, target: PreTrainedModel) -> None:
+    """Refuse token ids of a head that name a token twice, which has two probabilities then, or none of the target."""
+    columns = target.get_output_embeddings().out_features
+    if ids.dim() != 1 or not len(ids) or int(ids.min()) < 0 or int(ids.max()) >= columns:
+        raise source.reject(f"has `head_ids` that are not a list of numbers in 0..{columns - 1}")
+    if len(ids.unique()) < len(ids):
+        raise source.reject("has `head_ids` that name a token twice, expected different ones")
 
 
 def _same_embedding(target: PreTrainedModel, ids: Tensor, rows: Tensor) -> bool:

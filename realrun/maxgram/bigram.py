@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,19 @@ import numpy as np
 from analysis.model import InputError, whole_file
 
 NONE = -1
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and its archive raise on a file that is not whole."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +75,19 @@ class Bigram:
             InputError: where the file is missing or holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(file["successors"], str(file["tokenizer"]))
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                table = cls(file["successors"], str(file["tokenizer"]))
+            if table.successors.ndim != 1 or not np.issubdtype(table.successors.dtype, np.integer):
+                raise ValueError("no list of token ids")
+            if (
+                table.successors.size
+                and not NONE <= table.successors.min() <= table.successors.max() < table.successors.size
+            ):
+                raise ValueError("ids beyond the vocabulary")
+            return table
         except FileNotFoundError:
             raise InputError(str(path), "no such file") from None
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        except _DAMAGED:
             raise InputError(str(path), "not a bigram table written by `python -m realrun bigram`") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Sequence
 
@@ -14,11 +13,13 @@ from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
 from realrun.generation_settings import GenerationSettings, Rules
+from realrun.limits import Limits
 from realrun.network.device import wait_for
 from realrun.network.kv_cache import growing_cache
 
 PREFILL = 256
 """A prompt is read by so many tokens a call, so that the memory for it does not grow with its length."""
+_NONE = Limits()
 
 
 class CachedModel:
@@ -34,14 +35,16 @@ class CachedModel:
         network: A decoder-only transformers model whose cache can be cropped.
         output_ids: Token id that each column of its logits stands for, shape (columns,); None where column i is
             token i.
-        context: Greatest number of tokens that the model was made for. Its owner asks for nothing beyond; a longer
-            prompt is not read.
+        limits: How many tokens the model was made for, or the number itself. Its owner asks for nothing beyond; a
+            longer prompt is not read.
 
     Attributes:
         log: Calls since the owner last replaced it.
         network: The model.
         output_ids: As given.
-        context: As given.
+        limits: As given.
+        context: Greatest number of tokens that it can hold after any prompt.
+        reach: Greatest number of tokens that it can hold after the last prompt.
         vocabulary: Number of token ids that the model can read.
         settings: What changes its law as a function of the prefix; None for its law as it is.
         end: Greatest number of tokens, prompt included, of the text that is written, where its owner says.
@@ -50,14 +53,17 @@ class CachedModel:
     settings: GenerationSettings | None = None
     end: int | None = None
 
-    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
+    def __init__(
+        self, network: PreTrainedModel, output_ids: Tensor | None = None, limits: Limits | int = _NONE
+    ) -> None:
         self.log = CallLog()
         self.network = network
         self.output_ids = output_ids
-        self.context = context
+        self.limits = limits if isinstance(limits, Limits) else Limits(limits)
+        self.context = self.reach = self.limits.context
         self.vocabulary = int(network.get_input_embeddings().num_embeddings)
         self._cache = growing_cache()
-        self._length = 0
+        self._length, self._is_long = 0, False
         self._prompt: Sequence[int] = ()
         self._rules: Rules | None = None
 
@@ -68,7 +74,7 @@ class CachedModel:
 
     def afresh(self) -> CachedModel:
         """The same model with a cache that holds nothing yet, and no buffers."""
-        fresh = type(self)(self.network, self.output_ids, self.context)
+        fresh = type(self)(self.network, self.output_ids, self.limits)
         fresh.settings = self.settings
         return fresh
 
@@ -77,8 +83,9 @@ class CachedModel:
         self._prompt, self._rules, self.end = prompt, None, None
         started = time.perf_counter()
         self._growing().reset()  # no rollback: a call that was interrupted leaves layers of different lengths
-        self._length = 0
-        if len(prompt) <= self.context:
+        self._length, self._is_long = 0, False
+        self.reach = self.limits.after(len(prompt))
+        if len(prompt) <= self.reach:
             with torch.inference_mode():
                 self._start(prompt)
         wait_for(self.network.device)
@@ -101,14 +108,13 @@ class CachedModel:
             In the model's type, on its device, shape (positions, columns).
         """
         self.rollback(len(sequence) - positions)
-        fresh = sequence[self._length :]
         started = time.perf_counter()
         with torch.inference_mode():
-            logits = self._read(fresh, positions)
+            logits, fed = self._catch_up(sequence, positions)
             if self.settings is not None:
                 logits = self._ruled(logits, sequence)
         wait_for(self.network.device)
-        self.log.count(len(fresh), time.perf_counter() - started)
+        self.log.count(fed, time.perf_counter() - started)
         return logits
 
     def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
@@ -127,8 +133,32 @@ class CachedModel:
 
     def _start(self, prompt: Sequence[int]) -> None:
         """Read the prompt, with nothing held."""
+        if self.limits.is_long(len(prompt)):  # positions of the first parts would be those of a short text
+            self._read(prompt, keep=1)
+            self._is_long = True
+            self.rollback(len(prompt) - 1)
+            return
         for first in range(0, len(prompt) - 1, PREFILL):
             self._read(prompt[first : min(first + PREFILL, len(prompt) - 1)], keep=1)
+
+    def _catch_up(self, sequence: Sequence[int], positions: int) -> tuple[Tensor, int]:
+        """Logits after the last prefixes of the sequence, and the number of tokens fed for them.
+
+        Where rotary positions change with the length of the text, each prefix has those of its own length, as if it
+        were read alone: the cache is of one kind, and filled anew for the other.
+        """
+        first = len(sequence) - positions + 1
+        is_long = self.limits.is_long(first)
+        if is_long != self._is_long:
+            self.rollback(0)
+            self._is_long = is_long
+        if not is_long and self.limits.is_long(len(sequence)):
+            end: int = self.limits.switch  # type: ignore[assignment]
+            before, fed = self._catch_up(sequence[:end], end - first + 1)
+            after, more = self._catch_up(sequence, len(sequence) - end)
+            return torch.cat((before, after)), fed + more
+        fresh = sequence[self._length :]
+        return self._read(fresh, positions), len(fresh)
 
     def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
         """Feed tokens of the sequence after those held; logits after the last `keep` of them."""

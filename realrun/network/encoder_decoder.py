@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -11,8 +10,11 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from realrun.limits import Limits
 from realrun.network.cached_model import CachedModel
 from realrun.network.kv_cache import growing_cache
+
+_NONE = Limits()
 
 
 class CachedEncoderDecoder(CachedModel):
@@ -22,20 +24,23 @@ class CachedEncoderDecoder(CachedModel):
     on, but for its last token, in whose place the decoder reads its start token.
 
     Args:
-        network: A transformers model with an encoder and a decoder, and a `decoder_start_token_id`.
+        network: A transformers model with an encoder and a decoder, and a token that `start_token` finds.
         output_ids: As for `CachedModel`.
-        context: Likewise.
+        limits: Likewise.
     """
 
-    def __init__(self, network: PreTrainedModel, output_ids: Tensor | None = None, context: int = sys.maxsize) -> None:
-        super().__init__(network, output_ids, context)
+    def __init__(
+        self, network: PreTrainedModel, output_ids: Tensor | None = None, limits: Limits | int = _NONE
+    ) -> None:
+        super().__init__(network, output_ids, limits)
         self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
+        self._start_token = start_token(network)
         self._first = 0
         self._encoded = torch.empty(0)
 
     def uncached_logits(self, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
         """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
-        text = [self.network.config.decoder_start_token_id, *sequence[len(prompt) :]]
+        text = [self._start_token, *sequence[len(prompt) :]]
         with torch.inference_mode():
             output = self.network(input_ids=self._ids(prompt), decoder_input_ids=self._ids(text), use_cache=False)
             logits = output.logits[0, -1:]
@@ -63,7 +68,7 @@ class CachedEncoderDecoder(CachedModel):
 
     def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
         if self._length == self._first:
-            tokens = [self.network.config.decoder_start_token_id, *tokens[1:]]
+            tokens = [self._start_token, *tokens[1:]]
         return super()._read(tokens, keep)
 
     def _forward(self, ids: Tensor, keep: int) -> Tensor:
@@ -74,3 +79,11 @@ class CachedEncoderDecoder(CachedModel):
             use_cache=True,
         )
         return output.logits[0, -keep:]
+
+
+def start_token(network: PreTrainedModel) -> int | None:
+    """What the decoder reads first, as transformers chooses it; None where nothing says."""
+    settings = [network.generation_config, network.config]
+    names = ("decoder_start_token_id", "bos_token_id")
+    found = (getattr(place, name, None) for place in settings if place is not None for name in names)
+    return next((token for token in found if type(token) is int), None)

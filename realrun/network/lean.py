@@ -6,7 +6,6 @@ model and most of the call of a drafter of one layer.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,9 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 from transformers import LlamaForCausalLM, PreTrainedModel
 
+from realrun.limits import Limits
 from realrun.network.cached_model import CachedModel
 from realrun.network.kv_cache import GRAIN
 from realrun.network.packed import PackedLinear, can_pack
+
+_NONE = Limits()
 
 Product = Callable[[Tensor], Tensor]
 Maker = Callable[[Sequence[nn.Linear]], Product]
@@ -42,7 +44,7 @@ class LeanModel(CachedModel):
     Args:
         network: As `is_lean` wants it. It stays as it is, for whoever needs the model in transformers' form.
         output_ids: As for `CachedModel`.
-        context: As for `CachedModel`.
+        limits: As for `CachedModel`.
         packed: Whether to pack the weights where that helps.
     """
 
@@ -50,10 +52,10 @@ class LeanModel(CachedModel):
         self,
         network: LlamaForCausalLM,
         output_ids: Tensor | None = None,
-        context: int = sys.maxsize,
+        limits: Limits | int = _NONE,
         packed: bool = True,
     ) -> None:
-        super().__init__(network, output_ids, context)
+        super().__init__(network, output_ids, limits)
         model = network.model
         self._packs = packed and can_pack(network)
         make = _packed if self._packs else _plain
@@ -67,7 +69,7 @@ class LeanModel(CachedModel):
 
     def afresh(self) -> LeanModel:
         """The same model with a cache that holds nothing yet, and no buffers."""
-        fresh = LeanModel(self.network, self.output_ids, self.context, self._packs)
+        fresh = LeanModel(self.network, self.output_ids, self.limits, self._packs)
         fresh.settings = self.settings
         return fresh
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from analysis.model import InputError
 
@@ -36,24 +36,34 @@ def skip_layers(target: PreTrainedModel, kept: int, layers: Sequence[int] | None
         layers: Their numbers, in the order in which they are run; None for the default ones.
 
     Raises:
-        InputError: where the target's layers cannot be found by name.
+        InputError: where the target's layers cannot be found by name, or depend on one another.
     """
     total = target.config.num_hidden_layers
     chosen = list(layers) if layers is not None else default_layers(kept, total)
     config = copy.deepcopy(target.config)
     config.num_hidden_layers = kept
-    if getattr(config, "layer_types", None):
-        config.layer_types = [config.layer_types[i] for i in chosen]
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+    for name, value in _by_layer(config, total):
+        setattr(config, name, [value[i] for i in chosen])
     place = {layer: i for i, layer in enumerate(chosen)}
     shared = _renumbered(target.state_dict(keep_vars=True), place)
-    missing, unexpected = model.load_state_dict(shared, assign=True, strict=False)
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config)
+        missing, unexpected = model.load_state_dict(shared, assign=True, strict=False)
+    except Exception as error:  # of layers that share keys and values, say: whatever an architecture demands of them
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError("load", f"skip:{kept} cannot be made of {type(target).__name__}: {reason}") from None
     if unexpected or set(missing) - set(model._tied_weights_keys or {}):
         raise InputError("load", f"skip:{kept} does not know the layers of {type(target).__name__}")
     model.tie_weights()
     _share_buffers(model, target, chosen)
     return model.eval()
+
+
+def _by_layer(config: PreTrainedConfig, total: int) -> list[tuple[str, list[object]]]:
+    """Settings of a configuration that list a value for each layer."""
+    lists = [(name, value) for name, value in vars(config).items() if isinstance(value, list) and len(value) == total]
+    return [(name, value) for name, value in lists if not name.endswith("token_id")]
 
 
 def _renumbered(tensors: dict[str, torch.Tensor], place: dict[int, int]) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from analysis.model import Cascade, InputError, walk
+from analysis.model import Cascade, walk
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.choice import Source, seeded
 from realrun.engine.policy import Policy
@@ -54,14 +54,11 @@ def encode_all(prompts: Sequence[Prompt], ensemble: Ensemble) -> list[list[int]]
     """Token ids of all prompts, refused before anything is generated where one does not fit.
 
     Raises:
-        InputError: naming the prompt that leaves no room in the context.
+        InputError: naming the prompt that leaves no room in the context, or holds a token that the target can't read.
     """
     encoded = [encode(prompt, ensemble.tokenizer) for prompt in prompts]
     for prompt, ids in zip(prompts, encoded, strict=True):
-        if len(ids) >= ensemble.context:
-            raise InputError(
-                f"prompt {prompt.id}", f"has {len(ids)} tokens, expected fewer than the context of {ensemble.context}"
-            )
+        ensemble.demand_room(f"prompt {prompt.id}", ids)
     return encoded
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ from analysis.model.boundary.fields import InputError
 from analysis.model.boundary.malformed import likely
 
 _GZIP = b"\x1f\x8b"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def read_text(path: str | Path) -> str:
@@ -102,7 +104,7 @@ def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[
     """Open a file for writing (UTF-8 text or bytes) that appears under its name only when the block ends well.
 
     Raises:
-        InputError: where the folder is missing or cannot be written to.
+        InputError: where the folder is missing or cannot be written to, or the disk is full.
     """
     target = Path(path).resolve()
     if target.is_dir():
@@ -129,8 +131,10 @@ def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[
             yield handle
         os.chmod(handle.name, 0o666 & ~_umask())
         os.replace(handle.name, target)
-    except BaseException:
+    except BaseException as error:
         Path(handle.name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise InputError(str(path), f"cannot be written: {error.strerror}") from None
         raise
 
 

@@ -7,6 +7,7 @@ This package imports nothing else of the project.
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.harmless import harmless
 from analysis.model.boundary.reading import parse_json, read_cascade, read_text, whole_file
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
@@ -34,6 +35,7 @@ __all__ = [
     "advise",
     "draft_from_k_matrix",
     "exit_with",
+    "harmless",
     "longest",
     "parse_json",
     "read_cascade",

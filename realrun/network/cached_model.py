@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
-from realrun.generation_settings import GenerationSettings, Rules
 from realrun.network.device import wait_for
+from realrun.network.generation_settings import GenerationSettings, Rules
 from realrun.network.kv_cache import growing_cache
 
 PREFILL = 256

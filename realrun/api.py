@@ -18,16 +18,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from analysis.model import Cascade, InputError, read_cascade, walk
+from analysis.model import Cascade, InputError, advise, read_cascade, walk
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.choice import Draws, seeded
+from realrun.engine.pieces import Piece, Pieces
 from realrun.engine.policy import Policy
 from realrun.engine.record import Finish, Generation
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import DTYPES, Ensemble, load_ensemble
+from realrun.loading.options import demand_file, demand_loads
 from realrun.runs.prompts import Prompt, encode, encode_chat
 
 Message = Mapping[str, str]
@@ -71,12 +74,14 @@ class Completion:
         tokens: Generated ids, up to the end-of-sequence id or the token that completed a stop string.
         finish: Why it ended.
         generation: Time, calls, acceptance and, under `origins`, where every token came from.
+        pieces: The text by token, with who made each; together they are the text.
     """
 
     text: str
     tokens: list[int]
     finish: Finish
     generation: Generation
+    pieces: Sequence[Piece] = ()
 
 
 def load(
@@ -103,12 +108,13 @@ def load(
     if dtype not in DTYPES:
         raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
     cascade = _cascade(target, drafters, draft)
+    demand_loads(cascade)
     return LoadedCascade(cascade, load_ensemble(cascade, DTYPES[dtype], device=device))
 
 
 def generate(
     models: LoadedCascade,
-    prompt: str | Sequence[int] | Sequence[Message],
+    prompt: str | Sequence[int] | np.ndarray | torch.Tensor | Sequence[Message],
     max_new_tokens: int = 128,
     *,
     temperature: float = 0.0,
@@ -119,13 +125,14 @@ def generate(
     stop: str | Sequence[str] = (),
     verification: Verification = "tokenwise",
     on_text: Callable[[str], None] | None = None,
+    on_piece: Callable[[Piece], None] | None = None,
 ) -> Completion:
     """Continue a prompt with text of exactly the target's law (for a lossless cascade), greedily by default.
 
     Args:
         models: A loaded cascade.
         prompt: What the user says (put into the chat template where the tokenizer has one), the turns of a chat, or
-            token ids taken as they are.
+            token ids (a list, or an array or tensor of one dimension) taken as they are.
         max_new_tokens: Greatest number of tokens, >= 1; the text also ends where the context is full.
         temperature: 0 for greedy choice, else what divides the logits of target and drafters.
         top_k: Keep the k likeliest tokens only.
@@ -135,6 +142,7 @@ def generate(
         stop: Strings that end the text; it ends before them.
         verification: "tokenwise" or "block" (arXiv 2403.10444).
         on_text: Called with each piece of text as soon as it is certain.
+        on_piece: Called with each token's part of the text, and who made it, as soon as that is certain.
 
     Raises:
         InputError: naming the argument, its value and what is allowed.
@@ -150,7 +158,12 @@ def generate(
     policy = Policy(temperature, top_k, top_p)
     decoder = CascadeDecoder(models.cascade, ensemble.only(models.cascade), ensemble.context, policy, verification)
     ids = _ids(prompt, ensemble)
-    stream = TextStream(ensemble.tokenizer, stops, on_text)
+    if policy.is_greedy:
+        given = {"top_k": top_k is not None, "top_p": top_p < 1, "verification": verification != "tokenwise"}
+        idle = ", ".join(name for name, is_given in given.items() if is_given)
+        if idle:
+            advise(f"{idle}: no effect under greedy choice, give a temperature above 0 to sample")
+    pieces = Pieces(TextStream(ensemble.tokenizer, stops, on_text), lambda: decoder.origins, on_piece)
     source = None if policy.is_greedy else _source(seed)
     if not models.busy.acquire(blocking=False):
         raise InputError("models", "are busy with another text, expected one at a time")
@@ -160,11 +173,12 @@ def generate(
             max_new_tokens,
             ensemble.eos if eos is None else eos,
             source=source,
-            watch=stream if stops or on_text else None,
+            watch=pieces if stops or on_text or on_piece else None,
         )
     finally:
         models.busy.release()
-    return Completion(stream.finish(generation.tokens), generation.tokens, generation.finish, generation)
+    text = pieces.finish(generation.tokens, generation.cycle_log)
+    return Completion(text, generation.tokens, generation.finish, generation, pieces.found)
 
 
 def _cascade(
@@ -183,6 +197,7 @@ def _cascade(
         return Cascade.from_json(target)
     if whole:
         return read_cascade(str(target))
+    demand_file("target", target)
     models: dict[str, object] = {"target": {"load": target}}
     for name, how in (drafters or {}).items():
         if name == "target":
@@ -191,19 +206,39 @@ def _cascade(
     return Cascade.from_json({"target": "target", "models": models, "draft": list(draft or ())})
 
 
-def _ids(prompt: str | Sequence[int] | Sequence[Message], ensemble: Ensemble) -> list[int]:
+def _ids(prompt: object, ensemble: Ensemble) -> list[int]:
+    tokenizer = ensemble.tokenizer
     if isinstance(prompt, str):
-        ids = encode(Prompt("prompt", prompt), ensemble.tokenizer)
+        ids = encode(Prompt("prompt", prompt), tokenizer)
     elif isinstance(prompt, Sequence) and len(prompt) and isinstance(prompt[0], Mapping):
-        if not ensemble.tokenizer.chat_template:
+        if not tokenizer.chat_template:
             raise InputError("prompt", "is a chat, but the target's tokenizer has no chat template")
-        ids = encode_chat(prompt, ensemble.tokenizer, "prompt")  # type: ignore[arg-type]
+        ids = encode_chat(prompt, tokenizer, "prompt")
     else:
-        ids = list(prompt) if isinstance(prompt, Sequence) else []  # type: ignore[arg-type]
-    if not ids or not all(type(i) is int and 0 <= i < len(ensemble.tokenizer) for i in ids):
-        raise InputError("prompt", f"got {_short(prompt)}, expected a text, a chat, or ids of the target's tokens")
+        ids = _listed(prompt)
+    if not ids or not all(type(i) is int and 0 <= i < len(tokenizer) for i in ids):
+        raise InputError(
+            "prompt",
+            f"got {_short(prompt)}, expected a text, a chat, or token ids in 0..{len(tokenizer) - 1} as a list or as "
+            "an array or tensor of one dimension",
+        )
     ensemble.demand_room("prompt", ids)
     return ids
+
+
+def _listed(prompt: object) -> list[int]:
+    """Ids of a list, or of an array or tensor of whole numbers in one dimension; empty for anything else."""
+    if isinstance(prompt, (np.ndarray, torch.Tensor)):
+        return prompt.tolist() if prompt.ndim == 1 and _is_whole(prompt) else []
+    if isinstance(prompt, (bytes, bytearray, memoryview)) or not isinstance(prompt, Sequence):
+        return []
+    return [int(i) if isinstance(i, np.integer) else i for i in prompt]
+
+
+def _is_whole(values: np.ndarray | torch.Tensor) -> bool:
+    if isinstance(values, torch.Tensor):
+        return not (values.is_floating_point() or values.is_complex() or values.dtype == torch.bool)
+    return bool(np.issubdtype(values.dtype, np.integer))
 
 
 def _source(seed: int | torch.Generator | None) -> Draws:

@@ -10,9 +10,9 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from analysis.model import InputError
 from realrun.engine.choice import Draws, seeded
+from realrun.engine.finite import NotFiniteError
 from realrun.engine.policy import Policy, greatest, largest, nucleus_edge, over_vocabulary
 from realrun.engine.review import GreedyJudge, SamplingJudge
-from realrun.finite import NotFiniteError
 
 POLICIES = [
     Policy(0.7),

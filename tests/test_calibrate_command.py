@@ -187,7 +187,10 @@ def test_bad_options_are_one_line(run, quick, tmp_path, change, message):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"models": {"t": {"cost": 1}, "d": {"load": "x"}}}, "error: models.t.load: missing, a real run needs it"),
+        (
+            {"models": {"t": {"cost": 1}, "d": {"load": "x"}}},
+            "error: models.t.load: missing: a real run needs to know what to load, write ",
+        ),
         ({"models": {"t": {"load": "T"}}}, "error: models: got only the target 't', expected at least one drafter"),
         ({"models": {"t": {"load": "T"}, "d": {"load": "skip:9"}}}, "error: models.d.load: 'skip:9' keeps 9 layers"),
         (

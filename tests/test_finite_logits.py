@@ -15,9 +15,9 @@ from toys import ToyNetwork, decoder
 from analysis.model import InputError, Step
 from realrun import generate, load
 from realrun.engine.choice import seeded
+from realrun.engine.finite import Likeliest, NotFiniteError, blamed_on
 from realrun.engine.policy import Policy, greatest
 from realrun.engine.review import GreedyJudge
-from realrun.finite import Likeliest, NotFiniteError, blamed_on
 
 TYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 MINUS_NAN = math.copysign(math.nan, -1)

@@ -4,12 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
 
 import realrun
-from analysis.model import Cascade, InputError
+from analysis.model import Advice, Cascade, InputError
 from realrun import generate, load
 from realrun.engine.stream import TextStream
 
@@ -98,9 +99,12 @@ def test_a_text_after_an_interrupted_one_is_the_same_as_without_it(tmp_path, kin
         assert generate(models, "hello hello", 20).tokens == expected
 
 
-def test_ids_are_taken_as_they_are(models):
+@pytest.mark.parametrize(
+    "made", [list, tuple, np.array, torch.tensor, lambda ids: np.array(ids, np.uint8), lambda ids: list(np.array(ids))]
+)
+def test_ids_are_taken_as_they_are(models, made):
     ids = models.ensemble.tokenizer("abc")["input_ids"]
-    assert generate(models, ids, 20).tokens == generate(models, "abc", 20).tokens
+    assert generate(models, made(ids), 20).tokens == generate(models, "abc", 20).tokens
 
 
 def test_a_chat_goes_through_the_template(models):
@@ -165,7 +169,16 @@ def test_a_generator_moves_on_and_a_seed_starts_anew(models):
         ({"temperature": 1.0, "seed": -1}, "seed: got -1"),
         ({"verification": "tree"}, "verification: got 'tree'"),
         ({"prompt": None}, "prompt: got null, expected a text"),
-        ({"prompt": torch.tensor([3, 4])}, "prompt: got .tensor.*, expected a text"),
+        ({"prompt": torch.tensor([[3, 4]])}, "prompt: got .tensor.*, expected a text, a chat, or token ids in 0..28"),
+        ({"prompt": torch.tensor([3.0, 4.0])}, "prompt: got .tensor.*, expected a text"),
+        ({"prompt": torch.tensor([True, False])}, "prompt: got .tensor.*, expected a text"),
+        ({"prompt": np.array([3, 400])}, "prompt: got .array.*, expected a text"),
+        ({"prompt": np.array([3.0])}, "prompt: got .array.*, expected a text"),
+        ({"prompt": np.array(3)}, "prompt: got .array.*, expected a text"),
+        ({"prompt": b"abc"}, "prompt: got .b'abc'.*, expected a text"),
+        ({"prompt": bytearray(b"abc")}, "prompt: got .bytearray.*, expected a text"),
+        ({"prompt": [3, True]}, "prompt: got "),
+        ({"prompt": {3, 4}}, "prompt: got "),
         ({"eos": 3}, "eos: got 3, expected token ids"),
         ({"eos": "ab"}, "eos: got 'ab', expected token ids"),
         ({"stop": None}, "stop: got None, expected texts"),
@@ -175,6 +188,47 @@ def test_a_generator_moves_on_and_a_seed_starts_anew(models):
 def test_bad_arguments_are_refused_by_name(models, arguments, message):
     with pytest.raises(InputError, match=f"^({message})"):
         generate(models, **({"prompt": "a"} | arguments))
+
+
+IDLE = [
+    ({"top_k": 5}, "top_k: no effect under greedy choice, give a temperature above 0"),
+    ({"top_p": 0.5, "verification": "block"}, "top_p, verification: no effect under greedy choice"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), IDLE)
+def test_sampling_without_a_temperature_is_spoken_of(models, arguments, message):
+    expected = generate(models, "ab", 5).tokens
+    with pytest.warns(Advice, match=f"^{message}"):
+        assert generate(models, "ab", 5, **arguments).tokens == expected
+
+
+def test_names_that_look_like_files_are_not_looked_for_on_a_hub():
+    for name in ("gen.jsn", "cascade.yaml", "model.gguf.part"):
+        with pytest.raises(InputError, match=rf"^target: got '{name}', no such file, expected a specification"):
+            load(name)
+
+
+def test_a_specification_without_load_says_what_to_write(folders, models):
+    spec = models.cascade.to_json() | {"models": {"target": {"cost": 1}, "a": {"load": folders[1]}}}
+    spec |= {"acceptance": {"target": {"a": 0.5}}, "draft": [{"by": "a", "tokens": 2}]}
+    with pytest.raises(InputError, match=r'^models\.target\.load: missing: .* write "load": "smollm2-135m" there'):
+        load(spec)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_pieces_tell_who_made_each_part_of_the_text(models, watched):
+    seen = []
+    more = {"on_piece": seen.append} if watched else {}
+    for stop in ((), "x"):
+        seen.clear()
+        answer = generate(models, "hello hello he", 40, stop=stop, **more)
+        assert "".join(piece.text for piece in answer.pieces) == answer.text
+        assert [piece.token for piece in answer.pieces] == answer.tokens
+        assert [piece.origin for piece in answer.pieces] == list(answer.generation.origins)
+        cycles = [n for n, cycle in enumerate(answer.generation.cycle_log, start=1) for _ in range(cycle.tokens)]
+        assert [piece.cycle for piece in answer.pieces] == cycles[: len(answer.tokens)]
+        assert seen == (answer.pieces if watched else [])
 
 
 def test_bad_cascades_are_refused_by_name(folders, models):

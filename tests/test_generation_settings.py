@@ -15,6 +15,7 @@ from analysis.model import Advice, InputError
 from realrun import generate, load
 from realrun.bench.plan import surroundings
 from realrun.bench.transformers_decoders import Plain, PromptLookup
+from realrun.calibration.path import choices_along
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.policy import Policy
 
@@ -157,6 +158,23 @@ def test_a_drafter_of_few_tokens_follows_them(folders):
         assert generate(models, PROMPT, LENGTH).tokens == expected
         sampled = generate(models, PROMPT, LENGTH, temperature=1.0, seed=3).tokens
         assert not {*sampled} & {*more.get("suppress_tokens", ())}
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_logits_along_a_text_and_of_a_fresh_call_are_the_changed_ones_too(folders, kind):
+    """On them calibrations and the judgement of near-ties rest."""
+    more = {"repetition_penalty": 1.4, "begin_suppress_tokens": [4, 8], "min_new_tokens": 3, "no_repeat_ngram_size": 2}
+    models = loaded(folders, kind, more)
+    tokens = generate(models, PROMPT, LENGTH).tokens
+    for name, count in (("target", tiny.VOCABULARY), ("a", tiny.VOCABULARY)):
+        model = models.ensemble.models[name]
+        sequence = PROMPT + tokens
+        model.prefill(PROMPT)
+        choices = choices_along(model, sequence, len(PROMPT), count)
+        fresh = loaded(folders, kind, more).ensemble.models[name]
+        alone = [int(fresh.uncached_logits(PROMPT, sequence[: len(PROMPT) + i]).argmax()) for i in range(len(tokens))]
+        assert choices == alone
+        assert (choices == tokens) == (name == "target")
 
 
 def test_without_settings_nothing_stands_between_model_and_judge(folders):

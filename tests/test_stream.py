@@ -7,8 +7,8 @@ import pytest
 from decoders import ALL
 
 from analysis.model import InputError
+from realrun.engine.running_text import REPLACEMENT, RunningText
 from realrun.engine.stream import TextStream
-from realrun.running_text import REPLACEMENT, RunningText
 
 TEXTS = (
     "⭐⭐⭐ great",

@@ -7,6 +7,7 @@ This package imports nothing else of the project.
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.harmless import harmless
 from analysis.model.boundary.program import run_modules, run_package
 from analysis.model.boundary.reading import inside_file, parse_json, read_text, whole_file
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
@@ -41,6 +42,7 @@ __all__ = [
     "draft_name",
     "exit_with",
     "inside_file",
+    "harmless",
     "longest",
     "parse_json",
     "read_cascade",

@@ -12,7 +12,7 @@ from realrun.calibration.path import choices_along, readable
 from realrun.calibration.roster import Roster
 from realrun.calibration.texts import Text
 from realrun.engine.cascade import Drafter
-from realrun.finite import blamed_on
+from realrun.engine.finite import blamed_on
 from realrun.maxgram.drafter import MaxGram, MaxGramCounts
 
 AFTER = 16

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from realrun.calibration.texts import Text
 from realrun.engine.cascade import Drafter, Network, Proposer, reach
+from realrun.engine.finite import Likeliest, NotFiniteError, blamed_on
 from realrun.engine.policy import Policy, over_vocabulary
-from realrun.finite import Likeliest, NotFiniteError, blamed_on
 
 CHUNK = 32
 """Positions read in one call, which limits the memory for their logits."""

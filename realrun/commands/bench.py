@@ -11,10 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
+from analysis.model.boundary.fields import inside
 from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
-from realrun.loading.options import Source
+from realrun.loading.options import Source, demand_loads
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
 BASELINE_MODELS = ("plain", "shared")
@@ -78,7 +79,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and with `--json` the whole summary."""
-    cascades = named_cascades(arguments.cascades)
+    cascades = named_cascades(arguments.cascades, but_target=arguments.target is not None)
     if arguments.drafts is not None:
         cascades = listed_cascades(arguments.drafts, cascades)
     baselines = list(dict.fromkeys(arguments.baseline))
@@ -144,8 +145,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def named_cascades(files: Sequence[str]) -> dict[str, Cascade]:
-    """The specifications by the name of their file, or by its whole path where the name alone is taken."""
+def named_cascades(files: Sequence[str], *, but_target: bool = False) -> dict[str, Cascade]:
+    """The specifications by the name of their file, or by its whole path where the name alone is taken.
+
+    Args:
+        files: Their names; the models have a `load`.
+        but_target: Whether the target's is given elsewhere.
+    """
     stems = [Path(file).stem for file in files]
     result: dict[str, Cascade] = {}
     for file, stem in zip(files, stems, strict=True):
@@ -153,6 +159,8 @@ def named_cascades(files: Sequence[str]) -> dict[str, Cascade]:
         if name in result:
             raise InputError("CASCADE.json", f"got {file} twice, expected different files")
         result[name] = read_cascade(file)
+        with inside(file):
+            demand_loads(result[name], but_target=but_target)
     return result
 
 

@@ -1,23 +1,27 @@
-"""``python -m realrun generate``: run a cascade, or its target alone, on real prompts."""
+"""``python -m realrun generate``: run a cascade, or its target alone, on real prompts, or show its answer to one."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from analysis.model import InputError, Subparsers, read_cascade, whole_option
+from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
     add_sampling,
+    advise_of_idle_sampling,
     demand_word,
     sampling_options,
     temperature_option,
 )
-from realrun.loading.options import with_target
-from realrun.runs.prompts import read_prompts, shipped_prompts
+from realrun.loading.options import Source, demand_file, demand_loads, with_target
+from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
 
+DEFAULT_TARGET = "smollm2-135m"
 METHODS = ("cascade", "autoregressive")
 VERIFICATIONS = ("tokenwise", "block")
 MAX_SEED = 2**63 - 1
@@ -26,7 +30,19 @@ MAX_SEED = 2**63 - 1
 def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("generate", help="continue prompts with a cascade of real models")
-    parser.add_argument("cascade", metavar="CASCADE.json", help="a cascade specification with `load` on its models")
+    parser.add_argument(
+        "cascade",
+        nargs="?",
+        metavar="SPEC",
+        help="a cascade specification with `load` on its models, or what to load as the target of one that copies "
+        f"(with --prompt; default {DEFAULT_TARGET} with its drafters)",
+    )
+    parser.add_argument(
+        "--prompt", metavar="TEXT", help="answer this on the terminal, each token in the colour of who drafted it"
+    )
+    parser.add_argument(
+        "--trace-html", metavar="FILE", help="with --prompt: the same picture as a page that needs nothing else"
+    )
     parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
     parser.add_argument("--max-new-tokens", default="128", metavar="N", help="tokens a prompt at most (default 128)")
     parser.add_argument("--method", default=METHODS[0], help="cascade (default), or autoregressive: the target alone")
@@ -45,7 +61,6 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--trace", action="store_true", help="tell in each row where every token came from")
     parser.add_argument(
         "--out",
-        required=True,
         metavar="FILE.jsonl",
         help="where the rows go, one a prompt, as they come; the same command goes on with what a killed run left, "
         "and a file with other rows is refused",
@@ -54,8 +69,10 @@ def add(commands: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate for every prompt that the file has no row of yet."""
-    cascade = with_target(read_cascade(arguments.cascade), arguments.target)
+    """Generate for every prompt that the file has no row of yet, or show the answer to the one prompt."""
+    _demand_mode(arguments)
+    cascade = with_target(_cascade(arguments), arguments.target)
+    demand_loads(cascade)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     demand_word("--method", arguments.method, METHODS)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
@@ -67,9 +84,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--seed", f"missing, expected a whole number in 0..{MAX_SEED} to sample with")
     if "" in arguments.stop:
         raise InputError("--stop", "got '', expected a text that is not empty")
-    prompts = read_prompts(arguments.prompts or shipped_prompts())
+    advise_of_idle_sampling(arguments)
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
+    if arguments.prompt is not None and arguments.out is None:
+        from realrun.commands.answer import answer  # torch takes seconds
+
+        return answer(arguments, cascade, limit, Sampling(temperature, top_k, top_p, seed))
+    prompts = (
+        read_prompts(arguments.prompts or shipped_prompts())
+        if arguments.prompt is None
+        else [Prompt("prompt", arguments.prompt)]
+    )
     from analysis.model.boundary.journal import rows_file
     from realrun.engine.policy import Policy
     from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
@@ -90,3 +116,47 @@ def run(arguments: argparse.Namespace) -> int:
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
     print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / seconds:.1f} a second)")
     return 0
+
+
+class Sampling(NamedTuple):
+    """How tokens are chosen, as the options say."""
+
+    temperature: float
+    top_k: int | None
+    top_p: float
+    seed: int
+
+
+def _demand_mode(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    if arguments.prompt is None:
+        if arguments.out is None:
+            raise InputError("--out", "missing, expected where the rows go (or --prompt TEXT to read an answer here)")
+        if arguments.trace_html is not None:
+            raise InputError("--trace-html", "given without --prompt, expected it with one prompt only")
+        if arguments.cascade is None:
+            raise InputError("SPEC", "missing, expected a cascade specification")
+    elif not arguments.prompt:
+        raise InputError("--prompt", "got '', expected a text that is not empty")
+    elif arguments.prompts is not None:
+        raise InputError("--prompts", "given beside --prompt, expected one of the two")
+    elif arguments.out is not None and arguments.trace_html is not None:
+        raise InputError("--trace-html", "given beside --out, expected one of the two")
+    elif arguments.out is None and arguments.trace:
+        raise InputError("--trace", "given without --out, where it has no effect (--trace-html FILE writes a page)")
+
+
+def _cascade(arguments: argparse.Namespace) -> Cascade:
+    """The specification; with --prompt also one made of what to load, or the embedded model's."""
+    spec = arguments.cascade
+    if arguments.prompt is None or (spec is not None and (spec.endswith(".json") or Path(spec).is_file())):
+        return read_cascade(spec)
+    target = spec or DEFAULT_TARGET
+    demand_file("SPEC", target)
+    Source.of_target("SPEC", target)
+    models: dict[str, object] = {"target": {"load": target}, "copy": {"load": {"name": "maxgram", "min_match": 2}}}
+    draft: list[dict[str, object]] = [{"by": "copy", "tokens": 8}]
+    if spec is None and arguments.target is None:
+        models["d1"] = {"load": "smollm2-d1"}
+        draft.append({"by": "d1", "tokens": 2})
+    return Cascade.from_json({"target": "target", "models": models, "draft": draft})

@@ -48,7 +48,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare every text that the file has no row of yet; status 1 where a text is divergent."""
-    named = named_cascades(arguments.cascades)
+    named = named_cascades(arguments.cascades, but_target=arguments.target is not None)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
     for name, cascade in named.items():

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 
-from analysis.model import InputError, whole_option
+from analysis.model import InputError, advise, whole_option
 
 DTYPE_NAMES = ("float32", "bfloat16", "float16")
 MAX_NEW_TOKENS = 10**6
@@ -27,6 +27,20 @@ def sampling_options(arguments: argparse.Namespace) -> tuple[int | None, float]:
     """Read --top-k and --top-p."""
     top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
     return top_k, number_option("--top-p", arguments.top_p, "a number in (0, 1]", lambda p: 0 < p <= 1)
+
+
+def advise_of_idle_sampling(arguments: argparse.Namespace) -> None:
+    """Say which options of sampling were given without a temperature, where they do nothing.
+
+    Args:
+        arguments: With `temperature`, `top_k`, `top_p` and, where the command has them, `seed` and `verification`, as
+            text.
+    """
+    usual = {"top_k": None, "top_p": "1", "seed": None, "verification": "tokenwise"}
+    given = [name for name, text in usual.items() if getattr(arguments, name, text) != text]
+    if given and float(arguments.temperature) == 0:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        advise(f"{listed}: no effect under greedy choice, add --temperature 1 (or another above 0) to sample")
 
 
 def number_option(option: str, text: str, allowed: str, good: Callable[[float], bool]) -> float:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from analysis.model import Cascade, Draft, InputError, Step, walk
 from realrun.engine.choice import Source
+from realrun.engine.finite import blamed_on
 from realrun.engine.policy import Policy
 from realrun.engine.record import BiasLog, CallLog, Cycle, Finish, Generation, Kind, Origin, PairLog
 from realrun.engine.review import VERIFICATIONS, GreedyJudge, Judge, Law, SamplingJudge, Verification
-from realrun.finite import blamed_on
 
 
 class Drafter(Protocol):
@@ -92,6 +92,9 @@ class CascadeDecoder:
         policy: How target and drafters choose tokens; the default is greedy.
         verification: Judge drafts token by token or as a block; the same for greedy choice.
 
+    Attributes:
+        origins: Where the tokens of the latest text, until now, came from.
+
     Raises:
         InputError: where verification by block meets a lenience, or a step with an inner draft is no network's.
     """
@@ -110,6 +113,7 @@ class CascadeDecoder:
         self._policy = policy or Policy()
         self._verification = verification
         self._vocabulary = models[cascade.target].vocabulary  # type: ignore[attr-defined]
+        self.origins: list[Origin] = []
         self._demand_verification()
         self._demand_reviewers()
 
@@ -146,13 +150,13 @@ class CascadeDecoder:
         end = min(len(prompt) + max_new_tokens, self._context, reach(self._models[self._cascade.target]))
         finish: Finish = "length" if len(prompt) + max_new_tokens == end else "context"
         self._network(self._cascade.target).end = end  # drafters never say the last token
-        origins: list[Origin] = []
+        self.origins = []
         cycles: list[Cycle] = []
         while len(self._sequence) < end:
             began = time.perf_counter()
             room = end - len(self._sequence)
             out = self._round(self._cascade.target, self._cascade.draft, room, self._cascade.lenience)
-            origins += [drafted.origin for drafted in out]
+            self.origins += [drafted.origin for drafted in out]
             cycles.append(Cycle(len(out), time.perf_counter() - began))
             kept = watch(self._sequence[len(prompt) :]) if watch else None
             if kept is not None:
@@ -172,7 +176,7 @@ class CascadeDecoder:
             calls={name: model.log for name, model in self._models.items()},
             pairs=dict(self._pairs),
             cycle_log=cycles,
-            origins=origins[: len(self._sequence) - len(prompt)],
+            origins=self.origins[: len(self._sequence) - len(prompt)],
             bias=self._bias,
             counts={name: model.counts.to_json() for name, model in self._models.items() if hasattr(model, "counts")},
         )

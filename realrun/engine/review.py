@@ -10,8 +10,8 @@ from torch import Tensor
 
 from realrun.engine import accept
 from realrun.engine.choice import Source
+from realrun.engine.finite import Likeliest, NotFiniteError
 from realrun.engine.policy import Policy, over_vocabulary
-from realrun.finite import Likeliest, NotFiniteError
 
 Law: TypeAlias = Tensor | None
 """Law over the target's vocabulary that a drafted token was drawn from; None where the drafter was sure of it."""

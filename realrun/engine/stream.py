@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from analysis.model import InputError
-from realrun.running_text import REPLACEMENT, Decodes, RunningText
+from realrun.engine.running_text import REPLACEMENT, Decodes, RunningText, special_tokens
 
 __all__ = ["REPLACEMENT", "Decodes", "TextStream"]
 
@@ -72,14 +73,14 @@ class TextStream:
         """Number of leading characters of the text that are certain."""
         return self._certain
 
-    def spans(self) -> list[tuple[int, int]]:
-        """Where the characters of each token read stand in the text; a character of several tokens is the last one's.
+    def spans(self, first: int = 0) -> list[tuple[int, int]]:
+        """Where the characters of each token stand in the text, from one token on.
 
-        The text after the last token's end, if any, may still change.
+        A character of several tokens is the last one's. The text after the last token's end, if any, may still change.
         """
         limit = len(self._running) if self._text is None else len(self._text)
-        ends = [min(end, limit) for end in self._ends]
-        return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
+        ends = [min(end, limit) for end in (0, *self._ends)[first:]]
+        return list(pairwise(ends))
 
     def between(self, start: int, end: int) -> str:
         """Characters of the text from `start` to `end`."""
@@ -141,9 +142,3 @@ def _special_stops(tokenizer: Decodes, stops: Sequence[str]) -> set[int]:
                 "stop", f"got {stop!r}, which holds the special token {inside!r}, expected that token alone or a text"
             )
     return {special[stop] for stop in stops if stop in special}
-
-
-def special_tokens(tokenizer: object) -> Mapping[str, int]:
-    """Ids of a tokenizer's special tokens, which are no part of a text, by their names."""
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    return {token.content: i for i, token in added.items() if token.special and token.content}

@@ -13,7 +13,6 @@ from transformers.utils import logging
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
 from realrun.fingerprint import derived_fingerprint, weights_fingerprint
-from realrun.generation_settings import GenerationSettings
 from realrun.limits import Limits, limits_of
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
@@ -23,6 +22,7 @@ from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.maxgram.drafter import LONGEST, MaxGram
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named
+from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers

@@ -38,11 +38,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from analysis.model import Cascade, InputError
+from analysis.model import Cascade, InputError, walk
 
 MAXGRAM = "maxgram"
 SKIP = re.compile(r"skip:(\d+)")
+_EXAMPLES = 'write "load": "smollm2-135m" there (or "maxgram", "skip:8", a folder with a model, a hub id)'
 DISTILLED = ("smollm2-d1", "smollm2-d2")
 """Drafters for the embedded model that ship with the package."""
 
@@ -71,7 +73,7 @@ class Source:
         field = f"models.{model}.load"
         load = cascade.models[model].load
         if load is None:
-            raise InputError(field, "missing, a real run needs it")
+            raise InputError(field, f"missing: a real run needs to know what to load, {_EXAMPLES}")
         if isinstance(load, str):
             return cls(load, {}, field)
         name = load.get("name")
@@ -148,6 +150,27 @@ class Source:
 
     def _bad(self, key: str, expected: str) -> InputError:
         return InputError(f"{self.field}.{key}", f"got {self.options[key]!r}, expected {expected}")
+
+
+def demand_loads(cascade: Cascade, *, but_target: bool = False) -> None:
+    """Refuse a cascade without a `load` on its target or on a model that its draft uses.
+
+    Args:
+        cascade: Of a real run.
+        but_target: Whether the target's is given elsewhere.
+    """
+    used = {step.by for _, _, step in walk(cascade.draft, cascade.target)}
+    for name in cascade.models:
+        if (name == cascade.target and not but_target) or name in used - {cascade.target}:
+            Source.of(cascade, name)
+
+
+def demand_file(field: str, load: str) -> None:
+    """Refuse what looks like the name of a file that is not there; hub ids have an owner, or no dot."""
+    if "." in load and "/" not in load and not Path(load).exists():
+        raise InputError(
+            field, f"got {load!r}, no such file, expected a specification (.json), a folder with a model or a hub id"
+        )
 
 
 def with_target(cascade: Cascade, load: str | None) -> Cascade:

@@ -12,9 +12,9 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
-from realrun.generation_settings import GenerationSettings, Rules
 from realrun.limits import Limits
 from realrun.network.device import wait_for
+from realrun.network.generation_settings import GenerationSettings, Rules
 from realrun.network.kv_cache import growing_cache
 
 PREFILL = 256
@@ -121,7 +121,7 @@ class CachedModel:
         """Logits after the whole sequence, prompt included, by one call without a cache: slow and obviously right."""
         with torch.inference_mode():
             logits = self.network(input_ids=self._ids(sequence), use_cache=False, logits_to_keep=1).logits[0, -1:]
-            return (logits if self.settings is None else self._ruled(logits, sequence))[0]
+            return self._changed(logits, prompt, sequence)[0]
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer's cache should hold now, and the numbers that some layer does hold."""
@@ -174,22 +174,31 @@ class CachedModel:
     def _ruled(self, logits: Tensor, sequence: Sequence[int]) -> Tensor:
         """Logits after the last prefixes of a sequence, changed as the settings say."""
         if self._rules is None:
-            assert self.settings is not None
-            shift = len(self._prompt) - self._started
-            end = None if self.end is None else self.end - shift
-            self._rules = Rules(self.settings, self._prompt, self._started, end, logits.device)
-        first = len(sequence) - len(logits) + 1
-        prefixes = [self._decoded(sequence[:length]) for length in range(first, len(sequence) + 1)]
-        return self._rules.applied(logits, self.output_ids, prefixes)
+            self._rules = self._rules_after(self._prompt, self.end)
+        return self._rules.applied(logits, self.output_ids, self._prefixes(self._prompt, sequence, len(logits)))
 
-    @property
-    def _started(self) -> int:
-        """Number of tokens that the decoder has read when the text begins."""
-        return len(self._prompt)
+    def _rules_after(self, prompt: Sequence[int], end: int | None) -> Rules:
+        """What the settings say of a text after this prompt that comes to `end` tokens at most, the prompt included."""
+        assert self.settings is not None
+        first = len(self._decoder_tokens(prompt, prompt))
+        most = None if end is None else end - len(prompt) + first
+        return Rules(self.settings, prompt, first, most, self.network.device)
 
-    def _decoded(self, sequence: Sequence[int]) -> Sequence[int]:
-        """What the decoder has read of a sequence."""
+    def _prefixes(self, prompt: Sequence[int], sequence: Sequence[int], count: int) -> list[Sequence[int]]:
+        """What the decoder has read at each of the last prefixes of a sequence."""
+        lengths = range(len(sequence) - count + 1, len(sequence) + 1)
+        return [self._decoder_tokens(prompt, sequence[:length]) for length in lengths]
+
+    def _decoder_tokens(self, prompt: Sequence[int], sequence: Sequence[int]) -> Sequence[int]:
+        """What the decoder reads of a sequence that begins with a prompt."""
         return sequence
+
+    def _changed(self, logits: Tensor, prompt: Sequence[int], sequence: Sequence[int]) -> Tensor:
+        """The same as `_ruled` for whatever text, shape (1, columns)."""
+        if self.settings is None:
+            return logits
+        rules = self._rules_after(prompt, None)
+        return rules.applied(logits, self.output_ids, self._prefixes(prompt, sequence, 1))
 
     def _ids(self, tokens: Sequence[int]) -> Tensor:
         """Token ids as the model reads them, shape (1, tokens)."""

@@ -44,7 +44,7 @@ class CachedEncoderDecoder(CachedModel):
         with torch.inference_mode():
             output = self.network(input_ids=self._ids(prompt), decoder_input_ids=self._ids(text), use_cache=False)
             logits = output.logits[0, -1:]
-            return (logits if self.settings is None else self._ruled(logits, sequence))[0]
+            return self._changed(logits, prompt, sequence)[0]
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer of the decoder should hold now, and the numbers that some layer does hold."""
@@ -59,12 +59,8 @@ class CachedEncoderDecoder(CachedModel):
         self._encoded = self.network.get_encoder()(input_ids=self._ids(prompt)).last_hidden_state
         self._first = self._length = len(prompt) - 1
 
-    @property
-    def _started(self) -> int:
-        return 1
-
-    def _decoded(self, sequence: Sequence[int]) -> Sequence[int]:
-        return [self.network.config.decoder_start_token_id, *sequence[len(self._prompt) :]]
+    def _decoder_tokens(self, prompt: Sequence[int], sequence: Sequence[int]) -> Sequence[int]:
+        return [self.network.config.decoder_start_token_id, *sequence[len(prompt) :]]
 
     def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
         if self._length == self._first:

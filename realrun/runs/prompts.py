@@ -8,7 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import InputError, parse_json, read_text
+from analysis.model import InputError, advise, parse_json, read_text
+from realrun.engine.running_text import special_tokens
+from realrun.runs.chat_template import render_chat
 
 if TYPE_CHECKING:  # transformers takes a second
     from transformers import PreTrainedTokenizerBase
@@ -70,28 +72,46 @@ def _prompt(row: object, where: str) -> Prompt:
 def encode(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of a prompt, in the chat template where the tokenizer has one.
 
+    The text is read as transformers and vLLM read it: the name of a special token in it is that token. That is said,
+    since a turn of the chat may thereby end, and so is a first token that the tokenizer puts before one in the text.
+
     Raises:
         InputError: where the template refuses it or no token comes out.
     """
+    where = f"prompt {prompt.id}"
     if tokenizer.chat_template:
-        ids = encode_chat([{"role": "user", "content": prompt.text}], tokenizer, f"prompt {prompt.id}")
-    else:
-        ids = tokenizer(prompt.text)["input_ids"]
+        return encode_chat([{"role": "user", "content": prompt.text}], tokenizer, where)
+    _tell_special_tokens(prompt.text.removeprefix(tokenizer.bos_token or ""), tokenizer, where)
+    ids = list(tokenizer(prompt.text)["input_ids"])
     if not ids:
-        raise InputError(f"prompt {prompt.id}", "has no tokens")
-    return list(ids)
+        raise InputError(where, "has no tokens")
+    if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
+        advise(
+            f"{where}: begins with {tokenizer.bos_token!r}, which the tokenizer adds too: the model reads it twice, "
+            "leave it out of the text"
+        )
+    return ids
 
 
 def encode_chat(chat: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, where: str) -> list[int]:
     """Token ids of the turns of a chat in the tokenizer's template, up to where the answer begins.
 
     Raises:
-        InputError: where the template refuses them or is itself wrong.
+        InputError: where the template refuses them or is itself wrong, or no token comes out.
     """
-    import jinja2
+    for message in chat:
+        _tell_special_tokens(message.get("content"), tokenizer, where)
+    ids = list(tokenizer(render_chat(chat, tokenizer, where), add_special_tokens=False)["input_ids"])
+    if not ids:
+        raise InputError(where, "has no tokens")
+    return ids
 
-    try:
-        messages = [dict(message) for message in chat]
-        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
-        raise InputError(where, f"the tokenizer's chat template fails on it: {error}") from None
+
+def _tell_special_tokens(text: object, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    found = [name for name in special_tokens(tokenizer) if name in text] if isinstance(text, str) else []
+    if found:
+        listed = ", ".join(map(repr, found[:3]))
+        advise(
+            f"{where}: holds {listed}: in a text it is read as the special token, as in transformers and vLLM, and may "
+            "end the turn"
+        )

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from analysis.model.boundary.harmless import harmless
+
 
 class Advice(UserWarning):
     """An answer rests on something its reader should know: data continued beyond their end, an unlikely input."""
@@ -34,7 +36,7 @@ def advice_in_lines() -> Iterator[None]:
                 usual(message, category, filename, lineno, file, line)
             elif (text := str(message).replace("\n", " ")) not in said:
                 said.add(text)
-                print(f"warning: {text}", file=sys.stderr)
+                print(harmless(f"warning: {text}"), file=sys.stderr)
 
         warnings.showwarning = show
         yield

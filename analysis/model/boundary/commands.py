@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
 from analysis.model.boundary.advice import advice_in_lines
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.harmless import harmless
 
 EXIT_BAD_INPUT = 2
 
@@ -52,7 +53,7 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
             status = main()
         sys.stdout.flush()
     except InputError as error:
-        print(f"error: {error}".replace("\n", " "), file=sys.stderr)
+        print(harmless(f"error: {error}".replace("\n", " ")), file=sys.stderr)
         status = EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

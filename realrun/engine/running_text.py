@@ -9,7 +9,7 @@ with every new one. They move on only to where decoding from there has been seen
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 REPLACEMENT = "\ufffd"
@@ -138,3 +138,9 @@ def _text_of_run(run: bytearray) -> str:
         return run.decode()
     except UnicodeDecodeError:
         return REPLACEMENT * len(run)
+
+
+def special_tokens(tokenizer: object) -> Mapping[str, int]:
+    """Ids of a tokenizer's special tokens, which are no part of a text, by their names."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return {token.content: i for i, token in added.items() if token.special and token.content}

@@ -21,6 +21,7 @@ from analysis.model import (
     parse_json,
     read_cascade,
     whole_file,
+    whole_option,
 )
 from analysis.model.hazard import read_acceptance
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from strategies import specs
 
 from analysis.commands import moments as moments_command
-from analysis.fixed_cost import fixed_cost
 from analysis.model import Acceptance, Cascade, Decaying, InputError, Step, acceptances, scalar_models
 from analysis.optimum.uncertain import perturbed
 from analysis.theory.exact import cycle_law
+from analysis.theory.fixed_cost import fixed_cost
 from analysis.theory.moments import cycle_moments
 from analysis.theory.sensitivity import sensitivities, standard_error
 from simulate.reference import run_cycles

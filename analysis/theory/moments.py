@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fixed_cost import fixed_cost
 from analysis.model import Cascade
+from analysis.theory.fixed_cost import fixed_cost
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters
 

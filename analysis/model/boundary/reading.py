@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.malformed import likely
 from analysis.model.cascade import Cascade
-from analysis.model.malformed import likely
 from analysis.model.misuse import advise_on
 
 _GZIP = b"\x1f\x8b"

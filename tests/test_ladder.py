@@ -12,7 +12,7 @@ from calibrations import ALPHAS, PROPOSE, call_seconds, flat
 from command_line import run
 
 from analysis.commands import ladder as command
-from analysis.ladder import Prediction, ladder, markdown, read_measured
+from analysis.ladder import Prediction, ladder, markdown, read_measured, read_predictions
 from analysis.ladder.measured import Measured, OnePrompt, Speedups
 from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
@@ -405,3 +405,17 @@ def test_the_command_writes_everything(tmp_path, capsys, monkeypatch):
 def test_bad_rows_are_refused(rows, problem, tmp_path):
     with pytest.raises(InputError, match=problem):
         ladder([prediction("x", 2.0)], measured(tmp_path, rows))
+
+
+def test_swapped_files_are_told(tmp_path):
+    runs = written(tmp_path, [row("autoregressive", 0, 4.0)], "measured.jsonl")
+    fields = {"family": "vertical", "rung": "replay", "low": 1.9, "high": 2.3, "tokens_per_cycle": 2.0}
+    guesses = written(tmp_path, [{"name": "x", "speedup": 2.0, "draft": [], **fields}], "predicted.jsonl")
+    with pytest.raises(
+        InputError, match=r"measured\.jsonl, line 1: a measured row, expected a prediction: are --predicted"
+    ):
+        read_predictions([runs])
+    with pytest.raises(
+        InputError, match=r"predicted\.jsonl, line 1: a prediction, expected a measured row: are the two"
+    ):
+        read_measured([guesses])

@@ -12,8 +12,7 @@ from calibrations import ALPHAS, PROPOSE, call_seconds, flat
 from command_line import run
 
 from analysis.commands import ladder as command
-from analysis.ladder import Prediction, ladder, markdown, read_measured
-from analysis.ladder.errors import Comparison, summary
+from analysis.ladder import Prediction, ladder, markdown, read_measured, read_predictions
 from analysis.ladder.measured import Measured, OnePrompt, Speedups
 from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
@@ -228,32 +227,6 @@ def test_averaged_repeats_are_less_noisy():
     assert floor(1)["expected_error"] is None
 
 
-def test_the_median_error_has_an_interval_over_prompts():
-    """Predictions 10 % too high; measured on few and on four times as many prompts, whose speedups scatter."""
-    width = {}
-    for count in (16, 64):
-        held, widths = 0, []
-        for seed in range(40):
-            generator = np.random.default_rng((9, seed))
-            base = 4 * np.exp(0.1 * generator.standard_normal(count))
-            methods = {"autoregressive": timed("autoregressive", (), base)}
-            methods |= {
-                f"c{i}": timed(f"c{i}", DRAFT, 2 * np.exp(0.1 * generator.standard_normal(count))) for i in range(15)
-            }
-            speedups = Speedups(methods, "autoregressive", 300, seed)
-            found = summary(
-                [
-                    Comparison("vertical", 2.2, 2.1, 2.3, speedups.point(f"c{i}"), 1.9, 2.1, speedups.draws(f"c{i}"))
-                    for i in range(15)
-                ]
-            )
-            held += found["median_absolute_low"] <= 0.1 <= found["median_absolute_high"]
-            widths.append(found["median_absolute_high"] - found["median_absolute_low"])
-        assert held >= 34  # of 40; fewer than 35 at 95 % by chance: 2 %
-        width[count] = np.mean(widths)
-    assert width[16] == pytest.approx(2 * width[64], rel=0.2)
-
-
 def test_intervals_are_over_prompts(tmp_path):
     """Speedups 1 and 3 on two kinds of prompts: resampled totals lie between, a single prompt has no spread."""
     rows = [row(*each) for p in range(30) for each in (("autoregressive", p, 3.0), ("x", p, 3.0 if p % 2 else 1.0))]
@@ -432,3 +405,17 @@ def test_the_command_writes_everything(tmp_path, capsys, monkeypatch):
 def test_bad_rows_are_refused(rows, problem, tmp_path):
     with pytest.raises(InputError, match=problem):
         ladder([prediction("x", 2.0)], measured(tmp_path, rows))
+
+
+def test_swapped_files_are_told(tmp_path):
+    runs = written(tmp_path, [row("autoregressive", 0, 4.0)], "measured.jsonl")
+    fields = {"family": "vertical", "rung": "replay", "low": 1.9, "high": 2.3, "tokens_per_cycle": 2.0}
+    guesses = written(tmp_path, [{"name": "x", "speedup": 2.0, "draft": [], **fields}], "predicted.jsonl")
+    with pytest.raises(
+        InputError, match=r"measured\.jsonl, line 1: a measured row, expected a prediction: are --predicted"
+    ):
+        read_predictions([runs])
+    with pytest.raises(
+        InputError, match=r"predicted\.jsonl, line 1: a prediction, expected a measured row: are the two"
+    ):
+        read_measured([guesses])

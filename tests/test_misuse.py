@@ -103,6 +103,11 @@ def test_no_specification_that_comes_with_the_source_is_suspected():
             assert list(suspicions(Cascade.from_json(value, needs_draft=False))) == []
 
 
+def test_costs_that_were_measured_are_what_they_are():
+    spec = changed(("models", "d1", "cost"), 3.6) | {"meta": {"calibration": {}}}
+    assert list(suspicions(Cascade.from_json(spec))) == []
+
+
 def test_a_survival_curve_is_told_from_hazards_of_any_alpha():
     for alpha in (0.3, 0.5, 0.7, 0.8, 0.9):
         assert looks_like_survival(tuple(alpha**j for j in range(1, 6)))

@@ -14,7 +14,7 @@ from analysis.commands import predict as predict_command
 from analysis.model import Cascade, InputError, Step
 from analysis.model.notation import draft_name
 from analysis.model.records.calibration import calibration_of
-from analysis.model.records.named import FAMILIES, NamedDraft, read_named_drafts
+from analysis.model.records.named import FAMILIES, NamedDraft, family_of, read_named_drafts, settled_family
 from analysis.prediction import cascades, predict
 from analysis.prediction.specifications import with_loop
 from analysis.theory.exact import cycle_law
@@ -280,3 +280,81 @@ def test_a_broken_list_of_cascades_is_refused_by_line(line, problem, tmp_path):
     file.write_text(line)
     with pytest.raises(InputError, match=problem):
         read_named_drafts(file, calibrated(flat(ALPHAS)).cascade)
+
+
+LEAF = {name: Step(name, tokens=2) for name in ("a", "mag", "copy")}
+OVER = {name: Step("a", until=2, draft=(step,)) for name, step in LEAF.items() if name != "a"}
+
+
+@pytest.mark.parametrize(
+    ("draft", "family"),
+    [
+        ((), "autoregressive"),
+        ((LEAF["a"],), "speculative"),
+        ((LEAF["mag"],), "maxgram"),
+        ((LEAF["a"], LEAF["mag"]), "horizontal"),
+        ((LEAF["copy"], LEAF["mag"]), "horizontal"),
+        ((OVER["mag"],), "vertical"),
+        ((Step("b", rounds=1, draft=(OVER["mag"],)),), "vertical"),
+        ((Step("b", rounds=1, draft=(OVER["mag"], LEAF["mag"])),), "full"),
+        ((LEAF["copy"], OVER["mag"]), "full"),
+    ],
+)
+def test_one_function_decides_the_family(draft, family):
+    assert family_of(draft, {"mag", "copy"}) == family
+    for wrong in ("vertical", "horizontal", "full"):
+        assert settled_family(wrong, draft) == family_of(draft)
+    assert settled_family("bad", draft) == "bad"
+
+
+def test_the_candidates_have_the_families_of_their_drafts():
+    """A drafter that falls in behind one that abstains, and reviews, is both kinds of cascade."""
+    spec = calibrations.calibration(flat(ALPHAS))
+    spec["models"]["copy"] = {"cost": 0.0, "load": {"name": "maxgram", "min_match": 2, "bigram": None}}
+    spec["acceptance"]["t"]["copy"] = 0.6
+    spec["meta"]["calibration"]["seconds"]["copy"] = {"propose": {"median": 1e-5}}
+    calibration = calibration_of(Cascade.from_json(spec, needs_draft=False))
+    found = cascades(calibration, optima=False)
+    assert any(named.name == "copy x12 + a to2(mag x4)" and named.family == "full" for named in found)
+    for named in found:
+        if named.family != "bad":
+            assert named.family == family_of(named.draft, calibration.statistical), named.name
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("uncertainty",), {"models": {"a": []}}, "uncertainty.models.a: got [], expected an object"),
+        (
+            ("uncertainty",),
+            {"models": {"a": {"cost": 1e297}}},
+            "uncertainty.models.a.cost: got 1e+297, expected a number",
+        ),
+        (
+            ("meta", "calibration", "reference_context"),
+            1e308,
+            "meta.calibration.reference_context: got 1e+308, expected",
+        ),
+        (("meta", "calibration", "seconds", "t", "median"), [[0.0] * 7] * 3, "meta.calibration.seconds.t"),
+        (("meta", "calibration", "max_new_tokens"), 1e300, "meta.calibration.max_new_tokens: got 1e+300, expected"),
+    ],
+)
+def test_absurd_numbers_of_a_calibration_are_one_line(path, value, message):
+    spec = calibrations.calibration(flat(ALPHAS))
+    inner = spec
+    for key in path[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[path[-1]] = value
+    with pytest.raises(InputError) as refused:
+        calibration_of(Cascade.from_json(spec, needs_draft=False))
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("cost", [0, 1e-308])
+def test_an_error_beside_a_cost_of_nothing_is_one_line(cost):
+    spec = calibrations.calibration(flat(ALPHAS), uncertainty={"models": {"a": {"cost": {"by_tokens": [0.01, 0.01]}}}})
+    spec["models"]["a"]["cost"] = {"by_tokens": [cost, 0.2]}
+    with pytest.raises(
+        InputError, match=r"^models\.a\.cost: got (0|1e-308) for a call on 1 tokens, expected at least 0\.01"
+    ):
+        calibration_of(Cascade.from_json(spec, needs_draft=False))

@@ -485,6 +485,17 @@ def test_tables_of_scale_show_every_condition_once_at_its_middle_context(tmp_pat
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("review", "marked"), [(0.81, True), (1.0, False), (1.2, False)])
+def test_a_review_that_was_faster_than_one_token_is_marked(tmp_path, review, marked):
+    times = {"llama-68m": {1: 0.01, 8: 0.02}, "llama-2-7b": {1: 1.0, 8: review}}
+    rows = [shape_row(shape, q, t) for shape, by_size in times.items() for q, t in by_size.items()]
+    text = tmp_path / "o.md"
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    assert scale.run(argparse.Namespace(shapes=[path], out=None, markdown=text, json=False)) == 0
+    assert ("0.81 (!)" in text.read_text()) == marked
+    assert ("measured as faster than a call on one token" in text.read_text()) == marked
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

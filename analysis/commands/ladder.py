@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from analysis.ladder import ladder, markdown, read_measured, read_predictions
 from analysis.model import Subparsers, whole_option
@@ -36,5 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = read_calibration(arguments.calibration) if arguments.calibration else None
     predictions = read_predictions(arguments.predicted)
     found = ladder(predictions, read_measured(arguments.measured), calibration, arguments.baseline, seed)
+    files = {key: [Path(path).name for path in getattr(arguments, key)] for key in ("predicted", "measured")}
+    found = {"sources": files, **found}
     report(arguments, markdown(found), found)
     return 0

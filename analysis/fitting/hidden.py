@@ -111,7 +111,9 @@ def _of_sequences(sequences: Sequence[Cycles]) -> Contributions:
         for _ in range(int(outcomes[:, 1].max())):
             powers.append(powers[-1] @ keep)
         table = [powers[a] @ (chain.moves if a == k else lose) for k, a in outcomes.tolist()]
-        return _log_products(np.array([*table, np.eye(2)])[chosen], chain.shares)
+        # The four entries apart: products of so small matrices are many times slower one by one.
+        entries = np.array([*table, np.eye(2)]).reshape(-1, 4).T
+        return _log_products(entries[:, chosen], chain.shares)
 
     return contributions
 
@@ -133,15 +135,22 @@ def _distinct_outcomes(sequences: Sequence[Cycles]) -> tuple[NDArray[np.intp], N
 
 
 def _log_products(matrices: Vector, shares: Vector) -> Vector:
-    """log of shares M_1 M_2 ... M_n 1 for every prompt, by pairwise products, each rescaled to greatest entry 1."""
-    log_scale = np.zeros(matrices.shape[0])
+    """log of shares M_1 M_2 ... M_n 1 for every prompt, by pairwise products, each rescaled to greatest entry 1.
+
+    Args:
+        matrices: Their entries (0, 0), (0, 1), (1, 0), (1, 1), shape (4, prompts, n), n a power of two.
+        shares: Law of the first state, shape (2,).
+    """
+    log_scale = np.zeros(matrices.shape[1])
     while True:
-        rows = np.maximum(matrices[..., 0], matrices[..., 1])  # a reduction over so short axes would be slow
-        greatest = np.maximum(np.maximum(rows[..., 0], rows[..., 1]), 1e-300)
-        matrices = matrices / greatest[..., None, None]
+        a, b, c, d = matrices
+        greatest = np.maximum(np.maximum(np.maximum(a, b), np.maximum(c, d)), 1e-300)
+        matrices = matrices / greatest
         log_scale = log_scale + np.log(greatest).sum(axis=1)
-        if matrices.shape[1] == 1:
+        if matrices.shape[2] == 1:
             break
-        matrices = matrices[:, ::2] @ matrices[:, 1::2]
-    result: Vector = log_scale + np.log(np.maximum(shares @ matrices[:, 0].sum(axis=-1).T, 1e-300))
+        (a, b, c, d), (e, f, g, h) = matrices[..., ::2], matrices[..., 1::2]
+        matrices = np.stack([a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h])
+    a, b, c, d = matrices[..., 0]
+    result: Vector = log_scale + np.log(np.maximum(shares[0] * (a + b) + shares[1] * (c + d), 1e-300))
     return result

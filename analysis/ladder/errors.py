@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 
@@ -22,7 +21,6 @@ class Comparison:
         measured: Measured speedup.
         measured_low: Lower end of its 95 % interval.
         measured_high: Upper end.
-        draws: Measured speedup in every resample of prompts, the same resamples for all cascades.
     """
 
     family: str
@@ -32,7 +30,6 @@ class Comparison:
     measured: float
     measured_low: float
     measured_high: float
-    draws: NDArray[np.float64] = field(repr=False, compare=False)
 
     @property
     def error(self) -> float:
@@ -46,14 +43,15 @@ class Comparison:
 
 
 def summary(comparisons: Sequence[Comparison]) -> dict[str, object]:
-    """Errors of one rung over many cascades; all are shares of the measured speedup."""
+    """Errors of one rung over many cascades; all are shares of the measured speedup.
+
+    The median absolute error has no interval: resampled prompts scatter the measured speedups once more, which makes
+    every absolute error greater, so that an interval of resamples lies above the error it is for.
+    """
     errors = np.array([each.error for each in comparisons])
-    low, high = _median_interval(comparisons)
     return {
         "cascades": len(comparisons),
         "median_absolute": float(np.median(np.abs(errors))),
-        "median_absolute_low": low,
-        "median_absolute_high": high,
         "mean_absolute": float(np.abs(errors).mean()),
         "max_absolute": float(np.abs(errors).max()),
         "median_signed": float(np.median(errors)),
@@ -68,17 +66,6 @@ def by_family(comparisons: Sequence[Comparison]) -> dict[str, dict[str, object]]
     """`summary` of each family."""
     families = dict.fromkeys(each.family for each in comparisons)
     return {family: summary([each for each in comparisons if each.family == family]) for family in families}
-
-
-def _median_interval(comparisons: Sequence[Comparison]) -> tuple[float, float]:
-    """95 % interval of the median absolute error, by the bootstrap over prompts.
-
-    It is pessimistic: the measured speedups scatter with the prompts already, and resampling adds that scatter once
-    more.
-    """
-    errors = np.stack([each.predicted / each.draws - 1 for each in comparisons])
-    low, high = np.quantile(np.median(np.abs(errors), axis=0), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _rank_correlation(comparisons: Sequence[Comparison]) -> float | None:

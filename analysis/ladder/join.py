@@ -58,7 +58,6 @@ def ladder(
     for key, cascade in cascades.items():
         measured = speedups.point(key)
         low, high = speedups.interval(key)
-        draws = speedups.draws(key)
         row: dict[str, object] = {
             "name": key,
             "family": cascade.family,
@@ -75,7 +74,7 @@ def ladder(
             each = by_rung[rung].get(key)
             if each is None:
                 continue
-            comparison = Comparison(cascade.family, each.speedup, each.low, each.high, measured, low, high, draws)
+            comparison = Comparison(cascade.family, each.speedup, each.low, each.high, measured, low, high)
             table[rung].append(comparison)
             listed[rung] = {
                 "speedup": each.speedup,

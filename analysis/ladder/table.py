@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.model.boundary.markdown import table
+from analysis.model.boundary.markdown import escaped, table
 
 ERRORS = ("mean abs.", "max abs.", "median signed", "within 5 %", "rank corr.")
 
@@ -16,15 +16,15 @@ def markdown(found: Mapping[str, Any]) -> str:
     parts = [
         f"Speedups against {found['baseline']} on {found['prompts']} prompts; errors are (predicted - measured) / "
         "measured.",
+        *_sources(found),
         *_lengths(found["text_tokens"]),
         table(
-            ("rung", "cascades", "median abs.", "95 %", *ERRORS),
+            ("rung", "cascades", "median abs.", *ERRORS),
             [
                 (
                     rung,
                     each["cascades"],
                     _percent(each["median_absolute"]),
-                    f"{_percent(each['median_absolute_low'])} to {_percent(each['median_absolute_high'])}",
                     *(_percent(each[key]) for key in ("mean_absolute", "max_absolute")),
                     _signed(each["median_signed"]),
                     _percent(each["within_5_percent"]),
@@ -33,6 +33,7 @@ def markdown(found: Mapping[str, Any]) -> str:
                 for rung, each in found["rungs"].items()
             ],
         ),
+        "The cascade that each rung would choose: its greatest prediction, on that rung, and what was measured of it.",
         table(
             ("rung", "its best", "predicted", "measured", "measured best", "regret", "95 %", "across halves"),
             [
@@ -66,6 +67,14 @@ def markdown(found: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _sources(found: Mapping[str, Any]) -> list[str]:
+    """Which files the numbers are from, where the command that read them tells."""
+    if "sources" not in found:
+        return []
+    predicted, measured = (", ".join(map(escaped, found["sources"][key])) for key in ("predicted", "measured"))
+    return [f"Predictions from {predicted}; measurements from {measured}."]
 
 
 def _remainders(found: Mapping[str, Any]) -> list[str]:

@@ -27,8 +27,10 @@ def advise_on(cascade: Cascade) -> None:
 
 def suspicions(cascade: Cascade) -> Iterator[str]:
     """One line for everything that looks like a mistake: the field, its value, and what was probably meant."""
-    yield from _costs(cascade)
     yield from _reviewers(cascade)
+    if isinstance(cascade.meta, Mapping) and "calibration" in cascade.meta:
+        return  # numbers that were measured are what they are
+    yield from _costs(cascade)
     for reviewer, row in cascade.acceptance.items():
         for drafter, acceptance in row.items():
             where = f"acceptance.{reviewer}.{drafter}"

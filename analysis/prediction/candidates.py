@@ -9,7 +9,7 @@ from dataclasses import replace
 from analysis.model import Draft, Step, draft_from_k_matrix
 from analysis.model.notation import AUTOREGRESSIVE, draft_name
 from analysis.model.records.calibration import Calibration
-from analysis.model.records.named import NamedDraft
+from analysis.model.records.named import NamedDraft, family_of
 from analysis.optimum import Problem, optimise
 from analysis.prediction.specifications import abstains, iid, with_loop, without_silence
 
@@ -52,15 +52,16 @@ def cascades(calibration: Calibration, *, optima: bool = True) -> list[NamedDraf
 def _families(calibration: Calibration) -> Iterator[Labelled]:
     neural = calibration.neural
     proposers = [name for name in calibration.drafters if name in calibration.statistical]
-    yield AUTOREGRESSIVE, ()
-    for name in neural:
-        yield from (("speculative", (Step(name, tokens=k),)) for k in NEURAL_LENGTHS)
-    for name in proposers:
-        yield from (("maxgram", (Step(name, tokens=k),)) for k in STATISTICAL_LENGTHS)
-    yield from (("vertical", draft) for draft in _vertical(neural, proposers))
-    yield from (("horizontal", draft) for draft in _horizontal([*neural, *proposers]))
-    yield from (("horizontal", draft) for draft in _falling_back(calibration))
-    yield from (("full", draft) for draft in _full(neural, proposers))
+    shaped = itertools.chain(
+        [()],
+        ((Step(name, tokens=k),) for name in neural for k in NEURAL_LENGTHS),
+        ((Step(name, tokens=k),) for name in proposers for k in STATISTICAL_LENGTHS),
+        _vertical(neural, proposers),
+        _horizontal([*neural, *proposers]),
+        _falling_back(calibration),
+        _full(neural, proposers),
+    )
+    yield from ((family_of(draft, calibration.statistical), draft) for draft in shaped)
     yield from (("bad", draft) for draft in _bad(neural, proposers))
 
 
@@ -135,9 +136,9 @@ def _optima(calibration: Calibration) -> Iterator[tuple[str, Draft]]:
 def _further(calibration: Calibration) -> Iterator[Labelled]:
     """More lengths of what there is, the likelier good ones first."""
     for k in (5, 7, 10, 12, *range(1, 64)):
-        for name in calibration.drafters:
-            yield "maxgram" if name in calibration.statistical else "speculative", (Step(name, tokens=k),)
+        drafts: list[Draft] = [(Step(name, tokens=k),) for name in calibration.drafters]
         for first, second in itertools.combinations(calibration.drafters, 2):
             if first in calibration.neural:
-                yield "vertical", (Step(first, rounds=1 + k % 3, draft=(Step(second, tokens=1 + k),)),)
-                yield "horizontal", (Step(first, tokens=1 + k % 4), Step(second, tokens=k))
+                drafts.append((Step(first, rounds=1 + k % 3, draft=(Step(second, tokens=1 + k),)),))
+                drafts.append((Step(first, tokens=1 + k % 4), Step(second, tokens=k)))
+        yield from ((family_of(draft, calibration.statistical), draft) for draft in drafts)

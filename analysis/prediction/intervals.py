@@ -75,7 +75,8 @@ class Errors:
         if table is None:
             return 0.0
         errors = list(table) if isinstance(table, Sequence) else [table]
-        sizes = range(2 if name == cascade.target else 1, _SIZES + 1)
+        first = 2 if name == cascade.target else 1
+        sizes = [q for q in range(first, _SIZES + 1) if cascade.cost(name).at(q) > 0]
         shares = [relative_error(cascade, name, q, float(errors[min(q, len(errors)) - 1])) for q in sizes]
         return math.sqrt(sum(share**2 for share in shares) / len(shares)) if shares else 0.0
 

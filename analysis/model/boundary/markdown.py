@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+
+_ACTIVE = re.compile(
+    r"[\\`|]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\[(?=[^\]]*\][(\[])|(?<!\w)[*_]{1,3}(?=\w)|(?<=\w)[*_]{1,3}(?!\w)"
+)
+"""What begins a link, an image, HTML, code, emphasis or another cell; the same sign elsewhere is only a sign."""
+
+
+def escaped(cell: object) -> str:
+    """A cell's text as Markdown shows it literally, in one line: names come from files, and files from anywhere.
+
+    Signs that would begin a link, an image, HTML, code, emphasis or another cell are escaped; characters that control a
+    terminal or a line are replaced by their code.
+    """
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(cell))
+    return _ACTIVE.sub(lambda found: "".join("\\" + c for c in found[0]), text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns: int = 1) -> str:
@@ -14,7 +30,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns:
         rows: Cells, as many as titles; each is turned into text with `str`.
         text_columns: Number of leading columns aligned left; the others are numbers, aligned right.
     """
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in [header, *rows]]
+    cells = [[escaped(cell) for cell in row] for row in [header, *rows]]
     widths = [max(3, *(len(row[j]) for row in cells)) for j in range(len(header))]
 
     def line(row: Sequence[str]) -> str:

@@ -114,6 +114,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
     if not is_calibration(cascade):
         raise InputError("meta.calibration", "missing, expected a file written by `python -m realrun calibrate`")
     details = mapping(mapping(cascade.meta, "meta")["calibration"], "meta.calibration")
+    errors = {name: _cost_error(cascade, name) for name in cascade.models}
     with inside("meta.calibration"):
         seconds = mapping(details.get("seconds", {}), "seconds")
         if cascade.target not in seconds:
@@ -133,7 +134,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
                         mapping(fields["propose"], "propose").get("median"), "propose.median", 0, _MOST
                     )
                 else:
-                    for key, table in _read_tables(cascade, name, fields, reference).items():
+                    for key, table in _read_tables(errors.get(name, 0.0), fields, reference).items():
                         tables[key][name] = table
         loop = _read_loop(details.get("loop_seconds", {}))
         limit = details.get("max_new_tokens")
@@ -164,19 +165,15 @@ def calibration_of(cascade: Cascade) -> Calibration:
     )
 
 
-def _read_tables(cascade: Cascade, name: str, fields: Mapping[str, object], reference: int) -> dict[str, CallTimes]:
+def _read_tables(error: float, fields: Mapping[str, object], reference: int) -> dict[str, CallTimes]:
     """The tables of a network, smoothed."""
-    error = _relative_error(cascade, name, fields, reference)
+    error = _error_of_table(error, fields, reference)
     kept = [key for key in _TABLES if key in fields or key == "median"]
     return {key: _read_times(fields, key).smoothed(error * _TABLES[key]) for key in kept}
 
 
-def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], reference: int) -> float:
-    """Relative standard error of an entry of a model's table; 0 where the file does not tell.
-
-    The file has the standard errors of the costs, which are the entries at one context; over the whole table they are
-    taken to grow with the spread of the calls. Both are root mean squares.
-    """
+def _cost_error(cascade: Cascade, name: str) -> float:
+    """Root mean square relative standard error of a model's costs by tokens; 0 where the file does not tell."""
     models = mapping((cascade.uncertainty or {}).get("models", {}), "uncertainty.models")
     entry = mapping(models.get(name, {}), f"uncertainty.models.{name}").get("cost")
     given = entry.get("by_tokens") if isinstance(entry, Mapping) else None
@@ -184,8 +181,16 @@ def _relative_error(cascade: Cascade, name: str, fields: Mapping[str, object], r
         return 0.0
     errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
     first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
-    error = _root_mean_square([relative_error(cascade, name, q, e) for q, e in enumerate(errors, 1) if q >= first])
-    if "spread" not in fields:
+    return _root_mean_square([relative_error(cascade, name, q, e) for q, e in enumerate(errors, 1) if q >= first])
+
+
+def _error_of_table(error: float, fields: Mapping[str, object], reference: int) -> float:
+    """Relative standard error of an entry of a model's table.
+
+    The file has the standard errors of the costs, which are the entries at one context; over the whole table they are
+    taken to grow with the spread of the calls. Both are root mean squares.
+    """
+    if error == 0 or "spread" not in fields:
         return error
     medians, spreads = _read_times(fields, "median"), _read_times(fields, "spread")
     shares = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,35 @@ from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.step import Draft, read_draft
 
 FAMILIES = (AUTOREGRESSIVE, "speculative", "maxgram", "vertical", "horizontal", "full", "optimum", "bad")
+
+_SHAPES = ("vertical", "horizontal", "full")
+
+
+def family_of(draft: Draft, statistical: Collection[str] = ()) -> str:
+    """The family of a draft by its shape: the one place that decides it.
+
+    Args:
+        draft: Its steps.
+        statistical: Names of the drafters that are no networks.
+
+    Returns:
+        ``autoregressive``; ``maxgram`` or ``speculative``, one leaf step of a statistical or a neural drafter;
+        ``horizontal``, several leaf steps; ``vertical``, one step over another at every level; ``full``, both.
+    """
+    if not draft:
+        return AUTOREGRESSIVE
+    if all(step.is_leaf for step in draft):
+        if len(draft) > 1:
+            return "horizontal"
+        return "maxgram" if draft[0].by in statistical else "speculative"
+    while len(draft) == 1 and draft[0].draft:
+        draft = draft[0].draft
+    return "vertical" if len(draft) == 1 else "full"
+
+
+def settled_family(label: str, draft: Draft) -> str:
+    """The family that a line gives; a shape is that of the draft, while ``bad``, ``optimum`` and others stay."""
+    return family_of(draft) if label in _SHAPES else label
 
 
 @dataclass(frozen=True)
@@ -54,7 +83,8 @@ def read_named_drafts(path: str | Path, models: Cascade) -> list[NamedDraft]:
                     raise InputError(key, "missing")
             with inside("draft"):
                 draft = read_draft(fields.pop("draft"))
-            named = NamedDraft(name(fields.pop("name"), "name"), name(fields.pop("family"), "family"), draft, fields)
+            family = settled_family(name(fields.pop("family"), "family"), draft)
+            named = NamedDraft(name(fields.pop("name"), "name"), family, draft, fields)
             models.with_draft(draft)
             if named.name in found:
                 raise InputError("name", f"{named.name!r} is there twice")

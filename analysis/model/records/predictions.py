@@ -8,6 +8,7 @@ from pathlib import Path
 
 from analysis.model import Draft, InputError, parse_json, read_text
 from analysis.model.boundary.fields import count, inside, mapping, name, number
+from analysis.model.records.named import settled_family
 from analysis.model.records.runs import MOST, read_size
 from analysis.model.step import read_draft
 
@@ -85,7 +86,7 @@ def _prediction(row: Mapping[str, object]) -> Prediction:
                 calls[model] = {read_size(q): number(n, q, 0) / tokens for q, n in mapping(by_size, "").items()}
     return Prediction(
         name=name(row.get("name"), "name"),
-        family=name(row.get("family"), "family"),
+        family=settled_family(name(row.get("family"), "family"), draft),
         rung=name(row.get("rung"), "rung"),
         speedup=number(row.get("speedup"), "speedup", LEAST),
         low=number(row.get("low"), "low", 0),

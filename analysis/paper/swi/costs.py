@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError, walk
+from analysis.model.records.named import family_of
 from analysis.model.records.runs import PromptId, Run
 from analysis.paper.published import read_rows
 
@@ -137,10 +138,11 @@ def totals(runs: Sequence[Run], expense: Expense, prompts: Collection[PromptId])
 
 
 def family(run: Run) -> str:
-    """``autoregressive``, ``speculative`` (one neural leaf step), ``maxgram`` (it alone), or ``cascade``."""
-    used = {step.by for _, _, step in walk(run.draft, run.target)}
-    if not used:
-        return "autoregressive"
-    if used <= run.statistical:
+    """What a run's networks do: ``autoregressive``, ``speculative``, ``cascade``, or ``maxgram``, without any drafting.
+
+    `speculative` is one leaf step, as `analysis.model.records.named.family_of` has it; all shapes beyond it are a cascade.
+    """
+    if run.draft and {step.by for _, _, step in walk(run.draft, run.target)} <= run.statistical:
         return "maxgram"
-    return "speculative" if len(run.draft) == 1 and run.draft[0].is_leaf else "cascade"
+    found = family_of(run.draft, run.statistical)
+    return found if found in ("autoregressive", "speculative") else "cascade"

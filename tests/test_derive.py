@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 from strategies import DRAFTERS, as_rounds, drafts
 
 from analysis.commands import derive as command
-from analysis.derive import THEOREMS, as_document, as_latex, as_text, gain, rational_ewif, repeated, symbolic_ewif
+from analysis.derive import (
+    THEOREMS,
+    as_document,
+    as_latex,
+    as_text,
+    derived,
+    gain,
+    rational_ewif,
+    repeated,
+    symbolic_ewif,
+)
 from analysis.derive import notation as n
 from analysis.derive.first_principles import mean, variance, yield_law
 from analysis.derive.inline import sentence_latex, sentence_text
@@ -33,7 +43,7 @@ from simulate.reference import run_cycles
 
 @pytest.fixture(scope="module")
 def theorems():
-    return {name: theorem() for name, theorem in THEOREMS.items()}
+    return {name: derived(name) for name in THEOREMS}
 
 
 @pytest.mark.parametrize("name", THEOREMS)
@@ -406,7 +416,7 @@ def test_latex_is_balanced_and_plain(name, theorems):
 
 MATHEMATICS = re.compile(r"\\begin\{equation\}.*?\\end\{equation\}|\$[^$]*\$|\\label\{[^}]*\}", re.DOTALL)
 TYPED = re.compile(
-    r"\\_|\\textasciicircum|\\textless|\\textgreater|\b(alpha|beta|gamma|phi|lambda|EWIF)\b|[=+^]"
+    r"\\_|\\textasciicircum|\\textless|\\textgreater|\b(alpha|beta|gamma|phi|pi|lambda|EWIF)\b|[=+^]"
     r"|(?<![\w'.\\])[b-zB-HJ-Z](?![\w'.-])| - "
 )
 """What a formula leaves in a sentence that does not print it as one."""

@@ -49,7 +49,7 @@ def _gains(a: Fraction, c: Fraction) -> tuple[Number, Number]:
 def _gain_size(a: Fraction, c: Fraction) -> tuple[Number, Number] | None:
     if a <= c:
         return None
-    return (1 + a) / (1 + c), max(Fraction(speculative_plan(a, c, k).ewif()) for k in range(1, 9))
+    return (1 + a) / (1 + c), max(Fraction(speculative_plan(a, c, k).ewif()) for k in range(1, 5))
 
 
 def _operations(a: Fraction, c: Fraction, k: int) -> tuple[Number, Number]:
@@ -128,7 +128,7 @@ CLAIMS = (
         "Leviathan et al. 2023, Corollary 3.9",
         Proof(
             ("gain-size",),
-            Property({"a": PROBABILITY, "c": COST}, _gain_size, "<=", ("(1 + a) / (1 + c)", "best of k <= 8")),
+            Property({"a": PROBABILITY, "c": COST}, _gain_size, "<=", ("(1 + a) / (1 + c)", "best of k <= 4")),
         ),
     ),
     Claim(

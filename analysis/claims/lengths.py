@@ -55,10 +55,11 @@ def _inserted_by_own_rule(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, 
 
 
 def _neighbouring_length(a: Fraction, c: Fraction) -> tuple[float, float] | None:
-    """Best EWIF of all lengths up to 300, and of the two whole numbers beside the real length."""
+    """Best EWIF of all lengths up to `LONGEST`, and of the two whole numbers beside the real length."""
     if not 0 < c < a:
         return None
-    ewifs = [float((1 - a ** (k + 1)) / ((1 - a) * (1 + k * c))) for k in range(LONGEST + 1)]
+    share, cost = float(a), float(c)
+    ewifs = [(1 - share ** (k + 1)) / ((1 - share) * (1 + k * cost)) for k in range(LONGEST + 1)]
     real = real_length(a, c)
     beside = (max(math.floor(real + 1e-9), 0), min(math.ceil(real - 1e-9), LONGEST))
     return max(ewifs), max(ewifs[length] for length in beside)

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
 from analysis.claims.plan import Plan
-from analysis.claims.search import CHEAP, COST, PROBABILITY, REALISTIC, Property, whole
+from analysis.claims.search import CHEAP, COST, PROBABILITY, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
 
@@ -75,6 +75,8 @@ def _until_best(accepted: Fraction, b: Fraction, c1: Fraction, k: int) -> Sides:
 
 
 _BEHIND = {"a": REALISTIC, "b": REALISTIC, "c1": CHEAP, "first": whole(6), "k": whole(3)}
+_NEARLY_SURE = Domain(tuple(v for v in REALISTIC.values if v >= Fraction(3, 4)), Fraction(3, 4), REALISTIC.high)
+_UNSURE = Domain(tuple(v for v in REALISTIC.values if v <= Fraction(1, 2)), REALISTIC.low, Fraction(1, 2))
 _BEST = ("best rounds", "best until")
 
 CLAIMS = (
@@ -136,7 +138,7 @@ CLAIMS = (
         "Asked here",
         Refutation(
             Property(
-                {"accepted": REALISTIC, "corrected": REALISTIC, "b": REALISTIC, "c1": CHEAP, "k": whole(3)},
+                {"accepted": _NEARLY_SURE, "corrected": _UNSURE, "b": REALISTIC, "c1": CHEAP, "k": whole(2)},
                 _typed,
                 "<=",
                 _BEST,

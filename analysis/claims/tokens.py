@@ -48,11 +48,9 @@ def _candidates(p: Fraction, q: Fraction) -> Sides:
     return review(*laws).acceptance, two_candidates_review(*laws)[0]
 
 
-def _tree(a: Fraction, b: Fraction, c: Fraction, d: Fraction) -> tuple[Number, Number] | None:
-    """Two children, the first with two of its own."""
-    if a + b > 1 or c + d > 1:
-        return None
-    tree = ((a, ((c, ()), (d, ()))), (b, ()))
+def _tree(a: Fraction, b: Fraction, c: Fraction, d: Fraction) -> tuple[Number, Number]:
+    """Two children, the first with two of its own; b and d are of what the sibling leaves."""
+    tree = ((a, ((c, ()), ((1 - c) * d, ()))), ((1 - a) * b, ()))
     return accepted_depth(tree), path_products(tree)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from analysis.derive.affine import Repeated, draft_cost, gain, repeated
 from analysis.derive.bounds import ceiling, nesting_gain, useless_drafter
@@ -71,6 +72,17 @@ THEOREMS: dict[str, Callable[[], Theorem]] = {
 }
 """Every theorem by name, in the order of an appendix."""
 
+
+@cache
+def derived(name: str) -> Theorem:
+    """A theorem by name, verified once a process.
+
+    Raises:
+        KeyError: where there is none of that name.
+    """
+    return THEOREMS[name]()
+
+
 __all__ = [
     "THEOREMS",
     "Check",
@@ -81,6 +93,7 @@ __all__ = [
     "as_document",
     "as_latex",
     "as_text",
+    "derived",
     "draft_cost",
     "gain",
     "rational_ewif",

@@ -116,7 +116,9 @@ def tree_gain() -> Theorem:
                 "The tokens of a cycle are, with pi(v) the product of the acceptances along the path to v,",
                 Eq(tokens, 1 + sympy.Sum(sympy.Function("pi")(node), (node, 1, sympy.Symbol("V"))), evaluate=False),
             ),
-            Line("A chain is the horizontal cascade. A further node never lowers the tokens of a cycle."),
+            Line(
+                "A chain is the horizontal cascade. A further node that leaves the others as they are never lowers it."
+            ),
         ),
         (
             Line("The accepted path is as long as it has nodes, and node v lies on it with probability pi(v)."),

@@ -64,6 +64,18 @@ def drafts(drafters=DRAFTERS, depth=2, greatest=2, min_size=0, max_size=2, lenie
     return st.lists(steps(drafters, depth, greatest, lenient), min_size=min_size, max_size=max_size)
 
 
+def as_rounds(steps):
+    """A drawn draft with its `until` made `tokens` or `rounds`."""
+    result = []
+    for step in steps:
+        times = step.get("tokens") or step.get("rounds") or step["until"]
+        if "draft" in step:
+            result.append({"by": step["by"], "rounds": times, "draft": as_rounds(step["draft"])})
+        else:
+            result.append({"by": step["by"], "tokens": times})
+    return result
+
+
 @st.composite
 def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=acceptances, lenient=False):
     """A whole specification with target "t" and every acceptance pair, small enough to enumerate.

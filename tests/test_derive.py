@@ -15,10 +15,20 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import DRAFTERS, drafts
+from strategies import DRAFTERS, as_rounds, drafts
 
 from analysis.commands import derive as command
-from analysis.derive import THEOREMS, as_document, as_latex, as_text, gain, rational_ewif, repeated, symbolic_ewif
+from analysis.derive import (
+    THEOREMS,
+    as_document,
+    as_latex,
+    as_text,
+    derived,
+    gain,
+    rational_ewif,
+    repeated,
+    symbolic_ewif,
+)
 from analysis.derive import notation as n
 from analysis.derive.first_principles import mean, variance, yield_law
 from analysis.derive.inline import sentence_latex, sentence_text
@@ -33,7 +43,7 @@ from simulate.reference import run_cycles
 
 @pytest.fixture(scope="module")
 def theorems():
-    return {name: theorem() for name, theorem in THEOREMS.items()}
+    return {name: derived(name) for name in THEOREMS}
 
 
 @pytest.mark.parametrize("name", THEOREMS)
@@ -154,18 +164,6 @@ def test_the_printed_best_length_is_next_to_the_best_whole_length(alpha, c, theo
 
 
 # The symbolic evaluator against enumeration in rationals, floating point and simulation.
-
-
-def as_rounds(steps):
-    """A drawn draft with its `until` made `tokens` or `rounds`."""
-    result = []
-    for step in steps:
-        times = step.get("tokens") or step.get("rounds") or step["until"]
-        if "draft" in step:
-            result.append({"by": step["by"], "rounds": times, "draft": as_rounds(step["draft"])})
-        else:
-            result.append({"by": step["by"], "tokens": times})
-    return result
 
 
 probabilities = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 64).map(lambda i: i / 64))
@@ -379,6 +377,13 @@ def test_one_theorem_prints_its_statement_and_its_checks(capsys):
     assert "{" not in out
 
 
+def test_latex_is_a_document_or_a_fragment(capsys):
+    document, fragment = run(capsys, "speculative", "--latex")[1], run(capsys, "speculative", "--latex-fragment")[1]
+    assert document.startswith(r"\documentclass")
+    assert fragment.startswith(r"\begin{theorem}")
+    assert fragment.strip() in document
+
+
 def test_an_unknown_name_is_refused_with_all_names(capsys):
     with pytest.raises(InputError, match="expected one of yield-law, "):
         run(capsys, "nothing")
@@ -411,7 +416,7 @@ def test_latex_is_balanced_and_plain(name, theorems):
 
 MATHEMATICS = re.compile(r"\\begin\{equation\}.*?\\end\{equation\}|\$[^$]*\$|\\label\{[^}]*\}", re.DOTALL)
 TYPED = re.compile(
-    r"\\_|\\textasciicircum|\\textless|\\textgreater|\b(alpha|beta|gamma|phi|lambda|EWIF)\b|[=+^]"
+    r"\\_|\\textasciicircum|\\textless|\\textgreater|\b(alpha|beta|gamma|phi|pi|lambda|EWIF)\b|[=+^]"
     r"|(?<![\w'.\\])[b-zB-HJ-Z](?![\w'.-])| - "
 )
 """What a formula leaves in a sentence that does not print it as one."""
@@ -499,7 +504,9 @@ def test_a_sentence_prints_its_formulas(sentence, latex):
 
 
 def test_text_keeps_the_blanks_of_a_formula_and_writes_greek():
-    assert sentence_text("A leaf: {alpha}^(k+1) - phi, k = 0..3") == "A leaf: α^(k+1) - φ, k = 0..3"
+    greek = [sympy.pretty(sympy.Symbol(name), use_unicode=True) for name in ("alpha", "phi")]
+    expected = "A leaf: {}^(k+1) - {}, k = 0..3".format(*greek)
+    assert sentence_text("A leaf: {alpha}^(k+1) - phi, k = 0..3") == expected
 
 
 @pytest.mark.parametrize("name", THEOREMS)

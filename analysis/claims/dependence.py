@@ -11,8 +11,8 @@ from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
 from analysis.claims.plan import Plan
 from analysis.claims.search import PROBABILITY, REALISTIC, Domain, Property, whole
-from analysis.claims.verdicts import ByExamples, Proof, Refutation
-from analysis.derive.token_law import TokenLaw, handed_up_sequences, mean_tokens, review
+from analysis.claims.verdicts import Proof, Refutation
+from analysis.derive.token_law import TokenLaw, distance, handed_up_sequences, mean_tokens, review
 from analysis.model import Step
 
 LENIENCE = Domain(tuple(map(Fraction, ("1", "2", "3", "3/2", "4", "5/4"))), 1, 8)
@@ -20,11 +20,6 @@ LENIENCE = Domain(tuple(map(Fraction, ("1", "2", "3", "3/2", "4", "5/4"))), 1, 8
 
 def _law(share: Fraction) -> TokenLaw:
     return share, 1 - share
-
-
-def _distance(first: TokenLaw, second: TokenLaw) -> Fraction:
-    """Total variation."""
-    return sum((abs(a - b) for a, b in zip(first, second, strict=True)), Fraction(0)) / 2
 
 
 def _handed_up(middle: Fraction, inner: Fraction) -> Sides:
@@ -84,7 +79,7 @@ def _lenient_acceptance(middle: Fraction, inner: Fraction, lenience: Fraction) -
 
 
 def _lenient_law(middle: Fraction, inner: Fraction, lenience: Fraction) -> Sides:
-    return _distance(review(_law(middle), _law(inner), lenience).handed_up, _law(middle)), FREE
+    return distance(review(_law(middle), _law(inner), lenience).handed_up, _law(middle)), FREE
 
 
 def _bias_is_gain(middle: Fraction, inner: Fraction, lenience: Fraction) -> Sides:
@@ -182,7 +177,8 @@ CLAIMS = (
         "lenience-raises-inner-acceptance",
         "Lenience l >= 1 of an inner review never lowers the inner acceptance.",
         "CS Drafting; Leviathan et al. 2023, appendix A.5",
-        ByExamples(
+        Proof(
+            ("lenience-bias",),
             Property(_LENIENT, _lenient_acceptance, "<=", ("lossless", "lenient")),
             note="The accepted mass min(q, l p) rises with l, token by token.",
         ),
@@ -195,8 +191,19 @@ CLAIMS = (
             Property(_REAL_LENIENT, _lenient_law, "==", ("distance of the laws", "claimed")),
             "lenience 1; in general the total variation distance equals the acceptance that lenience gains",
             Property(_LENIENT, _bias_is_gain, "==", ("distance of the laws", "acceptance gained")),
+            ("lenience-bias",),
             note="Tokens drafted too often are over-represented by just what is accepted beyond the lossless mass. "
             "Handing up the true law keeps the target's review exact.",
+        ),
+    ),
+    Claim(
+        "lenience-bias-at-the-target",
+        "Lenience of the target's review moves the law of a token, given the text before, by a total variation equal "
+        "to the acceptance it gains.",
+        "Stated here; the lossy variant of Leviathan et al. 2023, appendix A.5",
+        Proof(
+            ("lenience-bias",),
+            Property(_LENIENT, _bias_is_gain, "==", ("distance of the laws", "acceptance gained")),
         ),
     ),
     Claim(

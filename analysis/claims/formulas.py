@@ -46,6 +46,24 @@ def _gains(a: Fraction, c: Fraction) -> tuple[Number, Number]:
     return int(best > 1), int(a > c)
 
 
+def _gain_size(a: Fraction, c: Fraction) -> tuple[Number, Number] | None:
+    if a <= c:
+        return None
+    return (1 + a) / (1 + c), max(Fraction(speculative_plan(a, c, k).ewif()) for k in range(1, 5))
+
+
+def _operations(a: Fraction, c: Fraction, k: int) -> tuple[Number, Number]:
+    """Inverse of EWIF where the target's call on q tokens takes q times its call on one, and the closed form."""
+    plan = speculative_plan(a, c, k)
+    reviewed = Plan(plan.draft, plan.alphas, {**plan.costs, "t": {"fixed": Fraction(0), "per_token": Fraction(1)}})
+    return 1 / exact.ewif(reviewed.cascade()), (1 - a) * (k * c + k + 1) / (1 - a ** (k + 1))
+
+
+def _target_reads(a: Fraction, k: int) -> tuple[Number, Number]:
+    tokens = exact.cycle_law(speculative_plan(a, Fraction(0), k).cascade()).tokens_per_cycle
+    return 1 / tokens, (1 - a) / (1 - a ** (k + 1))
+
+
 def _vertical(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, n: int, k: int) -> tuple[Number, Number]:
     phi = 1 + (a - 1) * (1 - (a * b) ** (k + 1)) / (1 - a * b)
     closed = (1 - a * phi**n) / ((1 - a) * (1 + n * c1 + n * k * c2))
@@ -102,6 +120,32 @@ CLAIMS = (
             ("gain-condition",),
             Property({"a": PROBABILITY, "c": COST}, _gains, "==", ("some k <= 8 gains", "a > c")),
         ),
+    ),
+    Claim(
+        "gain-size",
+        "One drafter of constant acceptance above its cost, constant costs: the best length gains at least the factor "
+        "(1 + a) / (1 + c).",
+        "Leviathan et al. 2023, Corollary 3.9",
+        Proof(
+            ("gain-size",),
+            Property({"a": PROBABILITY, "c": COST}, _gain_size, "<=", ("(1 + a) / (1 + c)", "best of k <= 4")),
+        ),
+    ),
+    Claim(
+        "operations",
+        "Operations per token, over the target's own: (1 - a)(k c + k + 1) / (1 - a^(k+1)), with c the drafter's "
+        "share; the inverse of EWIF where a call on q tokens takes q times as long.",
+        "Leviathan et al. 2023, Theorem 3.11",
+        Proof(
+            ("operations",),
+            Property({"a": PROPER, "c": COST, "k": whole(8)}, _operations, "==", ("1 / EWIF", "closed form")),
+        ),
+    ),
+    Claim(
+        "target-reads",
+        "The target is read (1 - a) / (1 - a^(k+1)) times a token: once a cycle.",
+        "Leviathan et al. 2023, section 3.3",
+        Proof(("target-reads",), Property({"a": PROPER, "k": whole(8)}, _target_reads, "==", LAW_AND_FORM)),
     ),
     Claim(
         "vertical-form",

@@ -8,7 +8,21 @@ from dataclasses import asdict, dataclass
 
 from tqdm import tqdm
 
-from analysis.claims import composition, dependence, drafters, formulas, lengths, limits, measured, ordering, recorded
+from analysis.claims import (
+    ceilings,
+    composition,
+    dependence,
+    drafters,
+    formulas,
+    lengths,
+    limits,
+    measured,
+    mixtures,
+    ordering,
+    recorded,
+    stopping,
+    tokens,
+)
 from analysis.claims.claim import Claim, Finding
 
 LEDGER: tuple[Claim, ...] = (
@@ -17,8 +31,12 @@ LEDGER: tuple[Claim, ...] = (
     *ordering.CLAIMS,
     *lengths.CLAIMS,
     *limits.CLAIMS,
+    *ceilings.CLAIMS,
     *composition.CLAIMS,
+    *mixtures.CLAIMS,
+    *stopping.CLAIMS,
     *dependence.CLAIMS,
+    *tokens.CLAIMS,
     *measured.CLAIMS,
     *recorded.CLAIMS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -10,8 +11,9 @@ from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
 from analysis.claims.formulas import speculative_plan
 from analysis.claims.plan import Plan
-from analysis.claims.search import CHEAP, COST, MARGIN, PROBABILITY, REALISTIC, Domain, Property, whole
+from analysis.claims.search import CHEAP, COST, MARGIN, PROBABILITY, PROPER, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
+from analysis.derive.draft_length import real_length
 from analysis.model import Step
 
 
@@ -27,6 +29,8 @@ def _marginal(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> S
     return int(after > before), int(a**k * m > c2 * before)
 
 
+LONGEST = 200
+"""Longest draft that the search for the best length tries."""
 ROUNDING = 1e-12
 """Smallest relative change between neighbouring values that counts as a move."""
 
@@ -48,6 +52,17 @@ def _inserted_by_own_rule(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, 
     ewif = Fraction(speculative_plan(a, c1, k).ewif())
     gain = sum(a**j for j in range(1, k + 1))
     return _inserted(a, m, c1, c2, k) if m * (1 + gain) - gain > c2 * ewif else None
+
+
+def _neighbouring_length(a: Fraction, c: Fraction) -> tuple[float, float] | None:
+    """Best EWIF of all lengths up to `LONGEST`, and of the two whole numbers beside the real length."""
+    if not 0 < c < a:
+        return None
+    share, cost = float(a), float(c)
+    ewifs = [(1 - share ** (k + 1)) / ((1 - share) * (1 + k * cost)) for k in range(LONGEST + 1)]
+    real = real_length(a, c)
+    beside = (max(math.floor(real + 1e-9), 0), min(math.ceil(real - 1e-9), LONGEST))
+    return max(ewifs), max(ewifs[length] for length in beside)
 
 
 def _valleys(values: Sequence[float], depth: float = ROUNDING) -> int:
@@ -135,6 +150,17 @@ CLAIMS = (
                 ("valleys of EWIF over k = 0..7", "claimed"),
             ),
             note="Rising hazards (copying drafters) do not break it: survival falls all the same.",
+        ),
+    ),
+    Claim(
+        "optimal-length",
+        "One drafter of constant acceptance and cost: the best whole length is a neighbour of the real length that the "
+        "lower branch of the Lambert function gives.",
+        "Closed form stated here; Leviathan et al. 2023 find it numerically",
+        Proof(
+            ("optimal-length",),
+            Property({"a": PROPER, "c": COST}, _neighbouring_length, "==", ("best of all lengths", "best neighbour")),
+            note="(1 + W_-1(-a^(1/c - 1) / e)) / log a - 1/c; a = .8, c = .05: 7.9, best 8.",
         ),
     ),
     Claim(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from analysis.claims.claim import Finding, Verdict
 from analysis.claims.search import MARGIN, Property, search
-from analysis.derive import THEOREMS
+from analysis.derive import derived
 
 EXAMPLES = 200
 """Examples tried for each property, unless a row says otherwise."""
@@ -17,11 +16,6 @@ PROPERTY_TESTS = 100
 
 SEARCH = f"seeded search (the tests: {PROPERTY_TESTS} Hypothesis examples)"
 """How a property without a counterexample was tried."""
-
-
-@cache
-def _proved(theorem: str) -> bool:
-    return THEOREMS[theorem]().proved
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Proof:
 
     def __call__(self) -> Finding:
         """Run it."""
-        proved = all(map(_proved, self.theorems))
+        proved = all(derived(theorem).proved for theorem in self.theorems)
         result = search(self.claimed, self.examples)
         method = f"SymPy (derive {', '.join(self.theorems)}) and a {SEARCH}"
         if result.counterexample is not None:
@@ -101,7 +95,11 @@ class Refutation:
         if result.counterexample is None:
             return Finding("tested", SEARCH, result.examples, note=self.note)
         saved = search(self.rescued, self.examples, seed=1)
-        holds = all(map(_proved, self.theorems)) and saved.counterexample is None and saved.examples > 0
+        holds = (
+            all(derived(theorem).proved for theorem in self.theorems)
+            and saved.counterexample is None
+            and saved.examples > 0
+        )
         how = [f"proved by derive {', '.join(self.theorems)}"] if self.theorems else []
         how.append(f"tested on {saved.examples} examples")
         return Finding(

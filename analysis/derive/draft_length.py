@@ -161,9 +161,14 @@ def _stationary(w: sympy.Symbol) -> Check:
     )
 
 
+def real_length(acceptance: Fraction, cost: Fraction) -> float:
+    """The real draft length at which EWIF peaks, for 0 < cost < acceptance < 1."""
+    branch = float(lambertw(-(float(acceptance) ** float(1 / cost - 1)) / math.e, -1).real)
+    return (1 + branch) / math.log(acceptance) - float(1 / cost)
+
+
 def _neighbour(a: Fraction, cost: Fraction) -> bool:
-    branch = float(lambertw(-(float(a) ** float(1 / cost - 1)) / math.e, -1).real)
-    real = (1 + branch) / math.log(a) - float(1 / cost)
+    real = real_length(a, cost)
     best, best_ewif, total, power = 0, Fraction(1), Fraction(1), Fraction(1)
     for length in range(1, 401):
         power *= a

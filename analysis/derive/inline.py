@@ -20,7 +20,7 @@ import sympy
 
 from analysis.derive.notation import WORDS
 
-GREEK = ("alpha", "beta", "gamma", "phi", "lambda", "tau", "eta")
+GREEK = ("alpha", "beta", "gamma", "phi", "pi", "lambda", "tau", "eta")
 _FUNCTIONS = ("min", "max", "log", "exp")
 _DIFFERENTIALS = ("dphi", "dalpha", "dh", "dA", "dB")
 _OPERATORS = {operator: f" {operator} " for operator in ("+", "-", "/", "=", "<", ">")}

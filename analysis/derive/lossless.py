@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import product
 
 import sympy
@@ -10,7 +9,7 @@ from sympy import Eq, Max, Min
 
 from analysis.derive.proof import Expression, all_hold, vanishes
 from analysis.derive.theorem import Line, Theorem
-from analysis.derive.token_law import handed_up_sequences, mean_tokens, review
+from analysis.derive.token_law import handed_up_sequences, mean_tokens, quarter_laws, review
 
 
 def _pointwise(reviewer: Expression, draft: Expression) -> bool:
@@ -21,8 +20,7 @@ def lossless_review() -> Theorem:
     """A lossless review hands up tokens with the reviewer's own law."""
     small, excess = sympy.symbols("s d", nonnegative=True)
     p, q = sympy.symbols("p_v q_v", nonnegative=True)
-    quarters = [Fraction(a, 4) for a in range(5)]
-    laws = [law for law in product(quarters, repeat=3) if sum(law) == 1]
+    laws = quarter_laws(3)
     return Theorem(
         "lossless-review",
         "What a lossless inner review leaves unchanged",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import TypeAlias
 
 TokenLaw: TypeAlias = tuple[Fraction, ...]
@@ -47,6 +48,17 @@ def review(reviewer: TokenLaw, draft: TokenLaw, lenience: Fraction = Fraction(1)
     acceptance = sum((q * a for q, a in zip(draft, accept, strict=True)), Fraction(0))
     handed_up = tuple(q * a + (1 - acceptance) * r for q, a, r in zip(draft, accept, residual, strict=True))
     return Review(accept, residual, acceptance, handed_up)
+
+
+def distance(first: TokenLaw, second: TokenLaw) -> Fraction:
+    """Total variation of two laws, in [0, 1]."""
+    return sum((abs(a - b) for a, b in zip(first, second, strict=True)), Fraction(0)) / 2
+
+
+def quarter_laws(tokens: int) -> list[TokenLaw]:
+    """Every law over a vocabulary of this size whose probabilities are quarters."""
+    quarters = [Fraction(share, 4) for share in range(5)]
+    return [law for law in product(quarters, repeat=tokens) if sum(law) == 1]
 
 
 def handed_up_sequences(

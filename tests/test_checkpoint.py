@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from analysis.model import Advice, Cascade, InputError, whole_file
-from realrun import checkpoint, digests
-from realrun.loading import embedded
+from realrun.loading import checkpoint, digests, embedded
 from realrun.loading.ensemble import load_ensemble
 from realrun.maxgram.bigram import Bigram
 from realrun.network.skip import skip_layers
@@ -135,6 +134,29 @@ def test_logits_beyond_a_type_are_its_fault(folder):
         load_ensemble(Cascade.from_json({"target": "t", "models": {"t": {"load": load}}, "draft": []}), torch.float32)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "none.gguf"])
+def test_a_file_that_is_no_gguf_file_is_one_line(folder, name):
+    with pytest.raises(InputError, match=r"is (a file of another kind|no file), expected a folder with a model, a"):
+        ensemble(folder / name)
+
+
+class PanicException(BaseException):
+    """As libraries in Rust raise it."""
+
+
+def test_a_panic_of_a_library_is_one_line_and_a_stop_is_none(folder, monkeypatch):
+    def panic(*_, **__):
+        raise error
+
+    monkeypatch.setattr("realrun.loading.transformers_models.AutoTokenizer.from_pretrained", panic)
+    error = PanicException("called `Option::unwrap()` on a `None` value\nmore")
+    with pytest.raises(InputError, match="has no tokenizer that can be loaded: called `Option::unwrap"):
+        ensemble(folder)
+    error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(folder)
+
+
 @pytest.mark.parametrize("ids", [[[1]], "2", [1, "2"], 1.5])
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
 def test_end_tokens_that_are_no_ids_are_one_line(folder, name, ids):
@@ -172,7 +194,7 @@ def test_skipping_layers_that_depend_on_one_another_is_one_line(tmp_path, kind, 
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SHARING, **more)).save_pretrained(tmp_path)
     tiny.tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=rf"skip:{kept}") as caught:
+    with pytest.raises(InputError, match=rf"^models\.d\.load: skip:{kept} cannot be made of") as caught:
         ensemble(tmp_path, f"skip:{kept}")
     assert "\n" not in str(caught.value)
 

@@ -12,10 +12,9 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
-from realrun.fingerprint import derived_fingerprint, weights_fingerprint
-from realrun.limits import Limits, limits_of
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
+from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.options import MAXGRAM, SKIP, Source
 from realrun.loading.transformers_models import DTYPES
 from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
@@ -23,6 +22,7 @@ from realrun.maxgram.drafter import LONGEST, MaxGram
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named
 from realrun.network.head import narrow_head
+from realrun.network.limits import Limits, limits_of
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
 
@@ -43,7 +43,7 @@ class Ensemble:
         eos: Ids that end the target's text.
         limits: How many tokens the target can hold, which may depend on the prompt.
         fingerprints: By name of each of the models, what changes with its weights, tokenizer or chat template (see
-            `realrun.fingerprint`), and with whatever else it is made of.
+            `realrun.loading.fingerprint`), and with whatever else it is made of.
     """
 
     models: dict[str, Drafter]
@@ -246,7 +246,11 @@ def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
     kept, total = int(match[1]), target.config.num_hidden_layers
     if not 1 <= kept < total:
         raise source.reject(f"keeps {kept} layers, expected a whole number in 1..{total - 1}")
-    return skip_layers(target, kept, source.distinct("layers", kept, total - 1))
+    layers = source.distinct("layers", kept, total - 1)
+    try:
+        return skip_layers(target, kept, layers)
+    except InputError as error:
+        raise InputError(source.field, error.problem) from None
 
 
 def _narrowed(source: Source, network: PreTrainedModel) -> torch.Tensor | None:

@@ -19,15 +19,14 @@ from transformers import (
 from transformers.utils import cached_file, logging
 
 from analysis.model import InputError, advise
-from realrun import checkpoint
-from realrun.fingerprint import weights_fingerprint
-from realrun.gguf_file import GgufFile
-from realrun.limits import limits_of, switches
-from realrun.loading import embedded, hub
+from realrun.loading import checkpoint, embedded, hub
+from realrun.loading.fingerprint import weights_fingerprint
+from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel, check_cache
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
+from realrun.network.limits import limits_of, switches
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -156,6 +155,9 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
     if folder.is_file() and folder.suffix == ".gguf":
         source.only(*common)
         return folder.parent, {"gguf_file": folder.name}
+    if folder.is_file() or folder.suffix == ".gguf":
+        problem = "is a file of another kind" if folder.is_file() else "is no file"
+        raise source.reject(f"{problem}, expected a folder with a model, a .gguf file, or a hub id")
     source.only(*common, "gguf", *(() if folder.is_dir() else ("revision",)))
     gguf, revision = source.text("gguf"), source.text("revision")
     if gguf is not None and (Path(gguf).is_absolute() or ".." in Path(gguf).parts):

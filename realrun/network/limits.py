@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
-_POSITIONS = ("max_position_embeddings",)
+_POSITIONS = ("max_position_embeddings", "max_seq_len")
 _ENCODER_POSITIONS = ("max_encoder_position_embeddings", *_POSITIONS)
 _DECODER_POSITIONS = ("max_decoder_position_embeddings", *_POSITIONS)
 

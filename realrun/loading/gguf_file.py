@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from realrun.checkpoint import tell_unused
+from realrun.loading.checkpoint import tell_unused
 from realrun.loading.options import Source
 
 _MOST_LAYERS = 10_000

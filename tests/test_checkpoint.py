@@ -118,6 +118,14 @@ def test_sizes_that_no_model_has_are_refused_before_anything_is_made(folder, mon
         ensemble(folder)
 
 
+@pytest.mark.parametrize("size", ["vocab_size", "intermediate_size", "hidden_size"])
+def test_more_weights_than_the_files_can_hold_are_refused_before_they_are_made(folder, monkeypatch, size):
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("the weights are made"))
+    change_json(folder, **{size: 9_000_000})
+    with pytest.raises(InputError, match=r"has a configuration of \d+ weights, expected at most the \d+ that"):
+        ensemble(folder)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("name", ["model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
 def test_weights_that_are_no_numbers_are_named(folder, name, value):

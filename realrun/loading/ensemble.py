@@ -17,6 +17,7 @@ from realrun.loading import transformers_models as networks
 from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.options import MAXGRAM, SKIP, Source
 from realrun.loading.transformers_models import DTYPES
+from realrun.loading.trial import demand_rollback
 from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.maxgram.drafter import LONGEST, MaxGram
 from realrun.network.cached_model import CachedModel
@@ -121,7 +122,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             continue
         if SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
-            networks.demand_rollback(drafter, smaller)
+            demand_rollback(drafter, networks.cached(smaller))
             packs = bool(packable) and packable[0] is network
         else:
             smaller = networks.load_network(drafter, dtype, place)

@@ -114,7 +114,7 @@ SIZES = {"num_hidden_layers": 10**9, "vocab_size": 10**12, "hidden_size": 10**9,
 def test_sizes_that_no_model_has_are_refused_before_anything_is_made(folder, monkeypatch, size):
     monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: pytest.fail("the configuration is made"))
     change_json(folder, **{size: SIZES[size]})
-    with pytest.raises(InputError, match=f"has {size} {SIZES[size]} in its configuration, expected at most"):
+    with pytest.raises(InputError, match=f"has {size} {SIZES[size]} in its configuration, expected 0 to"):
         ensemble(folder)
 
 
@@ -173,7 +173,7 @@ def test_end_tokens_that_are_no_ids_are_one_line(folder, name, ids):
     change_json(folder, name, eos_token_id=ids)
     with pytest.raises(InputError) as caught:
         ensemble(folder)
-    assert "eos_token_id" in str(caught.value)
+    assert re.search(r"eos_token_id.* (got|expected|must be)", str(caught.value))
 
 
 SHARING = {

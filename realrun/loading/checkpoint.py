@@ -15,6 +15,7 @@ from analysis.model import advise
 from realrun.loading.options import Source
 
 _CONFIG, _ADAPTER, _INDEX = "config.json", "adapter_config.json", "model.safetensors.index.json"
+MOST_LAYERS = 1_000
 _DENSEST = 16
 """Weights in a byte of a file, far more than any format has."""
 _NAMED = 3
@@ -23,7 +24,7 @@ _ELSEWHERE = re.compile(r"(^|\.)(vision|visual|audio|multi_modal|mtp|rotary_emb\
 """Weights that a text model rightly leaves out: other parts of a model for pictures and sound, layers that predict
 several tokens at once, and rotary frequencies, which are computed."""
 _SIZES = {
-    re.compile(r"num_.*layers|n_layers?|(en|de)coder_layers|.*_layers_num"): 1_000,
+    re.compile(r"num_.*layers|n_layers?|(en|de)coder_layers|.*_layers_num"): MOST_LAYERS,
     re.compile(r"num_.*experts.*|n_.*experts"): 100_000,
     re.compile(r"num_.*heads|n_heads?|(en|de)coder_attention_heads|num_key_value_heads"): 100_000,
     re.compile(r"hidden_size|n_embd|d_model|d_ff|n_inner|.*intermediate_size|.*ffn_dim|head_dim"): 10_000_000,
@@ -66,7 +67,7 @@ def demand_sizes(source: Source, place: str | Path, options: Mapping[str, object
     for name, value in _numbers(settings):
         for pattern, most in _SIZES.items():
             if pattern.fullmatch(name) and not 0 <= value <= most:
-                raise source.reject(f"has {name} {value} in its configuration, expected at most {most}")
+                raise source.reject(f"has {name} {value} in its configuration, expected 0 to {most}")
 
 
 def demand_held(source: Source, folder: Path, model: PreTrainedModel) -> None:

@@ -200,7 +200,7 @@ def _refusals(source: Source, problem: str) -> Iterator[None]:
 def _advice(source: Source) -> str:
     if source.name == embedded.NAME:
         return f" (delete the folder {embedded.embedded_model()} to have it fetched anew)"
-    if Path(source.name).expanduser().is_dir():
+    if Path(source.name).expanduser().exists():
         return ""
     known = ", ".join((embedded.NAME, *DISTILLED))
     return f" (expected {known}, maxgram, skip:N, a folder with a model, or a hub id within reach or cached)"

@@ -68,5 +68,8 @@ def looks_ahead(network: PreTrainedModel, text: Sequence[int]) -> bool:
 
 
 def first_line(error: Exception | BaseException) -> str:
-    """The first line of what an error says, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of what an error says, with the next where it leads to that, or its kind."""
+    if isinstance(error, KeyError):
+        return f"unknown or missing key {error}"
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])

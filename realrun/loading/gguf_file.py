@@ -102,6 +102,8 @@ class GgufFile:
         Raises:
             InputError: where it says something else than the file, by key.
         """
+        if getattr(config, "sliding_window", 0) is None and not getattr(config, "layer_types", None):
+            config.sliding_window = self.values.get("attention.sliding_window") or None  # Phi-3's, of every layer
         for key, (names, default) in _EQUAL.items():
             if key in self.values:
                 self._demand_equal(key, config, names, default)

@@ -66,7 +66,8 @@ def demand_sizes(source: Source, place: str | Path, options: Mapping[str, object
     settings, _ = PreTrainedConfig.get_config_dict(place, **options)
     for name, value in _numbers(settings):
         for pattern, most in _SIZES.items():
-            if pattern.fullmatch(name) and not 0 <= value <= most:
+            least = -1 if "position" in name else 0  # -1: none, in some configurations
+            if pattern.fullmatch(name) and not least <= value <= most:
                 raise source.reject(f"has {name} {value} in its configuration, expected 0 to {most}")
 
 

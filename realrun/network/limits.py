@@ -109,4 +109,4 @@ def _renews(network: PreTrainedModel, switch: int) -> bool:
 
 
 def _positions(config: PreTrainedConfig, names: tuple[str, ...]) -> int:
-    return next((int(value) for name in names if (value := getattr(config, name, None))), sys.maxsize)
+    return next((int(value) for name in names if (value := getattr(config, name, None) or 0) > 0), sys.maxsize)

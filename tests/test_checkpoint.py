@@ -130,7 +130,7 @@ def test_more_weights_than_the_files_can_hold_are_refused_before_they_are_made(f
 @pytest.mark.parametrize("name", ["model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
 def test_weights_that_are_no_numbers_are_named(folder, name, value):
     change_tensors(folder, lambda tensors: tensors[name][3, 4].fill_(value))
-    with pytest.raises(InputError, match=rf"has weights that are NaN or infinite: {re.escape(name)}$"):
+    with pytest.raises(InputError, match=rf"load: '[^:]*' has weights that are NaN or infinite: {re.escape(name)}$"):
         ensemble(folder)
 
 
@@ -138,7 +138,9 @@ def test_logits_beyond_a_type_are_its_fault(folder):
     change_tensors(folder, lambda tensors: tensors["model.norm.weight"].fill_(60000.0))
     change_tensors(folder, lambda tensors: tensors["lm_head.weight"].mul_(1000.0))
     load = {"name": str(folder), "dtype": "float16", "packed": False}
-    with pytest.raises(InputError, match="gives logits that are not finite in float16, expected another dtype"):
+    with pytest.raises(
+        InputError, match=r"load: '[^:]*' gives logits that are not finite in float16, expected another"
+    ):
         load_ensemble(Cascade.from_json({"target": "t", "models": {"t": {"load": load}}, "draft": []}), torch.float32)
 
 

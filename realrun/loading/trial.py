@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
+from analysis.model import InputError
 from realrun.loading import checkpoint
 from realrun.loading.options import Source
 from realrun.network.cached_model import CachedModel, check_cache
@@ -37,6 +38,8 @@ def demand_rollback(source: Source, model: CachedModel) -> None:
         check_cache(model, text[:2], [*text[:3], text[-1]], _TOLERANCE[network.dtype])
     except AssertionError as error:
         raise source.reject(f"cannot be rolled back: {error}") from None
+    except InputError:
+        raise
     except (TypeError, ValueError, AttributeError, IndexError, NotImplementedError, RuntimeError) as error:
         raise source.reject(f"cannot be run with a key-value cache: {first_line(error)}") from None
 

@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from analysis.model import Advice, Cascade, InputError, whole_file
-from realrun import checkpoint, digests
-from realrun.loading import embedded
+from realrun.loading import checkpoint, digests, embedded
 from realrun.loading.ensemble import load_ensemble
 from realrun.maxgram.bigram import Bigram
 from realrun.network.skip import skip_layers
@@ -115,7 +114,15 @@ SIZES = {"num_hidden_layers": 10**9, "vocab_size": 10**12, "hidden_size": 10**9,
 def test_sizes_that_no_model_has_are_refused_before_anything_is_made(folder, monkeypatch, size):
     monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: pytest.fail("the configuration is made"))
     change_json(folder, **{size: SIZES[size]})
-    with pytest.raises(InputError, match=f"has {size} {SIZES[size]} in its configuration, expected at most"):
+    with pytest.raises(InputError, match=f"has {size} {SIZES[size]} in its configuration, expected 0 to"):
+        ensemble(folder)
+
+
+@pytest.mark.parametrize("size", ["vocab_size", "intermediate_size", "hidden_size"])
+def test_more_weights_than_the_files_can_hold_are_refused_before_they_are_made(folder, monkeypatch, size):
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("the weights are made"))
+    change_json(folder, **{size: 9_000_000})
+    with pytest.raises(InputError, match=r"has a configuration of \d+ weights, expected at most the \d+ that"):
         ensemble(folder)
 
 
@@ -123,7 +130,7 @@ def test_sizes_that_no_model_has_are_refused_before_anything_is_made(folder, mon
 @pytest.mark.parametrize("name", ["model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
 def test_weights_that_are_no_numbers_are_named(folder, name, value):
     change_tensors(folder, lambda tensors: tensors[name][3, 4].fill_(value))
-    with pytest.raises(InputError, match=rf"has weights that are NaN or infinite: {re.escape(name)}$"):
+    with pytest.raises(InputError, match=rf"load: '[^:]*' has weights that are NaN or infinite: {re.escape(name)}$"):
         ensemble(folder)
 
 
@@ -131,8 +138,33 @@ def test_logits_beyond_a_type_are_its_fault(folder):
     change_tensors(folder, lambda tensors: tensors["model.norm.weight"].fill_(60000.0))
     change_tensors(folder, lambda tensors: tensors["lm_head.weight"].mul_(1000.0))
     load = {"name": str(folder), "dtype": "float16", "packed": False}
-    with pytest.raises(InputError, match="gives logits that are not finite in float16, expected another dtype"):
+    with pytest.raises(
+        InputError, match=r"load: '[^:]*' gives logits that are not finite in float16, expected another"
+    ):
         load_ensemble(Cascade.from_json({"target": "t", "models": {"t": {"load": load}}, "draft": []}), torch.float32)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "none.gguf"])
+def test_a_file_that_is_no_gguf_file_is_one_line(folder, name):
+    with pytest.raises(InputError, match=r"is (a file of another kind|no file), expected a folder with a model, a"):
+        ensemble(folder / name)
+
+
+class PanicException(BaseException):
+    """As libraries in Rust raise it."""
+
+
+def test_a_panic_of_a_library_is_one_line_and_a_stop_is_none(folder, monkeypatch):
+    def panic(*_, **__):
+        raise error
+
+    monkeypatch.setattr("realrun.loading.transformers_models.AutoTokenizer.from_pretrained", panic)
+    error = PanicException("called `Option::unwrap()` on a `None` value\nmore")
+    with pytest.raises(InputError, match="has no tokenizer that can be loaded: called `Option::unwrap"):
+        ensemble(folder)
+    error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(folder)
 
 
 @pytest.mark.parametrize("ids", [[[1]], "2", [1, "2"], 1.5])
@@ -143,7 +175,7 @@ def test_end_tokens_that_are_no_ids_are_one_line(folder, name, ids):
     change_json(folder, name, eos_token_id=ids)
     with pytest.raises(InputError) as caught:
         ensemble(folder)
-    assert "eos_token_id" in str(caught.value)
+    assert re.search(r"eos_token_id.* (got|expected|must be)", str(caught.value))
 
 
 SHARING = {
@@ -172,7 +204,7 @@ def test_skipping_layers_that_depend_on_one_another_is_one_line(tmp_path, kind, 
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SHARING, **more)).save_pretrained(tmp_path)
     tiny.tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=rf"skip:{kept}") as caught:
+    with pytest.raises(InputError, match=rf"^models\.d\.load: skip:{kept} cannot be made of") as caught:
         ensemble(tmp_path, f"skip:{kept}")
     assert "\n" not in str(caught.value)
 

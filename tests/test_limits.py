@@ -3,13 +3,13 @@
 import pytest
 import tiny
 import torch
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, Gemma3TextConfig, PhimoeConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, Gemma3TextConfig, PhimoeConfig
 
 from analysis.model import Advice, Cascade, InputError
 from realrun.api import generate, load
-from realrun.limits import Limits, limits_of
 from realrun.loading.ensemble import load_ensemble
 from realrun.network.cached_model import CachedModel, check_cache
+from realrun.network.limits import Limits, limits_of
 
 SWITCH = 24
 FACTORS = {"short_factor": [1.0] * 4, "long_factor": [1.0, 4.0, 16.0, 32.0]}
@@ -210,6 +210,12 @@ def test_an_encoder_decoder_without_a_start_is_refused(tmp_path):
     folder = save_pair(tmp_path, "bart", decoder_start_token_id=None, bos_token_id=None)
     with pytest.raises(InputError, match="is an encoder-decoder model without a decoder_start_token_id"):
         load_ensemble(Cascade.from_json({"target": "t", "models": {"t": {"load": folder}}, "draft": []}), torch.float32)
+
+
+def test_the_context_of_mpt_is_that_of_its_biases():
+    shape = {"vocab_size": tiny.VOCABULARY, "d_model": 16, "n_heads": 2, "n_layers": 2, "max_seq_len": 32}
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model("mpt", **shape))
+    assert limits_of(network) == Limits(32)
 
 
 def test_limits_are_those_of_the_prompt():

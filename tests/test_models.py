@@ -21,8 +21,7 @@ from transformers import (
 
 from analysis.model import Advice, Cascade, InputError
 from realrun.engine.cascade import CascadeDecoder
-from realrun.loading import embedded
-from realrun.loading import transformers_models as networks
+from realrun.loading import embedded, trial
 from realrun.loading.ensemble import DTYPES, load_ensemble
 from realrun.network import device
 from realrun.network.cached_model import CachedModel, check_cache
@@ -201,7 +200,7 @@ def test_a_model_that_is_not_what_its_cache_says_is_found_by_the_trial(folders, 
 
 @pytest.mark.parametrize("kind", tiny.CONFIGS)
 def test_no_causal_model_looks_ahead(kind):
-    assert not networks._looks_ahead(tiny.network(kind), PROMPT)
+    assert not trial.looks_ahead(tiny.network(kind), PROMPT)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])

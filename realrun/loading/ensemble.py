@@ -12,18 +12,19 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
-from realrun.fingerprint import derived_fingerprint, weights_fingerprint
-from realrun.limits import Limits, limits_of
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
+from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.options import MAXGRAM, SKIP, Source
 from realrun.loading.transformers_models import DTYPES
+from realrun.loading.trial import demand_rollback
 from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
 from realrun.maxgram.drafter import LONGEST, MaxGram
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named
 from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
+from realrun.network.limits import Limits, limits_of
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
 
@@ -45,7 +46,7 @@ class Ensemble:
         settings: The target's generation settings, which its models apply; None for none.
         limits: How many tokens the target can hold, which may depend on the prompt.
         fingerprints: By name of each of the models, what changes with its weights, tokenizer or chat template (see
-            `realrun.fingerprint`), and with whatever else it is made of.
+            `realrun.loading.fingerprint`), and with whatever else it is made of.
     """
 
     models: dict[str, Drafter]
@@ -124,7 +125,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             continue
         if SKIP.fullmatch(drafter.name):
             smaller = _skipping(drafter, network)
-            networks.demand_rollback(drafter, smaller)
+            demand_rollback(drafter, networks.cached(smaller))
             packs = bool(packable) and packable[0] is network
         else:
             smaller = networks.load_network(drafter, dtype, place)
@@ -253,7 +254,11 @@ def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
     kept, total = int(match[1]), target.config.num_hidden_layers
     if not 1 <= kept < total:
         raise source.reject(f"keeps {kept} layers, expected a whole number in 1..{total - 1}")
-    return skip_layers(target, kept, source.distinct("layers", kept, total - 1))
+    layers = source.distinct("layers", kept, total - 1)
+    try:
+        return skip_layers(target, kept, layers)
+    except InputError as error:
+        raise InputError(source.field, error.problem) from None
 
 
 def _narrowed(source: Source, network: PreTrainedModel) -> torch.Tensor | None:

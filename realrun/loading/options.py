@@ -2,16 +2,18 @@
 
 A `load` is a name, or an object with `name` and options:
 
-``smollm2-135m``, a folder, or a hub id: a neural model.
+``smollm2-135m``, a folder, a ``.gguf`` file, or a hub id: a neural model.
     ``revision``  text: branch, tag or commit of a hub id; of no other.
     ``dtype``     float32, bfloat16 or float16 of its weights (default: that of the run).
     ``gguf``      text: a GGUF file in the folder or repository, whose weights are dequantised; its tokenizer
-                  is used where the folder has no other.
+                  is used where the folder has no other. Rotary scaling that it names is applied; a file that
+                  says something else which changes the text and which transformers does not read is refused.
     ``head``      N in 1..size of its output: its output layer keeps only the N lowest token ids. In byte-pair
                   vocabularies these are the frequent ones; a drafter then costs less and proposes no others.
     ``packed``    true or false: whether linear layers in half precision on a CPU are packed for it (default true).
 
-``skip:N``: N layers of the target with its embedding and head, without further memory.
+``skip:N``: N layers of the target with its embedding and head, without further memory; not of a target whose layers
+depend on one another, such as by shared keys and values.
     ``layers``    list of N different layer numbers, run in this order (default: `realrun.network.skip.default_layers`).
     ``head``      as above.
 

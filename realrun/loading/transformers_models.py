@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -19,27 +19,19 @@ from transformers import (
 from transformers.utils import cached_file, logging
 
 from analysis.model import InputError, advise
-from realrun import checkpoint
-from realrun.fingerprint import weights_fingerprint
-from realrun.gguf_file import GgufFile
-from realrun.limits import limits_of, switches
-from realrun.loading import embedded, hub
+from realrun.loading import checkpoint, embedded, hub
+from realrun.loading.fingerprint import weights_fingerprint
+from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
+from realrun.loading.trial import demand_rollback, first_line
 from realrun.network.attention import group_heads
-from realrun.network.cached_model import CachedModel, check_cache
+from realrun.network.cached_model import CachedModel
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
+from realrun.network.limits import limits_of, switches
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
-"""Greatest difference of logits with and without the cache, as a share of the greatest, by the type of the weights.
-
-It tells a model that ignores its cache or keeps more than that from rounding.
-"""
-_SAME = 1e-5
-"""The same for logits in float32 that the same arithmetic gives."""
-_PROBE = 6
 
 
 def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
@@ -64,6 +56,9 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
             file.settle(config)
         _demand_attention(source, config)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        if file is None and isinstance(place, Path):
+            with torch.device("meta"):
+                checkpoint.demand_held(source, place, kind.from_config(config))
         network, found = kind.from_pretrained(
             place,
             config=config,
@@ -83,7 +78,7 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
             raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
         network = network.to(device).eval()
     group_heads(network)
-    demand_rollback(source, network)
+    demand_rollback(source, cached(network))
     _tell_switch(source, network)
     return network
 
@@ -156,6 +151,9 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
     if folder.is_file() and folder.suffix == ".gguf":
         source.only(*common)
         return folder.parent, {"gguf_file": folder.name}
+    if folder.is_file() or folder.suffix == ".gguf":
+        problem = "is a file of another kind" if folder.is_file() else "is no file"
+        raise source.reject(f"{problem}, expected a folder with a model, a .gguf file, or a hub id")
     source.only(*common, "gguf", *(() if folder.is_dir() else ("revision",)))
     gguf, revision = source.text("gguf"), source.text("revision")
     if gguf is not None and (Path(gguf).is_absolute() or ".." in Path(gguf).parts):
@@ -194,7 +192,7 @@ def _refusals(source: Source, problem: str) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of a library in Rust
             raise
-        raise source.reject(f"{problem}: {_first_line(error)}{_advice(source)}") from None
+        raise source.reject(f"{problem}: {first_line(error)}{_advice(source)}") from None
     finally:
         logging.set_verbosity(verbosity)
 
@@ -202,14 +200,10 @@ def _refusals(source: Source, problem: str) -> Iterator[None]:
 def _advice(source: Source) -> str:
     if source.name == embedded.NAME:
         return f" (delete the folder {embedded.embedded_model()} to have it fetched anew)"
-    if Path(source.name).expanduser().is_dir():
+    if Path(source.name).expanduser().exists():
         return ""
     known = ", ".join((embedded.NAME, *DISTILLED))
     return f" (expected {known}, maxgram, skip:N, a folder with a model, or a hub id within reach or cached)"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _demand_attention(source: Source, config: PreTrainedConfig) -> None:
@@ -229,49 +223,3 @@ def _tell_switch(source: Source, network: PreTrainedModel) -> None:
             f"{source.field}: {source.name!r} has {kinds} positions, which change beyond {limits.switch} tokens: the "
             f"text after a prompt of up to {limits.switch} ends there, after a longer prompt at {limits.text}"
         )
-
-
-def demand_rollback(source: Source, network: PreTrainedModel) -> None:
-    """Refuse a model that a short trial shows not to be what its cache says, whatever its architecture."""
-    model = cached(network)
-    text = [i % model.vocabulary for i in range(2, 2 + _PROBE)]
-    try:
-        _demand_finite(source, model, text)
-        if not network.config.is_encoder_decoder and _looks_ahead(network, text):
-            raise AssertionError("its attention is not causal")
-        model.prefill(text[:2])
-        model.logits(text, 1)
-        model.rollback(3)
-        if not model.cached_tokens()[1]:
-            raise AssertionError("it keeps no key-value cache")
-        check_cache(model, text[:2], [*text[:3], text[-1]], _TOLERANCE[network.dtype])
-    except AssertionError as error:
-        raise source.reject(f"cannot be rolled back: {error}") from None
-    except (TypeError, ValueError, AttributeError, IndexError, NotImplementedError, RuntimeError) as error:
-        raise source.reject(f"cannot be run with a key-value cache: {_first_line(error)}") from None
-
-
-def _demand_finite(source: Source, model: CachedModel, text: Sequence[int]) -> None:
-    """Refuse a model whose logits are no numbers, and say whether its weights or its type are to blame."""
-    logits = model.uncached_logits(text[:2], text)
-    if not bool((logits.isnan() | (logits == torch.inf)).any()):
-        return
-    names = checkpoint.not_finite(model.network)
-    if names:
-        raise source.reject(f"has weights that are NaN or infinite: {checkpoint.listing(names, 1)}")
-    dtype = str(model.network.dtype).removeprefix("torch.")
-    raise source.reject(f"gives logits that are not finite in {dtype}, expected another dtype")
-
-
-@torch.inference_mode()
-def _looks_ahead(network: PreTrainedModel, text: Sequence[int]) -> bool:
-    """Whether logits depend on a later token: in a causal model two calls of one shape differ there by nothing.
-
-    A difference in half precision may come from experts, which see other batches.
-    """
-    texts = (list(text), [*text[:-1], text[0]])
-    first, second = (
-        network(input_ids=torch.tensor([ids], device=network.device), use_cache=False).logits[0, :-1] for ids in texts
-    )
-    tolerance = _SAME if network.dtype == torch.float32 else _TOLERANCE[network.dtype]
-    return float((first - second).abs().max()) > tolerance * float(first.abs().max())

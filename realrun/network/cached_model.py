@@ -12,10 +12,10 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
-from realrun.limits import Limits
 from realrun.network.device import wait_for
 from realrun.network.generation_settings import GenerationSettings, Rules
 from realrun.network.kv_cache import growing_cache
+from realrun.network.limits import Limits
 
 PREFILL = 256
 """A prompt is read by so many tokens a call, so that the memory for it does not grow with its length."""

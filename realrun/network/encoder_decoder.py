@@ -10,9 +10,9 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from realrun.limits import Limits
 from realrun.network.cached_model import CachedModel
 from realrun.network.kv_cache import growing_cache
+from realrun.network.limits import Limits
 
 _NONE = Limits()
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 from transformers import LlamaForCausalLM, PreTrainedModel
 
-from realrun.limits import Limits
 from realrun.network.cached_model import CachedModel
 from realrun.network.kv_cache import GRAIN
+from realrun.network.limits import Limits
 from realrun.network.packed import PackedLinear, can_pack
 
 _NONE = Limits()

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from analysis.model import InputError
+from realrun.loading.trial import first_line
 
 _LAYER = re.compile(r"^(.*\.(?:layers|h|blocks)\.)(\d+)(\..*)$")
 
@@ -51,8 +52,9 @@ def skip_layers(target: PreTrainedModel, kept: int, layers: Sequence[int] | None
             model = AutoModelForCausalLM.from_config(config)
         missing, unexpected = model.load_state_dict(shared, assign=True, strict=False)
     except Exception as error:  # of layers that share keys and values, say: whatever an architecture demands of them
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError("load", f"skip:{kept} cannot be made of {type(target).__name__}: {reason}") from None
+        raise InputError(
+            "load", f"skip:{kept} cannot be made of {type(target).__name__}: {first_line(error)}"
+        ) from None
     if unexpected or set(missing) - set(model._tied_weights_keys or {}):
         raise InputError("load", f"skip:{kept} does not know the layers of {type(target).__name__}")
     model.tie_weights()

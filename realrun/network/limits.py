@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
-_POSITIONS = ("max_position_embeddings",)
+_POSITIONS = ("max_position_embeddings", "max_seq_len")
 _ENCODER_POSITIONS = ("max_encoder_position_embeddings", *_POSITIONS)
 _DECODER_POSITIONS = ("max_decoder_position_embeddings", *_POSITIONS)
 
@@ -109,4 +109,4 @@ def _renews(network: PreTrainedModel, switch: int) -> bool:
 
 
 def _positions(config: PreTrainedConfig, names: tuple[str, ...]) -> int:
-    return next((int(value) for name in names if (value := getattr(config, name, None))), sys.maxsize)
+    return next((int(value) for name in names if (value := getattr(config, name, None) or 0) > 0), sys.maxsize)

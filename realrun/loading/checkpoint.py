@@ -15,17 +15,21 @@ from analysis.model import advise
 from realrun.loading.options import Source
 
 _CONFIG, _ADAPTER, _INDEX = "config.json", "adapter_config.json", "model.safetensors.index.json"
+MOST_LAYERS = 1_000
+_DENSEST = 16
+"""Weights in a byte of a file, far more than any format has."""
 _NAMED = 3
 """Weights named in a line; of the others it gives the number."""
 _ELSEWHERE = re.compile(r"(^|\.)(vision|visual|audio|multi_modal|mtp|rotary_emb\.inv_freq)")
 """Weights that a text model rightly leaves out: other parts of a model for pictures and sound, layers that predict
 several tokens at once, and rotary frequencies, which are computed."""
 _SIZES = {
-    re.compile(r"num_.*layers|n_layers?|(en|de)coder_layers|.*_layers_num"): 10_000,
+    re.compile(r"num_.*layers|n_layers?|(en|de)coder_layers|.*_layers_num"): MOST_LAYERS,
     re.compile(r"num_.*experts.*|n_.*experts"): 100_000,
     re.compile(r"num_.*heads|n_heads?|(en|de)coder_attention_heads|num_key_value_heads"): 100_000,
     re.compile(r"hidden_size|n_embd|d_model|d_ff|n_inner|.*intermediate_size|.*ffn_dim|head_dim"): 10_000_000,
     re.compile(r"vocab_size.*"): 100_000_000,
+    re.compile(r"max_.*positions?(_embeddings)?|n_positions|n_ctx|max_seq_len"): 1_000_000_000,
 }
 """Greatest sizes of a configuration: far above every model there is, and small enough to be refused by the weights."""
 
@@ -62,8 +66,25 @@ def demand_sizes(source: Source, place: str | Path, options: Mapping[str, object
     settings, _ = PreTrainedConfig.get_config_dict(place, **options)
     for name, value in _numbers(settings):
         for pattern, most in _SIZES.items():
-            if pattern.fullmatch(name) and not 0 <= value <= most:
-                raise source.reject(f"has {name} {value} in its configuration, expected at most {most}")
+            least = -1 if "position" in name else 0  # -1: none, in some configurations
+            if pattern.fullmatch(name) and not least <= value <= most:
+                raise source.reject(f"has {name} {value} in its configuration, expected 0 to {most}")
+
+
+def demand_held(source: Source, folder: Path, model: PreTrainedModel) -> None:
+    """Refuse a configuration of far more weights than the files can hold, before any of them is made.
+
+    Args:
+        source: What is loaded.
+        folder: Where its safetensors lie.
+        model: Made of the configuration on the device "meta", without weights.
+    """
+    held = _DENSEST * sum(path.stat().st_size for path in folder.glob("**/*.safetensors"))
+    described = sum(weight.numel() for weight in model.parameters())
+    if held and described > held:
+        raise source.reject(
+            f"has a configuration of {described} weights, expected at most the {held} that its files could hold"
+        )
 
 
 def demand_weights(source: Source, found: Mapping[str, Collection[object]], advice: str) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from realrun.checkpoint import tell_unused
+from realrun.loading.checkpoint import MOST_LAYERS, tell_unused
 from realrun.loading.options import Source
 
-_MOST_LAYERS = 10_000
 _CLOSE = 1e-4
 _GATES = {0: "softmax", 1: "softmax", 2: "sigmoid"}  # 0: not said
 _EPSILONS = ("rms_norm_eps", "norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon")
@@ -90,8 +89,8 @@ class GgufFile:
             key.removeprefix(prefix): field.contents() for key, field in reader.fields.items() if key.startswith(prefix)
         }
         layers = values.get("block_count", 0)
-        if not 0 <= layers <= _MOST_LAYERS:
-            raise source.reject(f"has {prefix}block_count {layers}, expected at most {_MOST_LAYERS}")
+        if not 0 <= layers <= MOST_LAYERS:
+            raise source.reject(f"has {prefix}block_count {layers}, expected 0 to {MOST_LAYERS}")
         return cls(source, architecture, values, {tensor.name: tensor for tensor in reader.tensors})
 
     def settle(self, config: PreTrainedConfig) -> None:
@@ -103,6 +102,8 @@ class GgufFile:
         Raises:
             InputError: where it says something else than the file, by key.
         """
+        if getattr(config, "sliding_window", 0) is None and not getattr(config, "layer_types", None):
+            config.sliding_window = self.values.get("attention.sliding_window") or None  # Phi-3's, of every layer
         for key, (names, default) in _EQUAL.items():
             if key in self.values:
                 self._demand_equal(key, config, names, default)

@@ -18,7 +18,8 @@ if sys.platform == "win32":
     _FAR = 2**62
     """Windows keeps others from reading what is locked, so the byte that is locked is one no file has."""
 
-    def _take(descriptor: int) -> None:
+    def take(descriptor: int) -> None:
+        """Lock an open file, or raise OSError where another process holds it."""
         place = os.lseek(descriptor, 0, os.SEEK_CUR)
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         try:
@@ -29,7 +30,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(descriptor: int) -> None:
+    def take(descriptor: int) -> None:
+        """Lock an open file, or raise OSError where another process holds it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -59,7 +61,7 @@ def open_alone(path: str | Path, flags: int) -> int:
         raise InputError(name, f"cannot be written: {error.strerror}") from None
     try:
         try:
-            _take(descriptor)
+            take(descriptor)
         except OSError as error:
             if error.errno in _HELD:
                 raise InputError(

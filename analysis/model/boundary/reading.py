@@ -1,43 +1,69 @@
-"""Files at the boundary of every command: strict JSON in, whole files out."""
+"""Reading files at the boundary of every command: strict JSON, plain or gzipped, of bounded size."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import json
 import os
-import tempfile
+import stat
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
 from analysis.model.cascade import Cascade
 
+MOST_BYTES = 2**29
+"""Greatest size of a file that is read as a whole, unpacked: what no file of ours comes near."""
+
 _GZIP = b"\x1f\x8b"
 
 
-def read_text(path: str | Path) -> str:
-    """Read a UTF-8 file that holds something, plain or gzipped.
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file or a pipe as a whole, unpacked where it is gzipped. A pipe is empty afterwards: read it once.
 
     Raises:
-        InputError: where the file is missing, unreadable, damaged, not UTF-8 or empty.
+        InputError: where the file is missing, unreadable, damaged, a device, or greater than `MOST_BYTES`.
     """
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if (stat.S_ISCHR(kind) and not file.isatty()) or stat.S_ISBLK(kind):
+                raise InputError(str(path), "is a device, expected a file or a pipe")
+            data = file.read(MOST_BYTES + 1)
         if data[:2] == _GZIP:
-            data = gzip.decompress(data)
-        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+                data = packed.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InputError(str(path), "no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(str(path), "broken gzip data, is the file whole?") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(str(path), f"holds more than {MOST_BYTES} bytes, expected at most so many")
+    return data
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file that holds something, plain or gzipped; a pipe is empty afterwards.
+
+    Raises:
+        InputError: where the file is missing, unreadable, damaged, too great, not UTF-8 or empty.
+    """
+    return text_of(read_bytes(path), path)
+
+
+def text_of(data: bytes, path: str | Path) -> str:
+    """The text of what `read_bytes` read.
+
+    Raises:
+        InputError: where it is not UTF-8 or empty.
+    """
+    try:
+        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
     if not text.strip():
         raise InputError(str(path), "the file is empty")
     return text
@@ -91,50 +117,3 @@ def read_cascade(path: str | Path, *, needs_draft: bool = True) -> Cascade:
         InputError: naming the file's or the specification's field that is wrong.
     """
     return Cascade.from_json(parse_json(read_text(path), str(path)), needs_draft=needs_draft)
-
-
-@overload
-def whole_file(path: str | Path) -> contextlib.AbstractContextManager[IO[str]]: ...
-@overload
-def whole_file(path: str | Path, mode: Literal["wb"]) -> contextlib.AbstractContextManager[IO[bytes]]: ...
-@contextlib.contextmanager
-def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
-    """Open a file for writing (UTF-8 text or bytes) that appears under its name only when the block ends well.
-
-    Raises:
-        InputError: where the folder is missing or cannot be written to.
-    """
-    target = Path(path).resolve()
-    if target.is_dir():
-        raise InputError(str(path), "is a folder, expected a file name")
-    if target.exists() and not target.is_file():  # a device or a pipe, which cannot be replaced
-        with target.open(mode, encoding="utf-8" if mode == "w" else None) as stream:
-            yield stream
-        return
-    try:
-        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before it takes its name)
-            mode,
-            encoding="utf-8" if mode == "w" else None,
-            dir=target.parent,
-            prefix=f".{target.name}.",
-            suffix=".part",
-            delete=False,
-        )
-    except FileNotFoundError:
-        raise InputError(str(path), f"the folder {target.parent} does not exist") from None
-    except OSError as error:
-        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
-    try:
-        with handle:
-            yield handle
-        os.chmod(handle.name, 0o666 & ~_umask())
-        os.replace(handle.name, target)
-    except BaseException:
-        Path(handle.name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

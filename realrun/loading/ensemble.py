@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
+from realrun.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
 from realrun.loading.options import MAXGRAM, SKIP, Source
@@ -39,12 +40,15 @@ class Ensemble:
         tokenizer: The target's.
         context: Greatest number of tokens that the target can hold.
         eos: Ids that end the target's text.
+        fingerprints: By name of each of the models, what changes with its weights, tokenizer or chat template (see
+            `realrun.fingerprint`), and with whatever else it is made of.
     """
 
     models: dict[str, Drafter]
     tokenizer: PreTrainedTokenizerBase
     context: int
     eos: frozenset[int]
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shared_context(self) -> int:
@@ -102,7 +106,28 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
         models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
         packable += [smaller] if packs else []
     pack([network for network in packable if can_pack(network)])
-    return Ensemble(models, tokenizer, networks.context_of(network), networks.eos_of(network, tokenizer))
+    context, eos = networks.context_of(network), networks.eos_of(network, tokenizer)
+    return Ensemble(models, tokenizer, context, eos, _fingerprints(cascade, fingerprint))
+
+
+def _fingerprints(cascade: Cascade, vocabulary: str) -> dict[str, str]:
+    """Fingerprint of the target and of every model that the draft uses, by name; of drafters made of it, with it."""
+    target = networks.fingerprint_of(Source.of(cascade, cascade.target))
+    found = {cascade.target: target}
+    for by, source in _drafters(cascade):
+        distilled = drafters.folder_of(source)
+        if source.name == MAXGRAM:
+            bigram = source.options.get("bigram")
+            parts = [vocabulary, *([weights_fingerprint(bigram)] if isinstance(bigram, str) else [])]
+        elif distilled is not None:
+            parts = [target, weights_fingerprint(distilled)]
+        elif SKIP.fullmatch(source.name):
+            parts = [target, source.name]
+        else:
+            found[by] = networks.fingerprint_of(source)
+            continue
+        found[by] = derived_fingerprint(*parts, **source.options)
+    return found
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:

@@ -20,6 +20,7 @@ from transformers import (
 from transformers.utils import logging
 
 from analysis.model import InputError
+from realrun.fingerprint import weights_fingerprint
 from realrun.loading import embedded, hub
 from realrun.loading.options import DISTILLED, Source
 from realrun.network.attention import group_heads
@@ -88,6 +89,12 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
         options.pop("gguf_file", None)  # what the model was trained with rather than what was made of it
     with _refusals(source, "has no tokenizer that can be loaded"):
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+
+
+def fingerprint_of(source: Source) -> str:
+    """Fingerprint of a model's files, its tokenizer's among them."""
+    place, _ = _place(source)
+    return weights_fingerprint(place, source.text("gguf"), source.text("revision"))
 
 
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:

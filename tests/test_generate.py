@@ -221,8 +221,8 @@ def test_a_killed_run_keeps_its_rows_and_the_same_command_goes_on(run, tmp_path,
     timeless = [[{key: row[key] for key in row if key not in TIMES} for row in found] for found in (rows(out), whole)]
     assert timeless[0] == timeless[1]
     before = out.read_bytes()
-    monkeypatch.setattr("realrun.loading.ensemble.load_ensemble", killed)
-    assert run(*arguments).returncode == 0, "nothing is left to do, so nothing is loaded"
+    monkeypatch.setattr("realrun.engine.cascade.CascadeDecoder.generate", killed)
+    assert run(*arguments).returncode == 0, "nothing is left to do"
     assert out.read_bytes() == before
 
 

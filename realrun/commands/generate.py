@@ -70,23 +70,27 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
-    from analysis.model.boundary.journal import rows_file
+    from analysis.model.boundary.journal import is_ids, is_seconds, rows_file
     from realrun.engine.policy import Policy
+    from realrun.identity import prompt_ids_key
     from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-    from realrun.runs.generate import Settings, generate_rows, prompt_key, task_id
+    from realrun.runs.generate import Settings, encode_all, generate_rows, prompt_key, request_id, row_task
 
     settings = Settings(limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification)
-    task = task_id(cascade, settings, arguments.dtype)
-    with rows_file(arguments.out, [prompt_key(prompt) | {"task": task} for prompt in prompts]) as file:
+    request = request_id(cascade, settings, arguments.dtype)
+    expected = [prompt_key(prompt) | {"request": request} for prompt in prompts]
+    with rows_file(arguments.out, expected, {"tokens": is_ids, "seconds": is_seconds}) as file:
         done = len(file.rows)
         if any(("trace" in row) != arguments.trace for row in file.rows):
             raise InputError("--trace", f"differs from that of the rows in {arguments.out}, expected the same")
-        if done < len(prompts):
-            ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
-            rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
-            total = len(prompts)
-            for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2):
-                file.append(row)
+        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
+        task = row_task(cascade, settings, arguments.dtype, ensemble)
+        encoded = encode_all(prompts, ensemble)
+        file.demand([{"id": p.id} | task | prompt_ids_key(ids) for p, ids in zip(prompts, encoded, strict=True)])
+        rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
+        total = len(prompts)
+        for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2, disable=None):
+            file.append(row)
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
-    print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / seconds:.1f} a second)")
+    print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / max(seconds, 1e-9):.1f} a second)")
     return 0

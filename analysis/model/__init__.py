@@ -7,7 +7,7 @@ This package imports nothing else of the project.
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.boundary.fields import InputError
-from analysis.model.boundary.reading import parse_json, read_bytes, read_cascade, read_text, text_of
+from analysis.model.boundary.reading import demand_regular, parse_json, read_bytes, read_cascade, read_text, text_of
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
@@ -34,6 +34,7 @@ __all__ = [
     "acceptances",
     "advise",
     "demand_place",
+    "demand_regular",
     "demand_text",
     "draft_from_k_matrix",
     "exit_with",

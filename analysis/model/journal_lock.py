@@ -38,12 +38,15 @@ else:
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 
-def open_alone(path: str | Path, flags: int) -> int:
+def open_alone(
+    path: str | Path, flags: int, held: str = "another process is writing to this file, expected one writer at a time"
+) -> int:
     """Open a file as its only writer.
 
     Args:
         path: Its name.
         flags: As of `os.open`.
+        held: What is wrong where another process has it.
 
     Returns:
         The descriptor, which holds the lock until it is closed.
@@ -64,9 +67,7 @@ def open_alone(path: str | Path, flags: int) -> int:
             take(descriptor)
         except OSError as error:
             if error.errno in _HELD:
-                raise InputError(
-                    name, "another process is writing to this file, expected one writer at a time"
-                ) from None
+                raise InputError(name, held) from None
             raise InputError(name, f"cannot be locked: {error.strerror}") from None
         if not is_still(path, descriptor):
             raise InputError(name, "was replaced by another process just now, run the command again")

@@ -45,6 +45,18 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
+def demand_regular(path: str | Path) -> None:
+    """Refuse a pipe or a device where a file is read more than once.
+
+    Raises:
+        InputError: saying what it is.
+    """
+    place = Path(path)
+    if place.exists() and not place.is_file():
+        kind = "a folder" if place.is_dir() else "a pipe or a device"
+        raise InputError(str(path), f"is {kind}, expected a file, which is read again when the run goes on")
+
+
 def read_text(path: str | Path) -> str:
     """Read a UTF-8 file that holds something, plain or gzipped; a pipe is empty afterwards.
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # torch takes seconds
     from realrun.loading.ensemble import Ensemble
 
 MODELS, PROMPT_IDS = "models", "prompt_ids_sha256"
+_OF = {MODELS: "weights, configuration or tokenizer of ", "conditions": ""}
+"""What the names under a key are names of."""
 
 
 def digest(value: object) -> str:
@@ -38,7 +40,32 @@ def prompt_ids_key(ids: Sequence[int]) -> dict[str, object]:
     return {PROMPT_IDS: digest(list(ids))}
 
 
-def demand_same(row: Mapping[str, object], wanted: Mapping[str, object], where: str, what: str = "rows") -> None:
+def measured_identity(
+    request: str, ensemble: Ensemble, encoded: Mapping[object, Sequence[int]], conditions: Mapping[str, object]
+) -> dict[str, object]:
+    """What a measurement depends on: what was asked, all loaded models, every prompt's tokens, and the machine.
+
+    Args:
+        request: Hash of what was asked.
+        ensemble: The loaded models.
+        encoded: Token ids of the prompts by their id.
+        conditions: Versions and machine.
+    """
+    return {
+        "request": request,
+        MODELS: loaded_models(ensemble, ensemble.models),
+        "prompt tokens": {str(key): digest(list(ids)) for key, ids in encoded.items()},
+        "conditions": dict(conditions),
+    }
+
+
+def demand_same(
+    row: Mapping[str, object],
+    wanted: Mapping[str, object],
+    where: str,
+    what: str = "rows",
+    remedy: str = "name another file",
+) -> None:
     """Refuse a row of another run, saying in words what changed.
 
     Args:
@@ -46,6 +73,7 @@ def demand_same(row: Mapping[str, object], wanted: Mapping[str, object], where: 
         wanted: Values of this run by key.
         where: How an error names the row's place.
         what: What the file holds.
+        remedy: What helps.
 
     Raises:
         InputError: for the first key whose value is another one.
@@ -58,8 +86,7 @@ def demand_same(row: Mapping[str, object], wanted: Mapping[str, object], where: 
             said = f"the prompt tokens of id {row.get('id')!r} changed since (does the chat template tell the date?)"
         elif isinstance(value, Mapping) and isinstance(found, Mapping):
             names = sorted(name for name in {*value, *found} if value.get(name) != found.get(name))
-            kind = "weights, configuration or tokenizer" if key == MODELS else key
-            said = f"{kind} of {', '.join(f'`{name}`' for name in names)} changed since"
+            said = f"{_OF.get(key, f'{key} of ')}{', '.join(f'`{name}`' for name in names)} changed since"
         else:
             said = f"{key} is {found!r}, expected {value!r}"
-        raise InputError(where, f"{said}: {what} of another run, name another file")
+        raise InputError(where, f"{said}: {what} of another run, {remedy}")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
+from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
 from realrun.commands.modes import defer, settle
 from realrun.commands.options import (
     DTYPE_NAMES,
@@ -23,8 +23,11 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
+from realrun.commands.specifications import read_loadable
+from realrun.identity import digest, measured_identity
+from realrun.journal import journal_of, open_journal
 from realrun.loading.options import Source, with_target
-from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
+from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
 from realrun.shapes import OPTIONS as SHAPE_OPTIONS
 from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
 
@@ -91,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.models is None:
         raise InputError("MODELS.json", "missing, expected the models to calibrate, or --shape")
     arguments.dtype = arguments.dtype or DTYPE_NAMES[0]
-    cascade = with_target(read_cascade(arguments.models, needs_draft=False), arguments.target)
+    cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
     if cascade.lenience > 1:
         raise InputError(
             "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
@@ -105,35 +108,51 @@ def run(arguments: argparse.Namespace) -> int:
     temperatures = [temperature_option(text) for text in arguments.temperature]
     top_k, top_p = sampling_options(arguments)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
-    file = Path(arguments.prompts or shipped_prompts())
-    prompts = chosen_prompts(read_prompts(file), arguments.limit, arguments.per_category)
+    file = read_prompt_file(arguments.prompts or shipped_prompts())
+    prompts = chosen_prompts(file.prompts, arguments.limit, arguments.per_category)
     if arguments.traces is not None and temperatures[0] > 0:
         raise InputError("--traces", "given with a temperature, expected greedy choice to record agreements of")
     traces = Path(arguments.traces or Path(arguments.out).with_suffix(TRACES))
     if traces.resolve() == Path(arguments.out).resolve():
         raise InputError("--traces", f"got {arguments.traces!r}, expected another file than --out")
 
+    named = _path_from(Path(arguments.out).parent, traces)
+    demand_text(named)
+    demand_place(arguments.out)
+    from realrun.calibration.calibrate import LOOP_PROMPTS, Settings, calibrate, vocabulary_of
+    from realrun.calibration.rehearsal import expected_seconds
+    from realrun.calibration.roster import Roster, with_all_models
+    from realrun.calibration.table import render
+    from realrun.duration import announce
+    from realrun.engine.policy import Policy
+    from realrun.engine.record import provenance
+    from realrun.loading.ensemble import DTYPES, load_ensemble
+    from realrun.runs.generate import encode_all, prompt_key
+
+    policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
+    settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
+    loads = {name: model.load for name, model in cascade.models.items()}
+    how = [*asdict(settings).values(), [prompt_key(prompt) for prompt in prompts]]
+    request = digest([cascade.target, list(loads.items()), cascade.to_json()["draft"], repr(how)])
     with contextlib.ExitStack() as files:
+        journal = files.enter_context(open_journal(journal_of(arguments.out), request))
         out = files.enter_context(whole_file(arguments.out))
         recorded = files.enter_context(whole_file(traces, "wb")) if temperatures[0] == 0 else None
-
-        from realrun.calibration.calibrate import Settings, calibrate
-        from realrun.calibration.roster import (
-            with_all_models,  # after all else is known to be right: torch takes seconds
-        )
-        from realrun.engine.policy import Policy
-        from realrun.loading.ensemble import DTYPES, load_ensemble
-
-        policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
-        settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
         ensemble = load_ensemble(with_all_models(cascade), DTYPES[arguments.dtype], arguments.device)
-        calibration = calibrate(cascade, ensemble, prompts, settings)
-        specification = calibration.with_traces_in(_path_from(Path(arguments.out).parent, traces))
-        specification["meta"]["calibration"]["prompts"]["file_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
+        journal.begin(measured_identity(request, ensemble, encoded, provenance()))
+        if not len(journal):
+            roster = Roster.of(cascade, ensemble)
+            words = vocabulary_of(ensemble, roster)
+            announce(expected_seconds(cascade, ensemble, roster, prompts, policies, limit, turns, LOOP_PROMPTS, words))
+        calibration = calibrate(cascade, ensemble, prompts, settings, journal)
+        specification = calibration.with_traces_in(named)
+        specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256
         Cascade.from_json(specification)
         out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
         if recorded is not None:
             recorded.write(calibration.traces)
+    print(render(specification), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(summary(specification, arguments.out), allow_nan=False))

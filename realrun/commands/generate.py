@@ -6,7 +6,7 @@ import argparse
 
 from tqdm import tqdm
 
-from analysis.model import InputError, Subparsers, read_cascade, whole_option
+from analysis.model import InputError, Subparsers, whole_option
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -15,6 +15,7 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
+from realrun.commands.specifications import read_loadable
 from realrun.loading.options import with_target
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
@@ -55,7 +56,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate for every prompt that the file has no row of yet."""
-    cascade = with_target(read_cascade(arguments.cascade), arguments.target)
+    cascade = with_target(read_loadable(arguments.cascade), arguments.target)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     demand_word("--method", arguments.method, METHODS)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)

@@ -118,7 +118,7 @@ class RowsFile:
         """Take the file as one that cannot be read or cut."""
         self._end = None
 
-    def read(self, expected: Sequence[Mapping[str, object]], needs: Needs) -> None:
+    def read(self, expected: Sequence[Mapping[str, object]], needs: Needs, more: str | None) -> None:
         """Take up the rows of a file that was there; a torn last row is cut off and reported on stderr.
 
         Raises:
@@ -128,19 +128,21 @@ class RowsFile:
         content = Path(self._path).read_bytes()
         whole = _whole_lines(content)
         rows = [_row(self._path, i, line) for i, line in enumerate(whole.split(b"\n")[:-1], start=1)]
-        _demand(self._path, rows, expected, needs)
+        _demand(self._path, rows, expected, needs, more)
         if len(whole) < len(content):
-            _demand_torn(self._path, content[len(whole) :], len(rows), expected)
+            _demand_torn(self._path, content[len(whole) :], len(rows), expected, more)
             os.ftruncate(self._descriptor, len(whole))
             print(f"{self._path}: cut off a torn last row of {len(content) - len(whole)} bytes", file=sys.stderr)
-        if rows:
+        if rows and more is None:
             print(f"{self._path}: goes on after {len(rows)} of {len(expected)} rows", file=sys.stderr)
         self.rows = rows
         self._end = len(whole)
 
 
 @contextlib.contextmanager
-def rows_file(path: str, expected: Sequence[Mapping[str, object]], needs: Needs | None = None) -> Iterator[RowsFile]:
+def rows_file(
+    path: str, expected: Sequence[Mapping[str, object]], needs: Needs | None = None, more: str | None = None
+) -> Iterator[RowsFile]:
     """Open a file for the rows of a run; a file that is not there appears with its first row.
 
     Args:
@@ -148,6 +150,8 @@ def rows_file(path: str, expected: Sequence[Mapping[str, object]], needs: Needs 
         expected: For every row of the run, in order, what tells it from other rows: values by key. The first of these
             is also the first key of the row.
         needs: What a finished row must hold besides.
+        more: First key of further rows, any number of which may follow those; None where there are no others. `needs`
+            are then theirs alone.
 
     Raises:
         InputError: where the file cannot be opened, another process writes to it, it holds other rows, or it was
@@ -164,7 +168,7 @@ def rows_file(path: str, expected: Sequence[Mapping[str, object]], needs: Needs 
         file.pipe()
     try:
         if place.is_file():
-            file.read(expected, needs or {})
+            file.read(expected, needs or {}, more)
         yield file
         file.demand_ours()
     finally:
@@ -208,26 +212,43 @@ def _row(path: str, number: int, line: bytes) -> Mapping[str, Any]:
 
 
 def _demand(
-    path: str, rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, object]], needs: Needs
+    path: str,
+    rows: Sequence[Mapping[str, Any]],
+    expected: Sequence[Mapping[str, object]],
+    needs: Needs,
+    more: str | None,
 ) -> None:
     """Refuse a file whose rows are not the first ones of the run."""
-    if len(rows) > len(expected):
+    if more is None and len(rows) > len(expected):
         raise InputError(path, f"has {len(rows)} rows, expected at most the {len(expected)} of this run")
-    for i, (row, wanted) in enumerate(zip(rows, expected, strict=False), start=1):
-        where = f"{path}, line {i}"
-        demand_same(row, wanted, where)
-        for key, good in needs.items():
+    for i, row in enumerate(rows):
+        where = f"{path}, line {i + 1}"
+        if i < len(expected):
+            demand_same(row, expected[i], where)
+        if more is not None and i < len(expected):
+            continue
+        for key, good in needs.items() if more is None else {more: _is_any, **needs}.items():
             if key not in row:
                 raise InputError(where, f"has no {key}, expected a whole row of this command")
             if not good(row[key]):
                 raise InputError(f"{where}, {key}", f"got {str(row[key])[:40]}, expected what this command writes")
 
 
-def _demand_torn(path: str, torn: bytes, before: int, expected: Sequence[Mapping[str, object]]) -> None:
+def _is_any(value: object) -> bool:
+    return True
+
+
+def _demand_torn(
+    path: str, torn: bytes, before: int, expected: Sequence[Mapping[str, object]], more: str | None
+) -> None:
     """Refuse a file whose last line has no end and is not the beginning of the next row of the run either."""
+    begins = None
     if before < len(expected):
         key, value = next(iter(expected[before].items()))
         begins = json.dumps({key: value}, ensure_ascii=False)[:-1].encode()
+    elif more is not None:
+        begins = f'{{"{more}": '.encode()
+    if begins is not None:
         written = torn.partition(b"\0")[0]
         if written[: len(begins)] == begins[: len(written)]:
             return

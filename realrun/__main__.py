@@ -2,7 +2,7 @@
 
 from analysis.model import run_command
 
-COMMANDS = ("generate", "bench", "calibrate", "lossless", "bigram", "distill")
+COMMANDS = ("generate", "bench", "calibrate", "lossless", "bigram", "distill", "shapes")
 
 if __name__ == "__main__":
     run_command("realrun", "Cascade speculative decoding on real models.", COMMANDS)

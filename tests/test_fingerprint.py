@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.model import Cascade
-from realrun import fingerprint
-from realrun.fingerprint import weights_fingerprint
+from realrun.loading import fingerprint
 from realrun.loading.ensemble import load_ensemble
+from realrun.loading.fingerprint import weights_fingerprint
 from realrun.maxgram.bigram import Bigram
 
 

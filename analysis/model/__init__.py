@@ -7,12 +7,12 @@ This package imports nothing else of the project.
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.outputs import demand_place, demand_text, whole_file
 from analysis.model.boundary.reading import demand_regular, parse_json, read_bytes, read_cascade, read_text, text_of
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
-from analysis.model.outputs import demand_place, demand_text, whole_file
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
 
 __all__ = [

@@ -20,10 +20,10 @@ from realrun.bench.search import LADDER, Trial, climb, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
 from realrun.duration import announce
 from realrun.engine.record import provenance
-from realrun.journal import Journal
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all
+from realrun.runs.journal import Journal
 from realrun.runs.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
 from realrun.runs.prompts import Prompt
 

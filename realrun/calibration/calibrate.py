@@ -29,12 +29,12 @@ from realrun.calibration.timing import cycle_seconds
 from realrun.calibration.traces import traces
 from realrun.engine.policy import Policy
 from realrun.engine.record import provenance
-from realrun.journal import Journal
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named, make_of
 from realrun.network.parameters import multiplied_parameters
 from realrun.runs.generate import encode_all
+from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
 
 SCHEMA = 1

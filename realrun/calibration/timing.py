@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from realrun.engine.cascade import Drafter
 from realrun.engine.record import CallLog
-from realrun.journal import Journal
+from realrun.runs.journal import Journal
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 """Tokens of a call that are timed; times between them are interpolated."""

@@ -16,9 +16,9 @@ from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
 from realrun.commands.specifications import read_loadable
-from realrun.identity import demand_same, digest, loaded_models, measured_identity, task_keys
-from realrun.journal import journal_of, open_journal
 from realrun.loading.options import Source
+from realrun.runs.identity import demand_same, digest, loaded_models, measured_identity, task_keys
+from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
 if TYPE_CHECKING:

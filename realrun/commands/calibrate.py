@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
-from realrun.commands.modes import defer, settle
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -24,19 +23,12 @@ from realrun.commands.options import (
     temperature_option,
 )
 from realrun.commands.specifications import read_loadable
-from realrun.identity import digest, measured_identity
-from realrun.journal import journal_of, open_journal
 from realrun.loading.options import Source, with_target
+from realrun.runs.identity import digest, measured_identity
+from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
-from realrun.shapes import OPTIONS as SHAPE_OPTIONS
-from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
 
 TRACES = ".traces.jsonl.gz"
-MODEL_OPTIONS = (
-    *("prompts", "limit", "per_category", "traces", "max_new_tokens", "temperature", "top_k", "top_p", "seed"),
-    *("follow_every", "target"),
-)
-"""What models need and shapes do not, by attribute."""
 
 
 def add(commands: Subparsers) -> None:
@@ -74,26 +66,21 @@ def add(commands: Subparsers) -> None:
         help="follow a drafter's own text at every N-th place where it leaves the target's (default 8)",
     )
     parser.add_argument("--turns", default="9", metavar="N", help="turns of timing calls (default 9)")
-    parser.add_argument(
-        "--dtype", help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]}, with --shape {SHAPE_DTYPE})"
-    )
+    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
     parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
-    add_options(parser)
-    defer(parser, (*MODEL_OPTIONS, *SHAPE_OPTIONS))
+    parser.add_argument("--shape", nargs="*", help=argparse.SUPPRESS)  # once a part of this command
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Calibrate and write the specification and the traces; both appear when all is there."""
-    if arguments.shape:
-        settle(arguments, SHAPE_OPTIONS, MODEL_OPTIONS, "with --shape")
-        return run_shapes(arguments)
-    settle(arguments, MODEL_OPTIONS, SHAPE_OPTIONS, "without --shape")
+    if arguments.shape is not None:
+        names = " ".join(arguments.shape) or "NAME"
+        raise InputError("--shape", f"is a command of its own, expected: python -m realrun shapes {names} --out FILE")
     if arguments.models is None:
-        raise InputError("MODELS.json", "missing, expected the models to calibrate, or --shape")
-    arguments.dtype = arguments.dtype or DTYPE_NAMES[0]
+        raise InputError("MODELS.json", "missing, expected the models to calibrate")
     cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
     if cascade.lenience > 1:
         raise InputError(

@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         cascade = cascade.with_draft(())
     from analysis.model.boundary.journal import is_ids, is_seconds, rows_file
     from realrun.engine.policy import Policy
-    from realrun.identity import prompt_ids_key
     from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
     from realrun.runs.generate import Settings, encode_all, generate_rows, prompt_key, request_id, row_task
+    from realrun.runs.identity import prompt_ids_key
 
     settings = Settings(limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification)
     request = request_id(cascade, settings, arguments.dtype)

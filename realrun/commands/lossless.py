@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     from analysis.model.boundary.journal import is_count, rows_file
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
     from realrun.engine.record import provenance
-    from realrun.identity import prompt_ids_key
     from realrun.loading.ensemble import DTYPES, load_ensemble
     from realrun.runs.generate import Settings, encode_all, prompt_key, request_id, row_task
+    from realrun.runs.identity import prompt_ids_key
     from realrun.runs.lossless import comparisons, rounded_to, shipped_cascades
 
     cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.model import InputError, parse_json, read_text, whole_file
-from analysis.model.journal_lock import open_alone
+from analysis.model.boundary.lock import open_alone
 
 _LOCK = "lock"
 

@@ -12,9 +12,9 @@ from transformers.utils import logging
 
 from analysis.model import Cascade, InputError, walk
 from realrun.engine.cascade import Drafter
-from realrun.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading import drafters, hub
 from realrun.loading import transformers_models as networks
+from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.options import MAXGRAM, SKIP, Source
 from realrun.loading.transformers_models import DTYPES
 from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
@@ -41,7 +41,7 @@ class Ensemble:
         context: Greatest number of tokens that the target can hold.
         eos: Ids that end the target's text.
         fingerprints: By name of each of the models, what changes with its weights, tokenizer or chat template (see
-            `realrun.fingerprint`), and with whatever else it is made of.
+            `realrun.loading.fingerprint`), and with whatever else it is made of.
     """
 
     models: dict[str, Drafter]

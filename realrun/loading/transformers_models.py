@@ -20,8 +20,8 @@ from transformers import (
 from transformers.utils import logging
 
 from analysis.model import InputError
-from realrun.fingerprint import weights_fingerprint
 from realrun.loading import embedded, hub
+from realrun.loading.fingerprint import weights_fingerprint
 from realrun.loading.options import DISTILLED, Source
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel, check_cache

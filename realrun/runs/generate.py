@@ -13,8 +13,8 @@ from realrun.engine.policy import Policy
 from realrun.engine.record import Generation, provenance
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
-from realrun.identity import digest, loaded_models, prompt_ids_key, task_keys
 from realrun.loading.ensemble import Ensemble
+from realrun.runs.identity import digest, loaded_models, prompt_ids_key, task_keys
 from realrun.runs.prompts import Prompt, encode
 
 

@@ -15,10 +15,10 @@ from transformers import PreTrainedModel
 from analysis.model import Cascade
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.record import Generation
-from realrun.journal import Journal
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all, result_row
+from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
 
 WARM_UP_TOKENS = 16

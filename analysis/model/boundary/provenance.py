@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
 
-from analysis.model.provenance import package_commit, package_version
+from analysis.model.boundary.package import package_commit, package_version
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
-from analysis.model.journal_lock import is_still, open_alone, take
+from analysis.model.boundary.lock import is_still, open_alone, take
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _PART = ".part"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model.boundary.journal import RowsFile, rows_file
-from realrun.identity import demand_same
+from realrun.runs.identity import demand_same
 
 SCHEMA = 1
 _STEP = "step"

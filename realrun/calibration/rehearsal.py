@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def expected_seconds(
     prompts: Sequence[Prompt],
     policies: Sequence[Policy],
     max_new_tokens: int,
+    stride: int,
     turns: int,
     loop_prompts: int,
     vocabulary: int,
@@ -43,41 +45,60 @@ def expected_seconds(
         prompts: What to continue.
         policies: How tokens are chosen.
         max_new_tokens: Greatest number of tokens a text, >= 1.
+        stride: Every so many-th departure is followed, >= 1.
         turns: Turns of timing, >= 1.
         loop_prompts: Prompts on which the loop is timed.
         vocabulary: Number of the target's token ids.
     """
-    texts = {policy: _text_seconds(cascade, ensemble, roster, prompts, policy, vocabulary) for policy in policies}
-    each = [fixed + per_token * max_new_tokens for fixed, per_token in texts.values()]
-    fixed, per_token = texts[policies[0]]
+    texts = {
+        policy: _text_seconds(cascade, ensemble, roster, prompts, policy, stride, vocabulary) for policy in policies
+    }
+    each = [found.of(max_new_tokens) for found in texts.values()]
     trials = min(loop_prompts, len(prompts)) * (1 + len(trial_drafts(roster)))
     return {
         f"{len(prompts) * len(policies)} texts of up to {max_new_tokens} tokens": len(prompts) * sum(each),
         f"{turns} turns of timed calls": (turns + 1) * _turn_seconds(ensemble, roster),
-        f"{trials} short runs": trials * (fixed + per_token * TOKENS),
+        f"{trials} short runs": trials * texts[policies[0]].written * TOKENS,
     }
 
 
-def _text_seconds(
-    cascade: Cascade, ensemble: Ensemble, roster: Roster, prompts: Sequence[Prompt], policy: Policy, vocabulary: int
-) -> tuple[float, float]:
-    """Seconds of a text: fixed ones, and those of a token."""
+@dataclass(frozen=True)
+class _TextSeconds:
+    """Seconds of a text: fixed ones, of a token, and the part of that for writing it."""
 
-    def timed(tokens: int) -> float:
+    fixed: float
+    per_token: float
+    written: float
+
+    def of(self, tokens: int) -> float:
+        return self.fixed + self.per_token * tokens
+
+
+def _text_seconds(
+    cascade: Cascade,
+    ensemble: Ensemble,
+    roster: Roster,
+    prompts: Sequence[Prompt],
+    policy: Policy,
+    stride: int,
+    vocabulary: int,
+) -> _TextSeconds:
+    def timed(tokens: int) -> tuple[float, float]:
         write = text_writer(writing_cascade(cascade, roster), ensemble, prompts[:1], tokens, policy, seed=0)
-        recorder = Recorder(roster, ensemble.models, ensemble.eos, 1, vocabulary)
+        recorder = Recorder(roster, ensemble.models, ensemble.eos, stride, vocabulary)
         began = time.perf_counter()
         text = write(0)
+        written = time.perf_counter() - began
         if policy.is_greedy:
             recorder.record(text)
         else:
             sampled_evidence(text, ensemble.models, roster, policy, vocabulary)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, written
 
     timed(_SHORT)  # libraries set themselves up
-    short, long = timed(_SHORT), timed(_LONG)
+    (short, _), (long, written) = timed(_SHORT), timed(_LONG)
     per_token = max(0.0, long - short) / (_LONG - _SHORT)
-    return max(0.0, long - _LONG * per_token), per_token
+    return _TextSeconds(max(0.0, long - _LONG * per_token), per_token, written / _LONG)
 
 
 def _turn_seconds(ensemble: Ensemble, roster: Roster) -> float:

@@ -131,7 +131,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not len(journal):
             roster = Roster.of(cascade, ensemble)
             words = vocabulary_of(ensemble, roster)
-            announce(expected_seconds(cascade, ensemble, roster, prompts, policies, limit, turns, LOOP_PROMPTS, words))
+            announce(
+                expected_seconds(
+                    cascade, ensemble, roster, prompts, policies, limit, stride, turns, LOOP_PROMPTS, words
+                )
+            )
         calibration = calibrate(cascade, ensemble, prompts, settings, journal)
         specification = calibration.with_traces_in(named)
         specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256

@@ -74,26 +74,51 @@ def test_the_last_line_is_one_json_object_and_all_else_goes_to_stderr(run, tmp_p
     assert "95 % interval" in result.stderr
 
 
-def test_rows_are_in_the_file_as_they_come_and_what_is_there_is_never_gone_on_with(run, tmp_path, files, monkeypatch):
+@pytest.mark.parametrize("more", [(), ("--counts-only",), ("--tune", 1)])
+def test_rows_are_in_the_file_as_they_come_and_the_same_command_goes_on(run, tmp_path, files, monkeypatch, more):
     out = tmp_path / "rows.jsonl"
+    arguments = (tmp_path / "full.json", *options(tmp_path, "--out", out, "--json", *more))
 
-    def dying(*arguments):
-        for number, row in enumerate(interleave(*arguments)):
-            if number == 2:
+    def dying(*given):
+        for number, row in enumerate(interleave(*given)):
+            if given[4] == "bench" and number == 2:
                 raise KeyboardInterrupt
             yield row
 
     with monkeypatch.context() as patch:
         patch.setattr(driver, "interleave", dying)
-        assert run(tmp_path / "full.json", *options(tmp_path, "--out", out)).returncode != 0
+        assert run(*arguments).returncode == 130
     content = out.read_text()
-    assert {json.loads(line)["method"] for line in content.splitlines()} == {"full", "autoregressive"}
+    assert len(content.splitlines()) == 2
     assert content.endswith("\n")
+    out.write_text("".join(content.splitlines(keepends=True)[:1]))  # the journal is written first, and may be ahead
+    result = run(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert out.read_text().startswith(content)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    summary = json.loads(result.stdout)
+    runs = summary["prompts"] * len(summary["methods"])
+    assert len(rows) == runs == len({(row["method"], row["id"]) for row in rows})
+    assert all(method["equal_tokens"]["equal"] == summary["prompts"] for method in summary["methods"].values())
+    assert not (tmp_path / "rows.jsonl.journal").exists()
+
+
+def test_rows_of_a_finished_run_are_refused(run, tmp_path, files, monkeypatch):
+    out = tmp_path / "rows.jsonl"
+    out.write_text('{"method": "x"}\n' * 2)
     monkeypatch.setattr(models, "load_ensemble", lambda *arguments, **more: pytest.fail("models are loaded"))
     result = run(tmp_path / "full.json", *options(tmp_path, "--out", out))
     assert result.returncode == 2
     assert result.stderr == f"error: --out: {out} holds 2 rows already, name another file\n"
-    assert out.read_text() == content
+    assert out.read_text() == '{"method": "x"}\n' * 2
+
+
+def test_a_model_without_load_is_named(run, tmp_path, files):
+    spec = {"target": "t", "models": {"t": {"cost": 1}, "d": {"cost": 0.1}}, "acceptance": {"t": {"d": 0.8}}}
+    (tmp_path / "theory.json").write_text(json.dumps(spec | {"draft": [{"by": "d", "tokens": 2}]}))
+    result = run(tmp_path / "theory.json", *options(tmp_path))
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {tmp_path / 'theory.json'}, models.t.load: missing, expected what to load")
 
 
 def test_an_empty_file_takes_rows(run, tmp_path, files):

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import json
+import os
+import threading
 from functools import partial
 
 import pytest
@@ -14,6 +16,7 @@ from analysis.model.records.calibration import read_calibration
 from analysis.model.records.uncertainty import uncertain_entries
 from analysis.optimum import Problem, optimise
 from realrun.calibration.costs import MOST
+from realrun.runs.journal import Journal
 from simulate.commands.replay import named_traces
 from simulate.processes import read_process
 from simulate.replay import read_traces
@@ -189,7 +192,7 @@ def test_bad_options_are_one_line(run, quick, tmp_path, change, message):
     [
         (
             {"models": {"t": {"cost": 1}, "d": {"load": "x"}}},
-            "error: models.t.load: missing: a real run needs to know what to load, write ",
+            "error: PATH, models.t.load: missing, expected what to load",
         ),
         ({"models": {"t": {"load": "T"}}}, "error: models: got only the target 't', expected at least one drafter"),
         ({"models": {"t": {"load": "T"}, "d": {"load": "skip:9"}}}, "error: models.d.load: 'skip:9' keeps 9 layers"),
@@ -205,6 +208,98 @@ def test_a_bad_specification_is_one_line_and_leaves_no_file(run, quick, tmp_path
     path.write_text(json.dumps({"target": "t"} | spec).replace('"T"', json.dumps(str(folder / "t"))))
     result = run(path, *quick[1:])
     assert result.returncode == 2
-    assert result.stderr.startswith(message), result.stderr
+    assert result.stderr.startswith(message.replace("PATH", str(path))), result.stderr
     assert result.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["models.json"]
+
+
+@pytest.mark.parametrize("step", [1, 4, 9, 11])
+def test_an_interrupted_calibration_goes_on_and_gives_the_same(run, quick, tmp_path, monkeypatch, step):
+    """Steps are 5 greedy texts, one turn of timing, the short runs, and 5 sampled texts."""
+    options = (*quick, "--temperature", 0, 1, "--limit", 5)
+    once = Journal.once
+
+    def interrupted(self, name, make):
+        if self.is_kept and len(self) == step and name not in self:
+            raise KeyboardInterrupt
+        return once(self, name, make)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "once", interrupted)
+        result = run(*options)
+    assert result.returncode == 130
+    assert f"c.json.journal: keeps {step} finished steps, the same command goes on" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["c.json.journal"]
+    result = run(*options)
+    assert result.returncode == 0, result.stderr
+    assert f"c.json.journal: goes on after {step} finished steps" in result.stderr
+    found = [json.loads((tmp_path / "c.json").read_text()), (tmp_path / "c.traces.jsonl.gz").read_bytes()]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["c.json", "c.traces.jsonl.gz"]
+    assert run(*options).returncode == 0
+    straight = [json.loads((tmp_path / "c.json").read_text()), (tmp_path / "c.traces.jsonl.gz").read_bytes()]
+    assert found[1] == straight[1]
+    for key in ("acceptance", "models"):
+        assert found[0][key].keys() == straight[0][key].keys()
+    assert found[0]["acceptance"] == straight[0]["acceptance"]
+    kept = [spec["meta"]["calibration"]["temperature"] for spec in (found[0], straight[0])]
+    assert kept[0] == kept[1]
+
+
+def test_steps_of_other_weights_or_options_are_not_gone_on_with(run, folder, tmp_path, monkeypatch):
+    tiny.save(tmp_path / "t")
+    models = {"t": {"load": str(tmp_path / "t")}, "mag": {"load": "maxgram"}}
+    (tmp_path / "m.json").write_text(json.dumps({"target": "t", "models": models}))
+    options = (tmp_path / "m.json", "--prompts", folder / "prompts.jsonl", "--out", tmp_path / "c.json", "--turns", 1)
+
+    def interrupted(self, name, make):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "once", interrupted)
+        assert run(*options, "--max-new-tokens", 4).returncode == 130
+    result = run(*options, "--max-new-tokens", 5)
+    assert result.returncode == 2
+    assert "request is" in result.stderr
+    tiny.save(tmp_path / "t", seed=5)
+    result = run(*options, "--max-new-tokens", 4)
+    assert result.returncode == 2
+    said = (
+        "weights, configuration or tokenizer of `mag`, `t` changed since: steps of another run, remove it to begin anew"
+    )
+    assert said in result.stderr or said.replace("`mag`, ", "") in result.stderr
+
+
+def test_alphas_costs_and_the_time_it_takes_are_told(run, quick):
+    result = run(*quick, "--limit", 2)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("will take about ")
+    assert "2 texts of up to 20 tokens" in result.stderr
+    tables = [[line.split() for line in part.splitlines()] for part in result.stdout.split("\n\n")]
+    assert [row[:2] for row in tables[0]] == [
+        *(["reviewer", "drafter"], ["t", "s"], ["t", "z"], ["t", "mag"], ["s", "z"], ["s", "mag"], ["z", "mag"])
+    ]
+    assert all(0 <= float(alpha) <= 1 and float(error) > 0 for _, _, alpha, error in tables[0][1:])
+    assert [row[0] for row in tables[1]] == ["model", "t", "s", "z", "mag"]
+    assert tables[1][1][1] == "1"
+    assert tables[2][0] == ["q", "1", "2", "4", "8", "16", "32", "64"]
+    assert tables[2][1][:2] == ["t(q)", "1.000"]
+
+
+def test_prompts_may_come_from_a_pipe_and_are_read_once(run, quick, folder, tmp_path):
+    content = (folder / "prompts.jsonl").read_text()
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(content,), daemon=True)
+    writer.start()
+    quick[quick.index(folder / "prompts.jsonl")] = tmp_path / "pipe"
+    assert run(*quick).returncode == 0
+    meta = json.loads((tmp_path / "c.json").read_text())["meta"]["calibration"]
+    assert meta["prompts"]["file_sha256"] == hashlib.sha256(content.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", [b"\xff.json", b"/dev/full"])
+def test_an_output_that_cannot_be_is_refused_before_anything_is_loaded(run, quick, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("realrun.loading.ensemble.load_ensemble", lambda *given: pytest.fail("models are loaded"))
+    quick[-1] = os.fsdecode(name if name.startswith(b"/") else os.fsencode(tmp_path) + b"/" + name)
+    result = run(*quick)
+    assert result.returncode == 2
+    assert "is not UTF-8 text" in result.stderr or "is a device" in result.stderr

@@ -99,6 +99,12 @@ def test_a_text_that_ends_just_where_the_context_does_has_the_length_it_was_to_h
     ]
 
 
+@pytest.fixture(scope="module")
+def doubles(llamas):
+    """In float64: two tokens of these texts are 2e-5 apart in float32, near what order and number of threads change."""
+    return {name: copy.deepcopy(network).double() for name, network in llamas.items()}
+
+
 class Limited(CachedModel):
     """Fails where it reads more than its context holds."""
 
@@ -109,11 +115,11 @@ class Limited(CachedModel):
 
 @pytest.mark.parametrize("prompt", [PROMPT, [3 + i % 20 for i in range(30)], [3 + i % 20 for i in range(50)]], ids=len)
 @pytest.mark.parametrize("draft", CASCADES.values(), ids=CASCADES)
-def test_drafters_of_shorter_context_help_as_far_as_it_goes_and_no_further(llamas, draft, prompt):
+def test_drafters_of_shorter_context_help_as_far_as_it_goes_and_no_further(doubles, draft, prompt):
     contexts = {"t": CONTEXT, "a": 40, "b": 25}
-    models = {name: Limited(network, limits=contexts[name]) for name, network in llamas.items()} | {"mag": MaxGram()}
+    models = {name: Limited(network, limits=contexts[name]) for name, network in doubles.items()} | {"mag": MaxGram()}
     generation = CascadeDecoder(cascade(draft), models, CONTEXT).generate(prompt, 1000)
-    assert generation.tokens == run(llamas, (), 1000, prompt=prompt).tokens
+    assert generation.tokens == run(doubles, (), 1000, prompt=prompt).tokens
     assert generation.finish == "context"
     made = {name: [i for i, origin in enumerate(generation.origins) if origin.by == name] for name in contexts}
     for name, context in contexts.items():

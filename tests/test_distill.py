@@ -22,12 +22,13 @@ from realrun.distill.dataset import Conversation, batches, frequent_tokens, is_h
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, quantised, restored
 from realrun.distill.loss import distance
+from realrun.distill.notes import alone_in
 from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, trained
-from realrun.distill.teacher import fingerprint, learn
+from realrun.distill.teacher import STATES, fingerprint, learn
 from realrun.distill.training import Recipe, train
 from realrun.engine.cascade import CascadeDecoder
-from realrun.loading.ensemble import load_ensemble
+from realrun.loading.ensemble import load_ensemble, load_target
 from realrun.network.lean import LeanModel
 from realrun.runs.prompts import Prompt
 
@@ -542,3 +543,84 @@ def test_equal_user_turns_are_held_out_together(tmp_path):
     assert [c.held_out for c in found] == [is_held_out(u) for u in users for _ in range(2)]
     assert found[0].answer[-1] == tiny.EOS != found[1].answer[-1]
     assert 0 < sum(c.held_out for c in found) < len(found) / 8
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_separators_of_lines_in_a_sample_are_text(separator, tmp_path, monkeypatch):
+    """A file in which they stand goes on as any other, and loses nothing."""
+    folder = tiny.save(tmp_path / "target", scale=4.0)
+    model, tokenizer = load_target("--target", folder, torch.float32, "cpu")
+    plan, path = Sampling(6, user_tokens=4, answer_tokens=4, batch=2), tmp_path / "samples.jsonl"
+    monkeypatch.setattr(type(tokenizer), "decode", lambda *text, **options: f"a{separator}b{separator}c")
+    sample(model, tokenizer, plan, path)
+    whole = path.read_bytes()
+    assert whole.count(b"\n") == 6
+    path.write_bytes(b"".join(line + b"\n" for line in whole.split(b"\n")[:3]) + b'{"us')
+    sample(model, tokenizer, plan, path)
+    assert path.read_bytes() == whole
+    sample(model, tokenizer, plan, path)
+    assert path.read_bytes() == whole
+
+
+def test_states_that_are_missing_or_cut_short_are_computed_anew(target, talk, tmp_path, capsys):
+    """And never trained on as zeros."""
+    whole = learn(target, talk, tmp_path).states.clone()
+    file = tmp_path / STATES
+    content = file.read_bytes()
+    for left in (None, b"", content[: len(content) // 2], content[:100] + bytes(1000) + content[1100:]):
+        file.unlink()
+        if left is not None:
+            file.write_bytes(left)
+        assert torch.equal(learn(target, talk, tmp_path).states, whole)
+        assert "lacks states that were there, they are computed anew" in capsys.readouterr().err
+    assert torch.equal(learn(target, talk, tmp_path).states, whole)
+    assert capsys.readouterr().err == ""
+
+
+def test_states_that_the_disk_has_no_room_for_are_one_line(tmp_path):
+    """Not a SIGBUS; the limit of a process on the size of its files stands for the disk."""
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom analysis.model import exit_with\n"
+        "from realrun.distill.teacher import _room\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "exit_with(lambda: int(_room(Path(sys.argv[1]), (100, 16))[0, 0]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    said = f"error: {tmp_path}/states.bin: cannot take its 3200 bytes: File too large\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"key": ', '{"key": 1, "shape": 2, "batches": 3, "more": 4}', "\udcff"]
+)
+def test_damaged_notes_are_named(target, talk, lessons, tmp_path, text):
+    student, head = made(target, talk)
+    train(student, head, talk, lessons, RECIPE, tmp_path / "training", until=1)
+    for note, again in (
+        (tmp_path / "teacher" / "states.json", lambda: learn(target, talk, tmp_path / "teacher")),
+        (
+            tmp_path / "training" / "checkpoint.json",
+            lambda: train(student, head, talk, lessons, RECIPE, tmp_path / "training"),
+        ),
+    ):
+        note.write_bytes(text.encode("utf-8", "surrogateescape"))
+        with pytest.raises(InputError, match=f"{note.name}: is damaged .*; remove it to begin that anew"):
+            again()
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:99])])
+def test_a_damaged_checkpoint_is_named(target, talk, lessons, tmp_path, damage):
+    student, head = made(target, talk)
+    train(student, head, talk, lessons, RECIPE, tmp_path, until=1)
+    damage(next(tmp_path.glob("checkpoint-*.safetensors")))
+    with pytest.raises(InputError, match=r"checkpoint-1.safetensors: is damaged"):
+        train(student, head, talk, lessons, RECIPE, tmp_path)
+
+
+def test_one_run_at_a_time_works_in_a_folder(tmp_path):
+    with (
+        alone_in(tmp_path / "work"),
+        pytest.raises(InputError, match=r"another run works in .*, expected one at a time"),
+    ):
+        alone_in(tmp_path / "work").__enter__()
+    with alone_in(tmp_path / "work"):
+        pass

@@ -221,8 +221,8 @@ def test_a_killed_run_keeps_its_rows_and_the_same_command_goes_on(run, tmp_path,
     timeless = [[{key: row[key] for key in row if key not in TIMES} for row in found] for found in (rows(out), whole)]
     assert timeless[0] == timeless[1]
     before = out.read_bytes()
-    monkeypatch.setattr("realrun.loading.ensemble.load_ensemble", killed)
-    assert run(*arguments).returncode == 0, "nothing is left to do, so nothing is loaded"
+    monkeypatch.setattr("realrun.engine.cascade.CascadeDecoder.generate", killed)
+    assert run(*arguments).returncode == 0, "nothing is left to do"
     assert out.read_bytes() == before
 
 
@@ -234,7 +234,7 @@ def test_a_file_with_rows_of_another_run_is_refused_and_left_as_it_is(run, tmp_p
     few = write(tmp_path / "few.jsonl", json.dumps({"id": "one", "prompt": "hello world"}))
     same = ("generate", tmp_path / "c.json", "--out", out, "--max-new-tokens")
     for arguments, message in (
-        ((*same, 23, "--prompts", prompts), "out.jsonl, line 1: task is "),
+        ((*same, 23, "--prompts", prompts), "out.jsonl, line 1: request is "),
         ((*same, 24, "--prompts", other), "out.jsonl: has 2 rows, expected at most the 1 of this run"),
         ((*same, 24, "--prompts", few), "out.jsonl: has 2 rows, expected at most the 1 of this run"),
         ((*same, 24, "--prompts", prompts, "--trace"), "--trace: differs from that of the rows in "),

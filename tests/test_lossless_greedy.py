@@ -78,7 +78,7 @@ def test_a_run_goes_on_with_the_rows_that_a_killed_one_left(run, files, tmp_path
     assert f"goes on after {left} of 4 rows" in err
     code, _, err = run(*files, "--out", out, "--dtype", "bfloat16")
     assert code == 2
-    assert "rows.jsonl, line 1: task is " in err.splitlines()[-1]
+    assert "rows.jsonl, line 1: request is " in err.splitlines()[-1]
 
 
 def test_an_engine_that_takes_anything_is_divergent(run, monkeypatch, files, tmp_path):

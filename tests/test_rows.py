@@ -134,3 +134,45 @@ def test_places_that_cannot_be_written_are_refused_before_anything_is_done(tmp_p
         write(tmp_path)
     with pytest.raises(InputError, match=r"none/rows.jsonl: the folder .*none does not exist"):
         write(tmp_path / "none" / "rows.jsonl")
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 50, b'{"id": 1, "ta\0\0\0\0', b'{"id": 1, "ta\0\0\0\0\n'])
+def test_nuls_that_a_loss_of_power_left_are_a_torn_row(tmp_path, tail, capsys):
+    path = tmp_path / "rows.jsonl"
+    write(path, end=1)
+    with path.open("ab") as file:
+        file.write(tail)
+    write(path)
+    assert ids(path) == [0, 1, 2, 3]
+    assert f"cut off a torn last row of {len(tail)} bytes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("when", ["before a row", "after the last"])
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_file_removed_or_replaced_during_the_run_is_noticed(tmp_path, when, replace):
+    path = tmp_path / "rows.jsonl"
+
+    def run():
+        with rows_file(str(path), EXPECTED) as file:
+            file.append(EXPECTED[0])
+            path.unlink()
+            if replace:
+                path.write_text("another's")
+            if when == "before a row":
+                file.append(EXPECTED[1])
+                pytest.fail("the row went nowhere")
+
+    with pytest.raises(InputError, match="was removed or replaced during the run, and 1 rows went with it"):
+        run()
+
+
+def test_a_file_that_another_program_writes_to_is_noticed(tmp_path):
+    path = tmp_path / "rows.jsonl"
+
+    def run():
+        with rows_file(str(path), EXPECTED) as file:
+            file.append(EXPECTED[0])
+            path.write_text("x")
+
+    with pytest.raises(InputError, match="was changed by another program"):
+        run()

@@ -17,10 +17,10 @@ from analysis.paper.scale.costs import cost_ratios
 from analysis.paper.scale.published import leviathan
 from analysis.paper.scale.slip import overstated, tenfold
 from analysis.theory.closed_forms import speculative_ewif
-from realrun.commands import calibrate
-from realrun.commands import shapes as command
+from realrun.commands import calibrate, shapes
 from realrun.network.packed import PackedLinear
 from realrun.shapes import build, measure
+from realrun.shapes import rows as command
 from realrun.shapes.catalogue import SHAPES, Shape
 from realrun.shapes.compiled import CompiledCalls
 from realrun.shapes.eager import EagerCalls
@@ -250,20 +250,12 @@ def test_logits_that_are_not_finite_are_no_measurement():
         list(measure.rows(LLAMA, build.Sizes(1, 1, 1), calls, plan, torch.float16, CPU, False))
 
 
-def arguments(**changes):
+def arguments(shape, out, **changes):
     parser = argparse.ArgumentParser()
     command.add_options(parser)
-    given = vars(parser.parse_args([]))
-    given |= {
-        "dtype": "float32",
-        "device": "cpu",
-        "models": None,
-        "turns": "1",
-        "json": False,
-        "q": "1,4",
-        "contexts": "6,3",
-    }
-    return argparse.Namespace(**given | {"encoded": "5"} | changes)
+    given = vars(parser.parse_args([*shape, "--out", str(out)]))
+    given |= {"dtype": "float32", "turns": "1", "q": "1,4", "contexts": "6,3", "encoded": "5"}
+    return argparse.Namespace(**given | changes)
 
 
 @pytest.fixture
@@ -277,7 +269,7 @@ def tiny_catalogue(monkeypatch):
 @pytest.mark.usefixtures("tiny_catalogue")
 def test_the_command_writes_a_row_a_context_and_q_that_analysis_reads(tmp_path, capsys):
     out = tmp_path / "shapes.jsonl"
-    assert command.run_shapes(arguments(shape=["tiny-llama", "tiny-t5"], out=out, json=True)) == 0
+    assert command.run_shapes(arguments(["tiny-llama", "tiny-t5"], out, json=True)) == 0
     stdout, stderr = capsys.readouterr()
     summary = json.loads(stdout)
     assert "tiny-t5" in stderr
@@ -297,59 +289,73 @@ def test_the_command_writes_a_row_a_context_and_q_that_analysis_reads(tmp_path, 
 def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypatch):
     most = build.needed_bytes(LLAMA, torch.float32, CPU, 6 + 4 + 5) + measure.EVICTED_BYTES
     monkeypatch.setattr(build, "available_bytes", lambda device: most)
-    assert command.run_shapes(arguments(shape=["all"], out=tmp_path / "s.jsonl", cold=True)) == 0
+    assert command.run_shapes(arguments(["all"], tmp_path / "s.jsonl", cold=True)) == 0
     out, err = capsys.readouterr()
     assert "tiny-t5" in err
     assert "tiny-t5" not in out
     assert "tiny-llama" in out
     with pytest.raises(InputError, match="tiny-t5"):
-        command.run_shapes(arguments(shape=["tiny-t5"], out=tmp_path / "t.jsonl", cold=True))
+        command.run_shapes(arguments(["tiny-t5"], tmp_path / "t.jsonl", cold=True))
     assert not (tmp_path / "t.jsonl").exists()
-    assert command.run_shapes(arguments(shape=["tiny-t5"], out=tmp_path / "t.jsonl")) == 0
+    assert command.run_shapes(arguments(["tiny-t5"], tmp_path / "t.jsonl")) == 0
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--shape", "gpt-5"], "--shape: got 'gpt-5', expected one of flan-t5-small"),
-        (["--shape", "llama-68m", "--q", "1,x"], "--q: got 'x'"),
-        (["--shape", "llama-68m", "--contexts", "0"], "--contexts: got '0'"),
-        (["--shape", "llama-68m", "--dtype", "int8"], "--dtype: got 'int8'"),
-        (["--shape", "llama-68m", "--device", "cuda:9"], "device: got 'cuda:9'"),
-        ([], "MODELS.json: missing"),
-        (["models.json", "--shape", "llama-68m"], "MODELS.json: got 'models.json', expected none"),
-        (["--shape", "llama-68m", "--top-p", "1"], "--top-p: given with --shape, where it has no effect"),
-        (["--shape", "llama-68m", "--limit", "3"], "--limit: given with --shape"),
-        (["models.json", "--contexts", "64,256,512"], "--contexts: given without --shape, where it has no effect"),
-        (["models.json", "--cold"], "--cold: given without --shape"),
+        (["gpt-5"], "NAME: got 'gpt-5', expected one of flan-t5-small"),
+        (["llama-68m", "--q", "1,x"], "--q: got 'x'"),
+        (["llama-68m", "--contexts", "0"], "--contexts: got '0'"),
+        (["llama-68m", "--dtype", "int8"], "--dtype: got 'int8'"),
+        (["llama-68m", "--device", "cuda:9"], "device: got 'cuda:9'"),
+        ([], "the following arguments are required: NAME"),
     ],
 )
-def test_calibrate_refuses_wrong_shapes_in_one_line(options, said, tmp_path, capsys, monkeypatch):
+def test_wrong_shapes_are_refused_in_one_line(options, said, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out.jsonl"
-    status, stdout, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options, "--out", out)
+    status, stdout, stderr = command_line.run(shapes, capsys, monkeypatch, "shapes", *options, "--out", out)
     assert (status, stdout) == (2, "")
     assert stderr.startswith(f"error: {said}")
     assert stderr.count("\n") == 1
     assert not out.exists()
 
 
-def test_every_option_of_calibrate_is_of_one_mode_or_of_both():
-    parser = argparse.ArgumentParser()
-    calibrate.add(parser.add_subparsers())
-    given = vars(parser.parse_args(["calibrate", "--out", "x"]))
-    both = {"models", "shape", "out", "turns", "dtype", "device", "json", "run", "deferred_defaults"}
-    assert set(given) == both | {*calibrate.MODEL_OPTIONS, *calibrate.SHAPE_OPTIONS}
-    assert {given[option] for option in (*calibrate.MODEL_OPTIONS, *calibrate.SHAPE_OPTIONS)} == {None}
+def test_calibrate_names_the_command_that_shapes_have_now(tmp_path, capsys, monkeypatch):
+    options = ("--shape", "llama-68m", "--out", tmp_path / "x.jsonl")
+    status, _, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options)
+    said = "error: --shape: is a command of its own, expected: python -m realrun shapes llama-68m --out FILE\n"
+    assert (status, stderr) == (2, said)
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
+def test_an_interrupted_run_goes_on_shape_by_shape(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "shapes.jsonl"
+    assert command.run_shapes(arguments(["tiny-llama", "tiny-t5"], out)) == 0
+    rows = out.read_text().splitlines(keepends=True)
+    built, timed = [], command._timed
+    monkeypatch.setattr(command, "_timed", lambda *given: built.append(given[0].name) or timed(*given))
+    for left in (2, 4, 5):
+        out.write_text("".join(rows[:left]))
+        built.clear()
+        assert command.run_shapes(arguments(["tiny-llama", "tiny-t5"], out)) == 0
+        assert built == (["tiny-llama", "tiny-t5"] if left < 4 else ["tiny-t5"])
+        again = out.read_text().splitlines(keepends=True)
+        assert again[:left] == rows[:left]
+        sizes = [[(row["shape"], row["context"], row["q"]) for row in map(json.loads, of)] for of in (again, rows)]
+        assert sizes[0] == sizes[1]
+    for changes in ({"dtype": "bfloat16"}, {"encoded": "6"}, {"cold": True}, {"unpacked": True}, {"q": "1,5"}):
+        with pytest.raises(InputError, match=r"line .*: rows of another run, name another file"):
+            command.run_shapes(arguments(["tiny-t5", "tiny-llama"][::-1], out, **changes))
 
 
 @pytest.mark.usefixtures("tiny_catalogue")
 def test_options_of_shapes_have_their_defaults_beside_the_whole_command(tmp_path, capsys, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        command, "_timed", lambda *given: seen.append(given) or [{"parameters": 1, "q": 1, "median": 0}]
+        command, "_timed", lambda *given: seen.append(given) or [{"parameters": 1, "q": 1, "median": 0}] * 39
     )
-    options = ("--shape", "tiny-llama", "--out", tmp_path / "s.jsonl")
-    status, _, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options)
+    options = ("tiny-llama", "--out", tmp_path / "s.jsonl")
+    status, _, stderr = command_line.run(shapes, capsys, monkeypatch, "shapes", *options)
     assert status == 0, stderr
     [(_, dtype, _, plan, compiled, packed)] = seen
     assert plan == measure.Plan((1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64), (64, 256, 512), 256, 9, 120, False)

@@ -21,7 +21,7 @@ def add(commands: Subparsers) -> None:
         "shapes",
         nargs="*",
         metavar="SHAPES.jsonl",
-        help="rows of `python -m realrun calibrate --shape`; none: assumed costs",
+        help="rows of `python -m realrun shapes`; none: assumed costs",
     )
     add_report(parser)
     parser.set_defaults(run=run)

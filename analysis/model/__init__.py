@@ -8,8 +8,16 @@ from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
 from analysis.model.boundary.fields import InputError
 from analysis.model.boundary.harmless import harmless
+from analysis.model.boundary.outputs import demand_place, demand_text, whole_file
 from analysis.model.boundary.program import run_modules, run_package
-from analysis.model.boundary.reading import inside_file, parse_json, read_text, whole_file
+from analysis.model.boundary.reading import (
+    demand_regular,
+    inside_file,
+    parse_json,
+    read_bytes,
+    read_text,
+    text_of,
+)
 from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.file import read_cascade
@@ -38,18 +46,23 @@ __all__ = [
     "acceptances",
     "advise",
     "advise_on",
+    "demand_place",
+    "demand_regular",
+    "demand_text",
     "draft_from_k_matrix",
     "draft_name",
     "exit_with",
-    "inside_file",
     "harmless",
+    "inside_file",
     "longest",
     "parse_json",
+    "read_bytes",
     "read_cascade",
     "read_text",
     "run_modules",
     "run_package",
     "scalar_models",
+    "text_of",
     "walk",
     "whole_file",
     "whole_option",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from analysis.model import Draft, Step, draft_from_k_matrix
-from analysis.model.notation import AUTOREGRESSIVE, draft_name
+from analysis.model.notation import draft_name
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft, family_of
 from analysis.optimum import Problem, optimise

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 
 from tqdm import tqdm
 
@@ -17,10 +18,12 @@ from realrun.bench.memory import cache_bytes, peak_bytes
 from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
 from realrun.bench.search import LADDER, Trial, climb, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
+from realrun.duration import announce
 from realrun.engine.record import provenance
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all
+from realrun.runs.journal import Journal
 from realrun.runs.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
 from realrun.runs.prompts import Prompt
 
@@ -83,6 +86,7 @@ def run_bench(
     prompts: Sequence[Prompt],
     settings: Settings,
     keep: Callable[[Row], None],
+    journal: Journal | None = None,
 ) -> dict[str, object]:
     """Measure everything and sum it up.
 
@@ -93,17 +97,27 @@ def run_bench(
         others: The same models for the other programs; may be the same ones.
         prompts: More than the settings take for tuning.
         settings: How to measure.
-        keep: Given every measured row as soon as it is there.
+        keep: Given every measured row as soon as it is there, those that the journal has first.
+        journal: Keeps all that is measured, for the same call to go on with.
 
     Raises:
         InputError: where a baseline has nothing in common with any cascade, or a text would not fit.
     """
-    plan = make_plan(cascades, baselines, ensemble, others, prompts, settings)
+    journal = Journal() if journal is None else journal
+    plan = make_plan(cascades, baselines, ensemble, others, prompts, settings, journal)
     methods = list(plan.methods.values())
-    memory = {method.name: used_memory(method, ensemble, prompts, settings.memory_prompt) for method in _bar(methods)}
     measured = prompts[settings.tuning :]
+    if not len(journal):
+        announce(_expected_seconds(methods, ensemble, measured, settings))
+    memory = {
+        method.name: journal.once(
+            f"memory of {method.name}",
+            functools.partial(used_memory, method, ensemble, prompts, settings.memory_prompt),
+        )
+        for method in _bar(methods)
+    }
     rows: list[Row] = []
-    for row in interleave(methods, ensemble, measured, settings.max_new_tokens, "bench", settings.repeats):
+    for row in interleave(methods, ensemble, measured, settings.max_new_tokens, "bench", settings.repeats, journal):
         keep(row)
         rows.append(row)
     target = next(iter(cascades.values())).target
@@ -138,6 +152,7 @@ def make_plan(
     others: Ensemble,
     prompts: Sequence[Prompt],
     settings: Settings,
+    journal: Journal | None = None,
 ) -> Plan:
     """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
     around = surroundings(next(iter(cascades.values())), others)
@@ -164,7 +179,7 @@ def make_plan(
         if baseline not in theirs:
             raise InputError("--baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
-        run = functools.partial(_tuning_rows, ensemble, prompts[: settings.tuning], settings.max_new_tokens)
+        run = _tuning(ensemble, prompts[: settings.tuning], settings.max_new_tokens, journal)
         best, plan.trials["ours"] = climb(_distinct(ours.values()), run)
         plan.add(best)
         for baseline, starts in theirs.items():
@@ -214,10 +229,34 @@ def without_caches(method: Method) -> Method:
     return replace(method, ensemble=replace(method.ensemble, models=models))
 
 
-def _tuning_rows(
-    ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, methods: Sequence[Method]
-) -> list[Row]:
-    return list(interleave(methods, ensemble, prompts, max_new_tokens, "tuning"))
+def _tuning(
+    ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, journal: Journal | None
+) -> Callable[[Sequence[Method]], list[Row]]:
+    """Runs methods on the tuning prompts; every round of the search is kept under its number."""
+    rounds = count()
+
+    def run(methods: Sequence[Method]) -> list[Row]:
+        name = f"tuning {next(rounds)}"
+        return list(interleave(methods, ensemble, prompts, max_new_tokens, name, 1, journal))
+
+    return run
+
+
+def _expected_seconds(
+    methods: Sequence[Method], ensemble: Ensemble, prompts: Sequence[Prompt], settings: Settings
+) -> dict[str, float]:
+    """Seconds of all runs, as far as one prompt tells, if no text ends early."""
+    (ids,) = encode_all(prompts[:1], ensemble)
+    tokens = min(WARM_UP_TOKENS, settings.max_new_tokens)
+    total = 0.0
+    for method in methods:
+        method.run(ids, tokens)  # libraries set themselves up
+        began = time.perf_counter()
+        generated = len(method.run(ids, tokens).generation.tokens)
+        total += (time.perf_counter() - began) / generated * settings.max_new_tokens
+    runs = len(methods) * len(prompts) * settings.repeats
+    what = f"{runs} runs ({len(methods)} methods, {len(prompts)} prompts, {settings.repeats} of each)"
+    return {f"{what} of up to {settings.max_new_tokens} tokens": total * len(prompts) * settings.repeats}
 
 
 def _distinct(methods: Iterable[Method]) -> list[Method]:
@@ -232,4 +271,4 @@ def _demand_room(prompts: Sequence[Prompt], ensemble: Ensemble, max_new_tokens: 
 
 
 def _bar(methods: Sequence[Method]) -> Iterable[Method]:
-    return tqdm(methods, desc="memory", unit="method", delay=2)
+    return tqdm(methods, desc="memory", unit="method", delay=2, disable=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from realrun.calibration.texts import Text
 from realrun.engine.cascade import Drafter
 from realrun.engine.finite import blamed_on
 from realrun.maxgram.drafter import MaxGram, MaxGramCounts
+from realrun.runs.prompts import Prompt
 
 AFTER = 16
 """Default of the tokens for which a drafter that has left the target's text is followed."""
@@ -52,6 +54,26 @@ class Recording:
     departures: Mapping[str, Sequence[Departure]]
     matched: Mapping[str, Sequence[int]]
 
+    def to_json(self) -> dict[str, object]:
+        """All but the prompt, for `of_json`."""
+        departures = {name: [[d.start, dict(d.choices)] for d in found] for name, found in self.departures.items()}
+        return {
+            "tokens": self.text.tokens,
+            "finish": self.text.finish,
+            "choices": dict(self.choices),
+            "departures": departures,
+            "matched": dict(self.matched),
+        }
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any], prompt: Prompt, ids: list[int]) -> Recording:
+        """The recording of a prompt, given its token ids."""
+        departures = {
+            name: [Departure(start, choices) for start, choices in some] for name, some in found["departures"].items()
+        }
+        text = Text(prompt, ids, found["tokens"], found["finish"])
+        return cls(text, found["choices"], departures, found["matched"])
+
 
 @dataclass
 class Recorder:
@@ -64,6 +86,7 @@ class Recorder:
         stride: Of the departures of a drafter every so many-th is followed, counted over all texts, >= 1.
         vocabulary: Number of the target's token ids.
         after: Tokens for which a drafter is followed, >= 1.
+        departed: By neural drafter, how often it has departed so far.
     """
 
     roster: Roster
@@ -72,7 +95,7 @@ class Recorder:
     stride: int
     vocabulary: int
     after: int = AFTER
-    _departed: Counter[str] = field(default_factory=Counter)
+    departed: Counter[str] = field(default_factory=Counter)
 
     @torch.inference_mode()
     def record(self, text: Text) -> Recording:
@@ -93,9 +116,9 @@ class Recorder:
         starts = [i for i, (own, true) in enumerate(zip(choices, text.tokens, strict=True)) if own not in (None, true)]
         followed = []
         for start in starts:
-            if self._departed[name] % self.stride == 0:
+            if self.departed[name] % self.stride == 0:
                 followed.append(start)
-            self._departed[name] += 1
+            self.departed[name] += 1
         # Backwards, so that a drafter has each place of the text read again at most once.
         return [self._departure(name, text, start, choices[start]) for start in reversed(followed)][::-1]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from analysis.model import Cascade
 from realrun.calibration.agreements import Recorder, Recording
@@ -20,7 +24,7 @@ from realrun.calibration.path import rounding
 from realrun.calibration.roster import Roster, writing_cascade
 from realrun.calibration.sampled import ESTIMATOR, sampled_evidence
 from realrun.calibration.specification import Acceptances, first_positions, match_law
-from realrun.calibration.texts import Text, contexts_of, write_texts
+from realrun.calibration.texts import Text, contexts_of, text_writer
 from realrun.calibration.timing import cycle_seconds
 from realrun.calibration.traces import traces
 from realrun.engine.policy import Policy
@@ -29,10 +33,13 @@ from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named, make_of
 from realrun.network.parameters import multiplied_parameters
+from realrun.runs.generate import encode_all
+from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
 
 SCHEMA = 1
-_LOOP_PROMPTS = 3
+LOOP_PROMPTS = 3
+"""Prompts on which the loop is timed."""
 _CHECKED_TEXTS = 2
 
 
@@ -80,7 +87,13 @@ class Calibration:
         return self.specification | {"meta": {"calibration": meta["calibration"] | {"traces": named}}}
 
 
-def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], settings: Settings) -> Calibration:
+def calibrate(
+    cascade: Cascade,
+    ensemble: Ensemble,
+    prompts: Sequence[Prompt],
+    settings: Settings,
+    journal: Journal | None = None,
+) -> Calibration:
     """Measure acceptances and call times of loaded models.
 
     Args:
@@ -88,15 +101,17 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         ensemble: All of them, loaded.
         prompts: At least two.
         settings: How.
+        journal: Keeps every text and every turn of timing, for the same call to go on with.
     """
+    journal = Journal() if journal is None else journal
     roster = Roster.of(cascade, ensemble)
     drawn = resamples(len(prompts), np.random.default_rng([settings.seed, 0]))
     first, *others = settings.policies
-    evidence, recordings = _evidence(cascade, ensemble, roster, prompts, settings, first)
+    evidence, recordings = _evidence(cascade, ensemble, roster, prompts, settings, first, journal)
     found = Acceptances.of(evidence, drawn, roster)
     texts = [one.text for one in evidence]
-    calls = _times(ensemble, roster, texts, settings)
-    trials = trial_rows(cascade, ensemble, roster, prompts[:_LOOP_PROMPTS])
+    calls = _times(ensemble, roster, texts, settings, journal)
+    trials = journal.once("loop", lambda: trial_rows(cascade, ensemble, roster, prompts[:LOOP_PROMPTS]))
     facts = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -124,7 +139,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
-            name: rounding(name, ensemble.models[name], texts[:_CHECKED_TEXTS], _vocabulary(ensemble, roster))
+            name: rounding(name, ensemble.models[name], texts[:_CHECKED_TEXTS], vocabulary_of(ensemble, roster))
             for name in roster.reviewers
             if first.is_greedy
         },
@@ -134,7 +149,7 @@ def calibrate(cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], s
         facts |= {"match": {"by": name, **law}} if law is not None else {}
     if others:
         facts["temperature"] = [
-            _at_policy(cascade, ensemble, roster, prompts, settings, policy, drawn) for policy in others
+            _at_policy(cascade, ensemble, roster, prompts, settings, policy, drawn, journal) for policy in others
         ]
     loads = {name: model.load for name, model in cascade.models.items()}
     specification: dict[str, object] = {
@@ -158,16 +173,37 @@ def _evidence(
     prompts: Sequence[Prompt],
     settings: Settings,
     policy: Policy,
+    journal: Journal,
 ) -> tuple[list[Evidence], list[Recording]]:
     """What the texts of all prompts say; recordings of greedy ones only."""
-    vocabulary = _vocabulary(ensemble, roster)
+    vocabulary = vocabulary_of(ensemble, roster)
     writing = writing_cascade(cascade, roster)
-    texts = write_texts(writing, ensemble, prompts, settings.max_new_tokens, policy, settings.seed)
-    if not policy.is_greedy:
-        return [sampled_evidence(text, ensemble.models, roster, policy, vocabulary) for text in texts], []
+    write = text_writer(writing, ensemble, prompts, settings.max_new_tokens, policy, settings.seed)
     recorder = Recorder(roster, ensemble.models, ensemble.eos, settings.stride, vocabulary)
-    recordings = [recorder.record(text) for text in texts]
-    return [greedy_evidence(recording, roster, settings.stride) for recording in recordings], recordings
+
+    def sampled(i: int) -> dict[str, object]:
+        return sampled_evidence(write(i), ensemble.models, roster, policy, vocabulary).to_json()
+
+    def recorded(i: int) -> dict[str, object]:
+        return recorder.record(write(i)).to_json() | {"departed": dict(recorder.departed)}
+
+    evidence, recordings = [], []
+    for i, ids in enumerate(_shown(encode_all(prompts, ensemble))):
+        name = f"{json.dumps(policy.to_json(), sort_keys=True)}, text {i}"
+        if not policy.is_greedy:
+            found = journal.once(name, functools.partial(sampled, i))
+            evidence.append(Evidence.of_json(found, prompts[i], ids))
+            continue
+        found = journal.once(name, functools.partial(recorded, i))
+        recorder.departed = Counter(found["departed"])
+        recordings.append(Recording.of_json(found, prompts[i], ids))
+    if policy.is_greedy:
+        evidence = [greedy_evidence(recording, roster, settings.stride) for recording in recordings]
+    return evidence, recordings
+
+
+def _shown(items: Sequence[list[int]]) -> Iterable[list[int]]:
+    return tqdm(items, desc="calibrating", unit="text", delay=2, disable=None)
 
 
 def _at_policy(
@@ -178,9 +214,10 @@ def _at_policy(
     settings: Settings,
     policy: Policy,
     drawn: NDArray[np.float64],
+    journal: Journal,
 ) -> dict[str, object]:
     """Acceptances at another policy, along texts of their own."""
-    evidence, _ = _evidence(cascade, ensemble, roster, prompts, settings, policy)
+    evidence, _ = _evidence(cascade, ensemble, roster, prompts, settings, policy, journal)
     found = Acceptances.of(evidence, drawn, roster)
     return {
         "policy": _policy(policy),
@@ -203,10 +240,11 @@ class _Calls:
     context: int
 
 
-def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: Settings) -> _Calls:
+def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: Settings, journal: Journal) -> _Calls:
     generator = np.random.default_rng([settings.seed, 1])
     words = [token for text in texts for token in text.sequence]
-    times = cycle_seconds(ensemble.models, roster.target, words, settings.turns, generator, contexts_of(texts))
+    contexts = contexts_of(texts)
+    times = cycle_seconds(ensemble.models, roster.target, words, settings.turns, generator, contexts, journal=journal)
     costs: dict[str, object] = {}
     errors: dict[str, object] = {}
     for name, table in cost_tables(times, roster.target, generator).items():
@@ -216,7 +254,8 @@ def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: 
     return _Calls(costs, errors, seconds_table(times), reference_context(times, roster.target))
 
 
-def _vocabulary(ensemble: Ensemble, roster: Roster) -> int:
+def vocabulary_of(ensemble: Ensemble, roster: Roster) -> int:
+    """Number of the target's token ids."""
     return ensemble.models[roster.target].vocabulary  # type: ignore[attr-defined]
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from realrun.calibration.agreements import Recording, agreement
 from realrun.calibration.roster import Roster
 from realrun.calibration.texts import Text
+from realrun.runs.prompts import Prompt
 
 POSITIONS = 16
 TYPES = 2
@@ -52,6 +54,19 @@ class Evidence:
     counts: Mapping[Pair, Counts]
     first: Mapping[Pair, tuple[float, float]]
     heaviest: int = 1
+
+    def to_json(self) -> dict[str, object]:
+        """All but the prompt, for `of_json`."""
+        pairs = [[*pair, counts.tolist(), list(self.first[pair])] for pair, counts in self.counts.items()]
+        return {"tokens": self.text.tokens, "finish": self.text.finish, "heaviest": self.heaviest, "pairs": pairs}
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any], prompt: Prompt, ids: list[int]) -> Evidence:
+        """The evidence of a prompt, given its token ids."""
+        text = Text(prompt, ids, found["tokens"], found["finish"])
+        counts = {(reviewer, drafter): np.array(counts) for reviewer, drafter, counts, _ in found["pairs"]}
+        first = {(reviewer, drafter): (first[0], first[1]) for reviewer, drafter, _, first in found["pairs"]}
+        return cls(text, counts, first, found["heaviest"])
 
 
 def starts(weights: NDArray[np.float64], drafted: int = DRAFTED) -> NDArray[np.float64]:

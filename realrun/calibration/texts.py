@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from analysis.model import Cascade
 from realrun.engine.cascade import CascadeDecoder
@@ -40,10 +39,10 @@ class Text:
         return self.prompt_ids + self.tokens
 
 
-def write_texts(
+def text_writer(
     cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, policy: Policy, seed: int
-) -> Iterator[Text]:
-    """Let the target continue every prompt by a lossless cascade.
+) -> Callable[[int], Text]:
+    """Let the target continue prompts by a lossless cascade; gives the text to the prompt at an index.
 
     In half precision a review rounds differently from calls on one token, so that near-ties may fall otherwise than in
     autoregressive decoding: another text, as good as that one.
@@ -59,11 +58,19 @@ def write_texts(
     encoded = encode_all(prompts, ensemble)
     decoder = CascadeDecoder(cascade, ensemble.only(cascade), ensemble.context, policy)
     settings = Settings(max_new_tokens, policy, seed)
-    for i, (prompt, ids) in enumerate(
-        zip(tqdm(prompts, desc="calibrating", unit="text", delay=2), encoded, strict=True)
-    ):
-        generation = decoder.generate(ids, max_new_tokens, ensemble.eos, source=settings.source(i))
-        yield Text(prompt, ids, generation.tokens, "eos" if generation.finish == "eos" else "length")
+
+    def write(i: int) -> Text:
+        generation = decoder.generate(encoded[i], max_new_tokens, ensemble.eos, source=settings.source(i))
+        return Text(prompts[i], encoded[i], generation.tokens, "eos" if generation.finish == "eos" else "length")
+
+    return write
+
+
+def write_texts(
+    cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, policy: Policy, seed: int
+) -> Iterator[Text]:
+    """The texts to all prompts; arguments as for `text_writer`."""
+    return map(text_writer(cascade, ensemble, prompts, max_new_tokens, policy, seed), range(len(prompts)))
 
 
 def contexts_of(texts: Sequence[Text]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from realrun.engine.cascade import Drafter
 from realrun.engine.record import CallLog
+from realrun.runs.journal import Journal
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 """Tokens of a call that are timed; times between them are interpolated."""
@@ -47,6 +49,25 @@ class CycleTimes:
     following: Mapping[str, Samples] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     propose: Mapping[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
+    def to_json(self) -> dict[str, object]:
+        """All seconds, for `add`."""
+        tables = {"calls": self.calls, "first": self.first, "following": self.following}
+        found: dict[str, object] = {
+            key: {name: [[*place, seconds] for place, seconds in samples.items()] for name, samples in table.items()}
+            for key, table in tables.items()
+        }
+        return found | {"propose": dict(self.propose)}
+
+    def add(self, more: Mapping[str, Any]) -> None:
+        """Add the seconds of another one, as JSON."""
+        tables = {"calls": self.calls, "first": self.first, "following": self.following}
+        for key, table in tables.items():
+            for name, samples in more[key].items():
+                for context, q, seconds in samples:
+                    table[name][context, q] += seconds
+        for name, seconds in more["propose"].items():
+            self.propose[name].extend(seconds)
+
 
 def cycle_seconds(
     models: Mapping[str, Drafter],
@@ -56,6 +77,7 @@ def cycle_seconds(
     generator: np.random.Generator,
     contexts: Sequence[int],
     sizes: Sequence[int] = SIZES,
+    journal: Journal | None = None,
 ) -> CycleTimes:
     """Time calls of all models in cycles: one call of the target, then one drafter's.
 
@@ -71,6 +93,7 @@ def cycle_seconds(
         generator: Of the order.
         contexts: Tokens in the cache before a call, each >= 1, ascending.
         sizes: Tokens of a call, each >= 1.
+        journal: Keeps every turn.
     """
     times = CycleTimes()
     shortest = min(getattr(model, "context", sys.maxsize) for model in models.values())
@@ -78,15 +101,27 @@ def cycle_seconds(
     room = shortest - max(sizes)
     held = [context for context in contexts if context <= room] or [room]
     words = list(text) * (1 + (max(held) + max(sizes)) // len(text))
-    for turn in tqdm(range(turns + 1), desc="timing calls", unit="turn", delay=2):
+    journal = Journal() if journal is None else journal
+    orders = generator.spawn(turns + 1)  # one a turn, so that a turn has its order whether earlier ones are made or not
+
+    def timed(turn: int) -> dict[str, object]:
+        found = CycleTimes()
         for context in held:
-            cycle = _Cycle(models, target, words, context, times if turn else CycleTimes())
+            cycle = _Cycle(models, target, words, context, found)
             drafters: list[str | None] = [name for name in models if name != target]
             for model in models.values():
                 model.prefill(words[: context + 1])
             for drafter in drafters or [None]:
-                for own, q in zip(generator.permutation(sizes), generator.permutation(sizes), strict=True):
+                pairs = zip(orders[turn].permutation(sizes), orders[turn].permutation(sizes), strict=True)
+                for own, q in pairs:
                     cycle.run(int(own), drafter, int(q))
+        return found.to_json()
+
+    names = [f"turn {turn}" for turn in range(1, turns + 1)]
+    if any(name not in journal for name in names):
+        timed(0)
+    for turn, name in enumerate(tqdm(names, desc="timing calls", unit="turn", delay=2, disable=None), start=1):
+        times.add(journal.once(name, functools.partial(timed, turn)))
     return times
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
-from analysis.model.boundary.fields import inside
+from analysis.model import Cascade, InputError, Subparsers, demand_place, whole_option
 from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
-from realrun.loading.options import Source, demand_loads
+from realrun.commands.specifications import read_loadable
+from realrun.loading.options import Source
+from realrun.runs.identity import demand_same, digest, loaded_models, measured_identity, task_keys
+from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
+
+if TYPE_CHECKING:
+    from realrun.bench.summary import Row
 
 BASELINE_MODELS = ("plain", "shared")
 
@@ -68,7 +74,8 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--out",
         metavar="ROWS.jsonl",
-        help="where the rows go, one a run, as they come; a file that holds something is refused",
+        help="where the rows go, one a run, as they come; the same command goes on with what an interrupted run left "
+        "there and in ROWS.jsonl.journal, and any other file that holds something is refused",
     )
     parser.add_argument(
         "--counts-only", action="store_true", help="rows say how many tokens there were, not which, and carry no text"
@@ -96,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     tuning = whole_option("--tune", arguments.tune, 0, len(prompts) - 1)
     if arguments.out is not None:
-        _demand_empty(arguments.out)
+        _demand_ours(arguments.out)
 
     from transformers.utils import logging
 
@@ -108,37 +115,52 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.bench.table import render
     from realrun.engine.record import provenance
     from realrun.loading.ensemble import DTYPES, load_ensemble
+    from realrun.runs.generate import encode_all, prompt_key
 
     if "flashspec" in baselines:
         demand_flashspec()
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
     settings = Settings(max_new_tokens, repeats, tuning, memory_prompt, seed)
+    joint = joint_cascade(cascades, arguments.target)
+    loads = {name: model.load for name, model in sorted(joint.models.items())}
+    conditions = {
+        "max_new_tokens": max_new_tokens,
+        "dtype": arguments.dtype,
+        "device": arguments.device,
+        "baseline_models": arguments.baseline_models,
+    }
+    drafts = {name: cascade.to_json()["draft"] for name, cascade in cascades.items()}
+    lenience = {name: cascade.lenience for name, cascade in cascades.items()}
+    texts = [prompt_key(prompt) for prompt in prompts]
+    request = digest([joint.target, loads, drafts, lenience, baselines, asdict(settings), conditions, texts])
     with ExitStack() as files:
-        file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, []))
-        joint = joint_cascade(cascades, arguments.target)
+        kept = None if arguments.out is None else journal_of(arguments.out)
+        journal = files.enter_context(open_journal(kept, request))
+        file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, [], more="method"))
         dtype = DTYPES[arguments.dtype]
         ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
+        encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
+        journal.begin(measured_identity(request, ensemble, encoded, provenance()))
         if arguments.baseline_models == "plain" and baselines != [AUTOREGRESSIVE]:
             others = load_ensemble(plain_cascade(joint), dtype, device=arguments.device)
             restore_attention(others)
+        models = loaded_models(ensemble, ensemble.models)
+        there = iter(() if file is None else list(file.rows))
 
-        conditions = {
-            "max_new_tokens": max_new_tokens,
-            "dtype": arguments.dtype,
-            "device": arguments.device,
-            "baseline_models": arguments.baseline_models,
-        }
+        def keep(row: Row) -> None:
+            if file is None:
+                return
+            asked = digest([joint.target, loads, row["method"], row["settings"], conditions])
+            if arguments.counts_only:
+                row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
+            whole = {**row, **conditions, **task_keys(asked, models), **provenance()}
+            before = next(there, None)
+            if before is None:
+                file.append(whole)
+            else:
+                demand_same(before, json.loads(json.dumps(whole)), arguments.out)
 
-        loads = {name: model.load for name, model in sorted(joint.models.items())}
-
-        def keep(row):
-            if file is not None:
-                task = json.dumps([joint.target, loads, row["method"], row["settings"], conditions])
-                if arguments.counts_only:
-                    row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
-                file.append(row | conditions | {"task": hashlib.sha256(task.encode()).hexdigest()[:16], **provenance()})
-
-        summary = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep) | conditions
+        summary = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep, journal) | conditions
     print(render(summary), file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(summary, ensure_ascii=False, allow_nan=False))
@@ -158,9 +180,7 @@ def named_cascades(files: Sequence[str], *, but_target: bool = False) -> dict[st
         name = file if stems.count(stem) > 1 or stem in BASELINES else stem
         if name in result:
             raise InputError("CASCADE.json", f"got {file} twice, expected different files")
-        result[name] = read_cascade(file)
-        with inside(file):
-            demand_loads(result[name], but_target=but_target)
+        result[name] = read_loadable(file, but_target=but_target)
     return result
 
 
@@ -178,12 +198,15 @@ def listed_cascades(file: str, given: Mapping[str, Cascade]) -> dict[str, Cascad
     return listed
 
 
-def _demand_empty(path: str) -> None:
-    """Refuse a file with rows: methods are compared within one run, so nothing of an earlier one can be gone on with.
+def _demand_ours(path: str) -> None:
+    """Refuse a file with rows that no interrupted run of ours left: methods are compared within one run.
 
     Raises:
         InputError: with the number of rows.
     """
-    place = Path(path)
-    if place.is_file() and (count := len(place.read_bytes().splitlines())):
+    demand_place(path)
+    place, kept = Path(path), journal_of(path)
+    if kept is None or Path(kept).exists():
+        return
+    if place.is_file() and (count := place.read_bytes().count(b"\n")):
         raise InputError("--out", f"{path} holds {count} row{'s' * (count > 1)} already, name another file")

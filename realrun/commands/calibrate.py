@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_file, whole_option
-from realrun.commands.modes import defer, settle
+from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -23,17 +22,13 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
+from realrun.commands.specifications import read_loadable
 from realrun.loading.options import Source, with_target
-from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
-from realrun.shapes import OPTIONS as SHAPE_OPTIONS
-from realrun.shapes import SHAPE_DTYPE, add_options, run_shapes
+from realrun.runs.identity import digest, measured_identity
+from realrun.runs.journal import journal_of, open_journal
+from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
 
 TRACES = ".traces.jsonl.gz"
-MODEL_OPTIONS = (
-    *("prompts", "limit", "per_category", "traces", "max_new_tokens", "temperature", "top_k", "top_p", "seed"),
-    *("follow_every", "target"),
-)
-"""What models need and shapes do not, by attribute."""
 
 
 def add(commands: Subparsers) -> None:
@@ -71,27 +66,22 @@ def add(commands: Subparsers) -> None:
         help="follow a drafter's own text at every N-th place where it leaves the target's (default 8)",
     )
     parser.add_argument("--turns", default="9", metavar="N", help="turns of timing calls (default 9)")
-    parser.add_argument(
-        "--dtype", help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]}, with --shape {SHAPE_DTYPE})"
-    )
+    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
     parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
-    add_options(parser)
-    defer(parser, (*MODEL_OPTIONS, *SHAPE_OPTIONS))
+    parser.add_argument("--shape", nargs="*", help=argparse.SUPPRESS)  # once a part of this command
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Calibrate and write the specification and the traces; both appear when all is there."""
-    if arguments.shape:
-        settle(arguments, SHAPE_OPTIONS, MODEL_OPTIONS, "with --shape")
-        return run_shapes(arguments)
-    settle(arguments, MODEL_OPTIONS, SHAPE_OPTIONS, "without --shape")
+    if arguments.shape is not None:
+        names = " ".join(arguments.shape) or "NAME"
+        raise InputError("--shape", f"is a command of its own, expected: python -m realrun shapes {names} --out FILE")
     if arguments.models is None:
-        raise InputError("MODELS.json", "missing, expected the models to calibrate, or --shape")
-    arguments.dtype = arguments.dtype or DTYPE_NAMES[0]
-    cascade = with_target(read_cascade(arguments.models, needs_draft=False), arguments.target)
+        raise InputError("MODELS.json", "missing, expected the models to calibrate")
+    cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
     if cascade.lenience > 1:
         raise InputError(
             "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
@@ -105,35 +95,55 @@ def run(arguments: argparse.Namespace) -> int:
     temperatures = [temperature_option(text) for text in arguments.temperature]
     top_k, top_p = sampling_options(arguments)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
-    file = Path(arguments.prompts or shipped_prompts())
-    prompts = chosen_prompts(read_prompts(file), arguments.limit, arguments.per_category)
+    file = read_prompt_file(arguments.prompts or shipped_prompts())
+    prompts = chosen_prompts(file.prompts, arguments.limit, arguments.per_category)
     if arguments.traces is not None and temperatures[0] > 0:
         raise InputError("--traces", "given with a temperature, expected greedy choice to record agreements of")
     traces = Path(arguments.traces or Path(arguments.out).with_suffix(TRACES))
     if traces.resolve() == Path(arguments.out).resolve():
         raise InputError("--traces", f"got {arguments.traces!r}, expected another file than --out")
 
+    named = _path_from(Path(arguments.out).parent, traces)
+    demand_text(named)
+    demand_place(arguments.out)
+    from realrun.calibration.calibrate import LOOP_PROMPTS, Settings, calibrate, vocabulary_of
+    from realrun.calibration.rehearsal import expected_seconds
+    from realrun.calibration.roster import Roster, with_all_models
+    from realrun.calibration.table import render
+    from realrun.duration import announce
+    from realrun.engine.policy import Policy
+    from realrun.engine.record import provenance
+    from realrun.loading.ensemble import DTYPES, load_ensemble
+    from realrun.runs.generate import encode_all, prompt_key
+
+    policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
+    settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
+    loads = {name: model.load for name, model in cascade.models.items()}
+    how = [*asdict(settings).values(), [prompt_key(prompt) for prompt in prompts]]
+    request = digest([cascade.target, list(loads.items()), cascade.to_json()["draft"], repr(how)])
     with contextlib.ExitStack() as files:
+        journal = files.enter_context(open_journal(journal_of(arguments.out), request))
         out = files.enter_context(whole_file(arguments.out))
         recorded = files.enter_context(whole_file(traces, "wb")) if temperatures[0] == 0 else None
-
-        from realrun.calibration.calibrate import Settings, calibrate
-        from realrun.calibration.roster import (
-            with_all_models,  # after all else is known to be right: torch takes seconds
-        )
-        from realrun.engine.policy import Policy
-        from realrun.loading.ensemble import DTYPES, load_ensemble
-
-        policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
-        settings = Settings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
         ensemble = load_ensemble(with_all_models(cascade), DTYPES[arguments.dtype], arguments.device)
-        calibration = calibrate(cascade, ensemble, prompts, settings)
-        specification = calibration.with_traces_in(_path_from(Path(arguments.out).parent, traces))
-        specification["meta"]["calibration"]["prompts"]["file_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
+        journal.begin(measured_identity(request, ensemble, encoded, provenance()))
+        if not len(journal):
+            roster = Roster.of(cascade, ensemble)
+            words = vocabulary_of(ensemble, roster)
+            announce(
+                expected_seconds(
+                    cascade, ensemble, roster, prompts, policies, limit, stride, turns, LOOP_PROMPTS, words
+                )
+            )
+        calibration = calibrate(cascade, ensemble, prompts, settings, journal)
+        specification = calibration.with_traces_in(named)
+        specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256
         Cascade.from_json(specification)
         out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
         if recorded is not None:
             recorded.write(calibration.traces)
+    print(render(specification), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(summary(specification, arguments.out), allow_nan=False))

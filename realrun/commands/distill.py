@@ -9,9 +9,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from analysis.model import InputError, Subparsers, whole_option
+from analysis.model import InputError, Subparsers, demand_regular, demand_text, whole_option
 from realrun.commands.options import demand_word, number_option
-from realrun.runs.prompts import read_prompts, shipped_prompts
+from realrun.runs.prompts import read_prompt_file, shipped_prompts
 
 MOST = 10**9
 MAX_SEED = 2**31
@@ -74,9 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     work = Path(arguments.work) if arguments.work else out.parent / f"{out.name}.work"
     for option, folder in (("--out", out), ("--work", work)):
+        demand_text(str(folder))
         _demand_place(option, folder)
-    tests = Path(arguments.test) if arguments.test else shipped_prompts()
-    read_prompts(tests)  # refused now where it is wrong: it is needed at last
+    prompts = read_prompt_file(
+        arguments.test or shipped_prompts()
+    )  # refused now where it is wrong: it is needed at last
+    if arguments.samples is not None:
+        demand_regular(arguments.samples)
     from realrun.distill.pipeline import Order, distil
     from realrun.distill.sampling import Sampling
     from realrun.distill.training import Recipe
@@ -94,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         Sampling(numbers["conversations"], seed=seed),
         recipe,
         minutes,
-        tests,
+        prompts,
         arguments.licence,
         shlex.join(["python", "-m", "realrun", *sys.argv[1:]]),
     )

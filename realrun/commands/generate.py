@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
+from analysis.model import Cascade, InputError, Subparsers, whole_option
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -18,7 +18,8 @@ from realrun.commands.options import (
     sampling_options,
     temperature_option,
 )
-from realrun.loading.options import Source, demand_file, demand_loads, with_target
+from realrun.commands.specifications import read_loadable
+from realrun.loading.options import Source, demand_file, with_target
 from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
 
 DEFAULT_TARGET = "smollm2-135m"
@@ -72,7 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate for every prompt that the file has no row of yet, or show the answer to the one prompt."""
     _demand_mode(arguments)
     cascade = with_target(_cascade(arguments), arguments.target)
-    demand_loads(cascade)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     demand_word("--method", arguments.method, METHODS)
     demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
@@ -96,25 +96,29 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.prompt is None
         else [Prompt("prompt", arguments.prompt)]
     )
-    from analysis.model.boundary.journal import rows_file
+    from analysis.model.boundary.journal import is_ids, is_seconds, rows_file
     from realrun.engine.policy import Policy
     from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-    from realrun.runs.generate import Settings, generate_rows, prompt_key, task_id
+    from realrun.runs.generate import Settings, encode_all, generate_rows, prompt_key, request_id, row_task
+    from realrun.runs.identity import prompt_ids_key
 
     settings = Settings(limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification)
-    task = task_id(cascade, settings, arguments.dtype)
-    with rows_file(arguments.out, [prompt_key(prompt) | {"task": task} for prompt in prompts]) as file:
+    request = request_id(cascade, settings, arguments.dtype)
+    expected = [prompt_key(prompt) | {"request": request} for prompt in prompts]
+    with rows_file(arguments.out, expected, {"tokens": is_ids, "seconds": is_seconds}) as file:
         done = len(file.rows)
         if any(("trace" in row) != arguments.trace for row in file.rows):
             raise InputError("--trace", f"differs from that of the rows in {arguments.out}, expected the same")
-        if done < len(prompts):
-            ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
-            rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
-            total = len(prompts)
-            for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2):
-                file.append(row)
+        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
+        task = row_task(cascade, settings, arguments.dtype, ensemble)
+        encoded = encode_all(prompts, ensemble)
+        file.demand([{"id": p.id} | task | prompt_ids_key(ids) for p, ids in zip(prompts, encoded, strict=True)])
+        rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
+        total = len(prompts)
+        for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2, disable=None):
+            file.append(row)
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
-    print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / seconds:.1f} a second)")
+    print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / max(seconds, 1e-9):.1f} a second)")
     return 0
 
 
@@ -150,7 +154,7 @@ def _cascade(arguments: argparse.Namespace) -> Cascade:
     """The specification; with --prompt also one made of what to load, or the embedded model's."""
     spec = arguments.cascade
     if arguments.prompt is None or (spec is not None and (spec.endswith(".json") or Path(spec).is_file())):
-        return read_cascade(spec)
+        return read_loadable(spec, but_target=arguments.target is not None)
     target = spec or DEFAULT_TARGET
     demand_file("SPEC", target)
     Source.of_target("SPEC", target)

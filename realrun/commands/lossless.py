@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 DEFAULT_TARGET = "smollm2-135m"
 
 
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+_NEEDS = {
+    "category": ("identical", "near-tie", "divergent").__contains__,
+    **dict.fromkeys(("position", "margin", "ulps"), _is_number),
+}
+"""What the summary reads of every row."""
+
+
 def add(commands: Subparsers) -> None:
     """Register the command."""
     parser = commands.add_parser("lossless", help="check that greedy cascades give the target's own text")
@@ -57,11 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target is not None:
         Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
-    from analysis.model.boundary.journal import rows_file
+    from analysis.model.boundary.journal import is_count, rows_file
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
     from realrun.engine.record import provenance
     from realrun.loading.ensemble import DTYPES, load_ensemble
-    from realrun.runs.generate import Settings, prompt_key, task_id
+    from realrun.runs.generate import Settings, encode_all, prompt_key, request_id, row_task
+    from realrun.runs.identity import prompt_ids_key
     from realrun.runs.lossless import comparisons, rounded_to, shipped_cascades
 
     cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
@@ -69,8 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
     source = Source.of(joint, joint.target)
     dtype = source.choice("dtype", DTYPE_NAMES, arguments.dtype)  # what its `load` says goes before the option
     cascades = {name: with_target(cascade, arguments.target) for name, cascade in cascades.items()}
-    tasks = {name: task_id(cascade, Settings(limit), arguments.dtype) for name, cascade in cascades.items()}
-    expected = [prompt_key(prompt) | {"cascade": name, "task": tasks[name]} for prompt in prompts for name in cascades]
+    settings = Settings(limit)
+    requests = {name: request_id(cascade, settings, arguments.dtype) for name, cascade in cascades.items()}
+    expected = [
+        prompt_key(prompt) | {"cascade": name, "request": request}
+        for prompt in prompts
+        for name, request in requests.items()
+    ]
 
     def exact() -> Ensemble:
         load = {"name": source.name, **source.options, "dtype": "float32"}
@@ -79,13 +96,16 @@ def run(arguments: argparse.Namespace) -> int:
         ensemble = load_ensemble(alone, DTYPES["float32"], device=arguments.device)
         return rounded_to(ensemble, joint.target, DTYPES[dtype])
 
-    with rows_file(arguments.out, expected) as file:
+    with rows_file(arguments.out, expected, {**_NEEDS, "tokens": is_count}) as file:
         done = len(file.rows)
-        if done < len(expected):
-            ensemble = load_ensemble(joint, DTYPES[arguments.dtype], device=arguments.device)
-            found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], exact, done)
-            for key, (_, _, comparison) in zip(expected[done:], found, strict=True):
-                file.append(key | asdict(comparison) | {"dtype": dtype, **provenance()})
+        ensemble = load_ensemble(joint, DTYPES[arguments.dtype], device=arguments.device)
+        tasks = {name: row_task(cascade, settings, arguments.dtype, ensemble) for name, cascade in cascades.items()}
+        texts = [prompt_ids_key(ids) for ids in encode_all(prompts, ensemble) for _ in cascades]
+        keys = [key | tasks[key["cascade"]] | text for key, text in zip(expected, texts, strict=True)]
+        file.demand(keys)
+        found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], exact, done)
+        for key, (_, _, comparison) in zip(keys[done:], found, strict=True):
+            file.append(key | asdict(comparison) | {"dtype": dtype, **provenance()})
     counts = Counter(row["category"] for row in file.rows)
     margins = [row["margin"] for row in file.rows if row["margin"] is not None]
     tokens = sum(row["tokens"] for row in file.rows)

@@ -13,18 +13,19 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.model import InputError, whole_file
+from analysis.model import InputError, demand_regular
 from realrun.distill.dataset import Conversation, frequent_tokens, read_samples
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, export, restored
+from realrun.distill.notes import alone_in, damaged, read_note, write_note
 from realrun.distill.sampling import Sampling, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, give_weights
-from realrun.distill.teacher import Lessons, learn
+from realrun.distill.teacher import Lessons, learn, weights_digest
 from realrun.distill.training import Point, Recipe, seconds_a_step, train
 from realrun.engine.record import provenance
 from realrun.loading.transformers_models import context_of
 from realrun.maxgram.bigram import tokenizer_fingerprint
-from realrun.runs.prompts import encode, read_prompts
+from realrun.runs.prompts import PromptFile, encode
 
 _ANSWER = 128
 """Greatest length of an answer to a test prompt."""
@@ -42,7 +43,7 @@ class Order:
         sampling: How many, in that case.
         recipe: The training; its steps are found out where `minutes` is given.
         minutes: How long the training shall take, or None.
-        tests: A prompt file whose greedy answers the drafter is tested on beside the held-out ones.
+        tests: Prompts, on whose greedy answers the drafter is tested beside the held-out ones.
         licence: Of the drafter, for its card.
         command: What was typed, for its card.
     """
@@ -54,7 +55,7 @@ class Order:
     sampling: Sampling
     recipe: Recipe
     minutes: float | None
-    tests: Path
+    tests: PromptFile
     licence: str
     command: str
 
@@ -74,10 +75,23 @@ def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: O
         InputError: where target, samples or folders are unfit, naming them.
     """
     demand_distillable(target, order.name)
-    tests = _asked(target, tokenizer, order.tests)
+    if order.samples is not None:
+        demand_regular(order.samples)
+    with alone_in(order.work):
+        return _distilled(target, tokenizer, order)
+
+
+def _distilled(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: Order) -> Tests:
+    tests = _asked(target, tokenizer, order)
     samples = order.samples
     if samples is None:
-        samples = order.work / f"samples-{_key(order.name, asdict(replace(order.sampling, conversations=0)))}.jsonl"
+        who = [
+            order.name,
+            weights_digest(target),
+            tokenizer_fingerprint(tokenizer.get_vocab()),
+            tokenizer.chat_template,
+        ]
+        samples = order.work / f"samples-{_key(*who, asdict(replace(order.sampling, conversations=0)))}.jsonl"
         sample(target, tokenizer, order.sampling, samples)
     conversations = read_samples(samples, tokenizer, context_of(target))
     lessons = learn(target, conversations, order.work / "teacher")
@@ -94,7 +108,7 @@ def distil(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: O
     exported = _exported(target, recipe.layers, order.out)
     held_out = agreement(exported, head, [c for c in conversations if c.held_out and c.greedy])
     others = agreement(exported, head, tests)
-    results = {"held_out": _result(held_out), "prompts": {"sha256": _sha256(order.tests), **_result(others)}}
+    results = {"held_out": _result(held_out), "prompts": {"sha256": order.tests.sha256, **_result(others)}}
     export(order.out, student, head, card | {"results": results})
     return Tests(held_out, others)
 
@@ -120,14 +134,14 @@ def _exported(target: PreTrainedModel, layers: Sequence[int], folder: Path) -> P
     return student
 
 
-def _asked(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Path) -> list[Conversation]:
+def _asked(target: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, order: Order) -> list[Conversation]:
     """The target's greedy answers to the test prompts that leave room for one."""
     context = context_of(target)
     limit = min(_ANSWER, context // 2)
-    fitting = [p for p in read_prompts(prompts) if len(encode(p, tokenizer)) <= context - limit]
+    fitting = [p for p in order.tests.prompts if len(encode(p, tokenizer)) <= context - limit]
     found = answers(target, tokenizer, fitting, limit)
     if not found:
-        raise InputError(str(prompts), "has no prompt that fits and is answered, expected some to test on")
+        raise InputError(order.tests.path, "has no prompt that fits and is answered, expected some to test on")
     return found
 
 
@@ -162,14 +176,15 @@ def _steps(
 ) -> int:
     """Number of steps that fit into the minutes: as measured, or as an interrupted training found it."""
     note = folder / "steps.json"
-    if note.exists():
-        return int(json.loads(note.read_text()))
+    known = read_note(note)
+    if known is not None:
+        if isinstance(known, bool) or not isinstance(known, int) or known < 1:
+            raise damaged(note, f"got {known!r}")
+        return known
     trial = build(target, order.recipe.layers, target.dtype)
     assert order.minutes is not None
     steps = max(1, int(60 * order.minutes / seconds_a_step(trial, head, conversations, lessons, order.recipe)))
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(note) as file:
-        json.dump(steps, file)
+    write_note(note, steps)
     return steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sam
                 for user, (ids, end) in zip(users, replies, strict=True)
             ]
             file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def answers(
@@ -137,14 +140,14 @@ def _continued(
 def _kept_batches(path: Path, plan: Sampling) -> int:
     """Number of whole batches in the file, which is cut to them."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        *lines, torn = path.read_bytes().split(b"\n")  # not where other separators of lines stand in a text
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return 0
-    if lines and not lines[-1].endswith("\n"):
+    if b"\0" in b"".join(lines[-1:]):  # where power was lost; a text has its NULs escaped
         lines.pop()
-    if len(lines) >= plan.conversations:
+    if len(lines) >= plan.conversations and not torn:
         return -(-plan.conversations // plan.batch)
-    batches = len(lines) // plan.batch
-    path.write_text("".join(lines[: batches * plan.batch]), encoding="utf-8")
-    return batches
+    kept = lines[: min(len(lines), plan.conversations) // plan.batch * plan.batch]
+    os.truncate(path, sum(len(line) + 1 for line in kept))
+    return len(kept) // plan.batch

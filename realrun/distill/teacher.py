@@ -7,7 +7,8 @@ take a hundred times as much.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,13 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from analysis.model import InputError, whole_file
+from analysis.model import InputError
 from realrun.distill.dataset import Conversation, batches
+from realrun.distill.notes import damaged, read_note, write_note
 
+STATES, NOTE = "states.bin", "states.json"
 _TOKENS = 2048
 """In a batch of the pass."""
 _KEPT = 50
@@ -70,22 +74,24 @@ def learn(target: PreTrainedModel, conversations: Sequence[Conversation], folder
     """
     starts = tuple(accumulate((len(c.answer) for c in conversations), initial=0))
     shape = (starts[-1], target.get_output_embeddings().in_features)
-    key = f"{fingerprint(target)} {_weights_digest(target)} {_digest(conversations)}"
+    key = f"{fingerprint(target)} {weights_digest(target)} {_digest(conversations)}"
     plan = batches([len(c.ids) for c in conversations], _TOKENS, seed=0)
-    done = _progress(folder, key, shape)
-    folder.mkdir(parents=True, exist_ok=True)
-    raw = np.memmap(folder / "states.bin", np.int16, "r+" if (folder / "states.bin").exists() else "w+", shape=shape)
-    states = torch.from_numpy(raw).view(torch.bfloat16)
+    done = _progress(folder, key, shape, len(plan))
+    states = torch.from_numpy(_room(folder, shape)).view(torch.bfloat16)
+    known = [states[starts[i] : starts[i + 1]] for number in range(done) for i in plan[number]]
+    if not all(bool(part.view(torch.int16).any(dim=1).all()) for part in known):  # no state of a model is all zeros
+        print(f"{folder / STATES}: lacks states that were there, they are computed anew", file=sys.stderr)
+        done = 0
     with torch.inference_mode():
-        for number in tqdm(range(done, len(plan)), "teacher", initial=done, total=len(plan), delay=2):
+        for number in tqdm(range(done, len(plan)), "teacher", initial=done, total=len(plan), delay=2, disable=None):
             chosen = [conversations[i] for i in plan[number]]
             hidden = target.base_model(input_ids=padded([c.ids for c in chosen], target.device), use_cache=False)
             for i, conversation, found in zip(plan[number], chosen, hidden.last_hidden_state, strict=True):
                 wanted = found[len(conversation.prompt) - 1 : len(conversation.ids)]
                 states[starts[i] : starts[i + 1]] = wanted.to("cpu", torch.bfloat16)
             if (number + 1) % _KEPT == 0 or number == len(plan) - 1:
-                raw.flush()
-                _note(folder, key, shape, number + 1)
+                _flush(folder)
+                write_note(folder / NOTE, {"key": key, "shape": shape, "batches": number + 1})
     return Lessons(states, starts[:-1], key)
 
 
@@ -99,7 +105,7 @@ def fingerprint(target: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
-def _weights_digest(target: PreTrainedModel) -> str:
+def weights_digest(target: PreTrainedModel) -> str:
     """SHA-256 of the type and some values of every weight: cheap, and another one for almost every fine-tune."""
     digest = hashlib.sha256()
     for name, weight in target.named_parameters():
@@ -117,17 +123,45 @@ def _digest(conversations: Sequence[Conversation]) -> str:
     return digest.hexdigest()
 
 
-def _progress(folder: Path, key: str, shape: tuple[int, int]) -> int:
+def _progress(folder: Path, key: str, shape: tuple[int, int], batches: int) -> int:
     """Number of batches that the folder holds."""
-    try:
-        note = json.loads((folder / "states.json").read_text())
-    except FileNotFoundError:
+    note = read_note(folder / NOTE)
+    if note is None:
         return 0
-    if (note["key"], tuple(note["shape"])) != (key, shape):
+    if not isinstance(note, dict) or note.keys() != {"key", "shape", "batches"}:
+        raise damaged(folder / NOTE, "no note of states")
+    if (note["key"], note["shape"]) != (key, list(shape)):
         raise InputError(str(folder), "holds states of another target, dtype or samples, expected an empty folder")
-    return int(note["batches"])
+    done = note["batches"]
+    if isinstance(done, bool) or not isinstance(done, int) or not 0 <= done <= batches:
+        raise damaged(folder / NOTE, f"batches is {done!r}")
+    return done
 
 
-def _note(folder: Path, key: str, shape: tuple[int, int], done: int) -> None:
-    with whole_file(folder / "states.json") as file:
-        json.dump({"key": key, "shape": shape, "batches": done}, file)
+def _room(folder: Path, shape: tuple[int, int]) -> NDArray[np.int16]:
+    """The file of states as an array, with all its room on the disk: where that ran out later, it would be a crash.
+
+    What the file lacks is zero.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, size = folder / STATES, shape[0] * shape[1] * np.dtype(np.int16).itemsize
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            os.ftruncate(descriptor, size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise InputError(str(path), f"cannot take its {size} bytes: {error.strerror}") from None
+    return np.memmap(path, np.int16, "r+", shape=shape)
+
+
+def _flush(folder: Path) -> None:
+    """Wait until the disk has the states."""
+    descriptor = os.open(folder / STATES, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

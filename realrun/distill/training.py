@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
@@ -20,6 +21,7 @@ from analysis.model import InputError, whole_file
 from realrun.distill.dataset import Conversation, batches
 from realrun.distill.evaluation import agreement
 from realrun.distill.loss import distance
+from realrun.distill.notes import damaged, read_note, write_note
 from realrun.distill.student import Head, trained
 from realrun.distill.teacher import Lessons, padded
 
@@ -68,6 +70,7 @@ class Point:
 
 _WARM_UP = 0.04
 """Share of the steps in which the rate rises; after that it falls as a cosine to nothing."""
+_NOTE = "checkpoint.json"
 _CLIP = 1.0
 _POINTS = 40
 """Of the learning curve."""
@@ -174,7 +177,7 @@ def train(
     last = recipe.steps if until is None else min(until, recipe.steps)
     interval = max(1, recipe.steps // _POINTS)
     losses: list[float] = []
-    bar = tqdm(range(start, last), "distil", initial=start, total=recipe.steps, delay=2)
+    bar = tqdm(range(start, last), "distil", initial=start, total=recipe.steps, delay=2, disable=None)
     for step, batch in zip(bar, _endless(conversations, recipe, start), strict=False):
         began = time.perf_counter()
         loss, count = _loss(student, head, conversations, lessons, batch, recipe.hard)
@@ -225,24 +228,34 @@ def _endless(conversations: Sequence[Conversation], recipe: Recipe, start: int) 
 
 
 def _restored(masters: _Masters, recipe: Recipe, folder: Path) -> list[Point]:
-    try:
-        note = json.loads((folder / "checkpoint.json").read_text())
-    except FileNotFoundError:
+    place = folder / _NOTE
+    note = read_note(place)
+    if note is None:
         return []
+    if not isinstance(note, dict) or note.keys() != {"recipe", "weights", "curve"}:
+        raise damaged(place, "no note of a training")
     if note["recipe"] != json.loads(json.dumps(asdict(recipe))):
         raise InputError(str(folder), "holds a training by another recipe, expected the same or an empty folder")
-    masters.restore(load_file(folder / note["weights"]))
-    return [Point(**point) for point in note["curve"]]
+    try:
+        curve = [Point(**point) for point in note["curve"]]
+        weights = folder / Path(note["weights"]).name
+    except TypeError as error:
+        raise damaged(place, str(error)) from None
+    try:
+        masters.restore(load_file(weights))
+    except (OSError, SafetensorError, KeyError, StopIteration, RuntimeError) as error:
+        raise damaged(weights, f"{type(error).__name__}: {error}".splitlines()[0]) from None
+    return curve
 
 
 def _store(masters: _Masters, recipe: Recipe, curve: Sequence[Point], folder: Path) -> None:
     """Weights first, under a name of their own, then the note that names them: a kill leaves one pair or the other."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"checkpoint-{curve[-1].step}.safetensors"
-    save_file(masters.state(), folder / name)
-    with whole_file(folder / "checkpoint.json") as file:
-        json.dump({"recipe": asdict(recipe), "weights": name, "curve": [asdict(point) for point in curve]}, file)
-    for left in folder.glob("checkpoint-*.safetensors"):
+    with whole_file(folder / name, "wb") as file:
+        file.write(save(masters.state()))
+    write_note(folder / _NOTE, {"recipe": asdict(recipe), "weights": name, "curve": [asdict(p) for p in curve]})
+    for left in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint-*.part")):
         if left.name != name:
             left.unlink()
 

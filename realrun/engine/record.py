@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import platform
-import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
+
+from analysis.model.boundary.package import package_commit, package_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -197,31 +197,9 @@ def provenance() -> dict[str, object]:
     versions = {name: metadata.version(name) for name in ("torch", "transformers")}
     return {
         "schema": SCHEMA,
-        "cascade_ewif": _own_version(),
-        "commit": _commit(),
+        "cascade_ewif": package_version(),
+        "commit": package_commit(),
         **versions,
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _own_version() -> str | None:
-    try:
-        return metadata.version("cascade-ewif")
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Commit of the checkout this file is in; None in an installed copy."""
-    folder = Path(__file__).parent
-    try:
-        result = subprocess.run(
-            ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None
-    return result.stdout.strip() or None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from realrun.engine.record import Generation, provenance
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import Ensemble
+from realrun.runs.identity import digest, loaded_models, prompt_ids_key, task_keys
 from realrun.runs.prompts import Prompt, encode
 
 
@@ -87,7 +87,7 @@ def generate_rows(
     what = {
         "method": "cascade" if cascade.draft else "autoregressive",
         "load": cascade.models[cascade.target].load,
-        "task": task_id(cascade, settings, dtype),
+        **row_task(cascade, settings, dtype, ensemble),
         "dtype": dtype,
         "device": str(ensemble.models[cascade.target].network.device),
     }
@@ -105,8 +105,13 @@ def generate_rows(
         yield row | how | what | provenance()
 
 
-def task_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
-    """A hash of everything that the text depends on: what is loaded, the draft and how it is run, but no measurements.
+def row_task(cascade: Cascade, settings: Settings, dtype: str, ensemble: Ensemble) -> dict[str, object]:
+    """What all rows of a task have in common: `request_id`, the loaded models' fingerprints, and a hash of both."""
+    return task_keys(request_id(cascade, settings, dtype), loaded_models(ensemble, ensemble.only(cascade)))
+
+
+def request_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
+    """A hash of everything that is asked for and decides the text: what to load, the draft and how it is run.
 
     Costs, acceptances, uncertainties and `meta` of the specification do not change what a real run does.
     """
@@ -120,7 +125,7 @@ def task_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
         "dtype": dtype,
         **settings.to_json(),
     }
-    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+    return digest(spec)
 
 
 def prompt_key(prompt: Prompt) -> dict[str, object]:
@@ -132,6 +137,7 @@ def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensem
     """What became of one prompt, as a row of JSON."""
     return {
         **prompt_key(prompt),
+        **prompt_ids_key(ids),
         "category": prompt.category,
         "prompt_tokens": len(ids),
         "tokens": generation.tokens,

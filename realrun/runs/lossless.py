@@ -115,7 +115,9 @@ def comparisons(
     reference = CascadeDecoder(alone, ensemble.only(alone), ensemble.context)
     judge: list[Ensemble] = []
     encoded = encode_all(prompts, ensemble)
-    with tqdm(total=len(prompts) * len(cascades), initial=first, desc="comparing", unit="text", delay=2) as bar:
+    with tqdm(
+        total=len(prompts) * len(cascades), initial=first, desc="comparing", unit="text", delay=2, disable=None
+    ) as bar:
         for i, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
             left = list(decoders.items())[max(0, first - i * len(decoders)) :]
             if not left:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -17,6 +18,7 @@ from realrun.engine.record import Generation
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all, result_row
+from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
 
 WARM_UP_TOKENS = 16
@@ -105,6 +107,7 @@ def interleave(
     max_new_tokens: int,
     description: str,
     repeats: int = 1,
+    journal: Journal | None = None,
 ) -> Iterator[dict[str, object]]:
     """Run every method on every prompt, in turns, and yield the rows with the method's name under `method`.
 
@@ -119,20 +122,28 @@ def interleave(
         max_new_tokens: Greatest number of tokens a prompt, >= 1.
         description: Of the progress bar.
         repeats: How often each method runs each prompt, >= 1.
+        journal: Keeps every row, under the description.
     """
+    journal = Journal() if journal is None else journal
     encoded = encode_all(prompts, ensemble)
-    for method in methods:
-        method.run(encoded[0], WARM_UP_TOKENS)
+    runs = repeats * len(prompts) * len(methods)
+    if any(f"{description} {number}" not in journal for number in range(runs)):
+        for method in methods:
+            method.run(encoded[0], WARM_UP_TOKENS)
     gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked through between runs
+    numbers = itertools.count()
     try:
-        with tqdm(total=repeats * len(prompts) * len(methods), desc=description, unit="run", delay=2) as bar:
+        with tqdm(total=runs, desc=description, unit="run", delay=2, disable=None) as bar:
             for repeat in range(repeats):
                 for i, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
                     for method in turn(methods, repeat * len(prompts) + i):
-                        gc.collect()
-                        outcome = method.run(ids, max_new_tokens)
-                        yield _row(method, repeat, prompt, ids, outcome, ensemble)
+
+                        def timed(method=method, repeat=repeat, prompt=prompt, ids=ids):  # type: ignore[no-untyped-def]
+                            gc.collect()
+                            return _row(method, repeat, prompt, ids, method.run(ids, max_new_tokens), ensemble)
+
+                        yield journal.once(f"{description} {next(numbers)}", timed)
                         bar.update()
     finally:
         gc.unfreeze()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import InputError, advise, parse_json, read_text
+from analysis.model import InputError, advise, parse_json, read_bytes, text_of
 from realrun.engine.running_text import special_tokens
 from realrun.runs.chat_template import render_chat
 
@@ -36,15 +37,38 @@ def shipped_prompts() -> Path:
     return Path(str(resources.files("realrun") / "data" / "prompts.jsonl"))
 
 
+@dataclass(frozen=True)
+class PromptFile:
+    """What a prompt file holds.
+
+    Attributes:
+        path: Its name.
+        prompts: Its prompts in order.
+        sha256: Hash of its bytes, unpacked.
+    """
+
+    path: str
+    prompts: list[Prompt]
+    sha256: str
+
+
 def read_prompts(path: str | Path) -> list[Prompt]:
-    """Read a prompt file; blank lines and unknown keys are ignored. No two ids may be the same text: 1 and "1" are.
+    """The prompts of a file, as `read_prompt_file` reads them."""
+    return read_prompt_file(path).prompts
+
+
+def read_prompt_file(path: str | Path) -> PromptFile:
+    """Read a prompt file, or a pipe, once; blank lines and unknown keys are ignored.
+
+    No two ids may be the same text: 1 and "1" are.
 
     Raises:
         InputError: naming the file, the line, and what is wrong there.
     """
     prompts = []
     lines: dict[str, int] = {}
-    for i, line in enumerate(read_text(path).split("\n"), start=1):
+    data = read_bytes(path)
+    for i, line in enumerate(text_of(data, path).split("\n"), start=1):
         if line.strip():
             where = f"{path}, line {i}"
             prompt = _prompt(parse_json(line, str(path), first_line=i), where)
@@ -52,7 +76,7 @@ def read_prompts(path: str | Path) -> list[Prompt]:
             if first != i:
                 raise InputError(f"{where}, id", f"got {prompt.id!r} as in line {first}, expected another one")
             prompts.append(prompt)
-    return prompts
+    return PromptFile(str(path), prompts, hashlib.sha256(data).hexdigest())
 
 
 def _prompt(row: object, where: str) -> Prompt:

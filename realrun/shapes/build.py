@@ -153,7 +153,7 @@ def demand_memory(shape: Shape, dtype: torch.dtype, device: torch.device, tokens
     needed, available = needed_bytes(shape, dtype, device, tokens) + beside, available_bytes(device)
     if needed > available:
         raise InputError(
-            "--shape",
+            "NAME",
             f"{shape.name!r} needs {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, "
             f"but {device} has {available / 2**30:.1f} GiB available",
         )

@@ -82,5 +82,5 @@ def shape_named(name: str) -> Shape:
         InputError: where there is none, naming all.
     """
     if name not in SHAPES:
-        raise InputError("--shape", f"got {name!r}, expected one of {', '.join(SHAPES)}")
+        raise InputError("NAME", f"got {name!r}, expected one of {', '.join(SHAPES)}")
     return SHAPES[name]

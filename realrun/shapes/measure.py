@@ -47,6 +47,7 @@ class Plan:
         repeats: Timed turns over all of these at most, >= 1; there are fewer where they would take too long.
         seconds: No turn is begun after so many seconds of timed turns, but for the first three.
         cold: Whether caches are made to forget the weights before every call, as the call of a larger model would.
+        packing: Whether linear layers may be packed for a CPU.
     """
 
     q: tuple[int, ...]
@@ -55,6 +56,7 @@ class Plan:
     repeats: int
     seconds: float
     cold: bool = False
+    packing: bool = True
 
 
 def seconds_by_size(
@@ -83,7 +85,7 @@ def seconds_by_size(
     found: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
     evicted = torch.ones(EVICTED_BYTES, dtype=torch.uint8, device=device) if plan.cold else None
     began = clock()
-    for turn in tqdm(range(plan.repeats + 1), desc="timing calls", unit="turn", delay=2):
+    for turn in tqdm(range(plan.repeats + 1), desc="timing calls", unit="turn", delay=2, disable=None):
         if turn == 1:
             began = clock()
         if turn > FEWEST and clock() - began > plan.seconds:
@@ -108,6 +110,25 @@ def seconds_by_size(
     return found
 
 
+def row_key(
+    shape: Shape, plan: Plan, dtype: torch.dtype, device: torch.device, mode: str, context: int, q: int
+) -> dict[str, object]:
+    """What a row is of: shape, size of the call, machine and versions; known before anything is timed."""
+    return {
+        "shape": shape.name,
+        "dtype": str(dtype).removeprefix("torch."),
+        "device": device.type,
+        "device_name": make_of(device),
+        "mode": mode,
+        "caches": "cold" if plan.cold else "warm",
+        "packing": plan.packing,
+        "encoded": plan.encoded if shape.kind == "t5" else None,
+        "context": context,
+        "q": q,
+        **provenance(),
+    }
+
+
 def rows(
     shape: Shape, found: Sizes, calls: Calls, plan: Plan, dtype: torch.dtype, device: torch.device, packed: bool
 ) -> Iterator[dict[str, object]]:
@@ -117,21 +138,12 @@ def rows(
     for (context, q), seconds in timed.items():
         low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75])
         yield {
-            "shape": shape.name,
+            **row_key(shape, plan, dtype, device, calls.mode, context, q),
             "parameters": found.all,
             "parameters_read": found.read,
             "bytes": found.all * dtype.itemsize,
-            "dtype": dtype_name,
-            "device": device.type,
-            "device_name": make_of(device),
-            "mode": calls.mode,
             "packed": packed,
-            "caches": "cold" if plan.cold else "warm",
-            "encoded": plan.encoded if shape.kind == "t5" else None,
-            "context": context,
-            "q": q,
             "median": float(f"{middle:.4g}"),
             "spread": float(f"{(high - low) / 2:.3g}"),
             "repeats": len(seconds),
-            **provenance(),
         }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
 from analysis.model.boundary.advice import advice_in_lines
@@ -47,14 +50,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
-    """Exit with main's status; bad input is one line on stderr and status 2, without a traceback, advice a line."""
+    """Exit with main's status; bad input is one line on stderr and status 2, without a traceback, advice a line.
+
+    SIGTERM ends the program like Ctrl-C: what is open is closed, and a word is said.
+    """
     try:
-        with advice_in_lines():
+        with advice_in_lines(), _ended_by_sigterm():
             status = main()
         sys.stdout.flush()
     except InputError as error:
         print(harmless(f"error: {error}".replace("\n", " ")), file=sys.stderr)
         status = EXIT_BAD_INPUT
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        status = 128 + signal.SIGTERM
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
@@ -65,6 +74,27 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
         print(f"error: {error.filename or 'input or output'}: {error.strerror}", file=sys.stderr)
         status = 1
     sys.exit(status)
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end."""
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM raise, where nothing else is made of it; signals reach the main thread alone."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(*signalled: object) -> NoReturn:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def whole_option(option: str, text: str, low: int, high: int) -> int:

@@ -12,20 +12,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.model import InputError, parse_json
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two writers are not told apart
-    fcntl = None  # type: ignore[assignment]
+from analysis.model import InputError, demand_place, parse_json
+from analysis.model.boundary.lock import is_still, open_alone
+from realrun.runs.identity import demand_same
 
 _FLAGS = os.O_RDWR | os.O_APPEND
+
+Needs = Mapping[str, Callable[[Any], bool]]
+"""Keys that a finished row must have, and what their values must fulfil."""
+
+
+def is_seconds(value: object) -> bool:
+    """Whether a row's value is a time."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def is_count(value: object) -> bool:
+    """Whether a row's value is a number of things."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_ids(value: object) -> bool:
+    """Whether a row's value is a list of token ids."""
+    return isinstance(value, list) and all(is_count(item) for item in value)
 
 
 class RowsFile:
@@ -39,33 +55,70 @@ class RowsFile:
         self.rows: list[Mapping[str, Any]] = []
         self._path = path
         self._descriptor = descriptor
+        self._end: int | None = 0  # where our last row ends; None in a pipe
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row and wait until the disk has it; the first one makes the file, where there is none.
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Write rows and wait until the disk has them; the first ones make the file, where there is none.
 
         Raises:
-            InputError: where that fails (a full disk, say); the file then ends after the last whole row.
+            InputError: where that fails (a full disk, say), the file then ends after the last whole row; or where the
+                file was removed, replaced or changed since the last row.
         """
-        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
         if self._descriptor is None:
-            self._descriptor = _locked(self._path, _FLAGS | os.O_CREAT | os.O_EXCL)
-        end = os.fstat(self._descriptor).st_size
+            self._descriptor = open_alone(self._path, _FLAGS | os.O_CREAT | os.O_EXCL)
+        self.demand_ours()
         try:
+            line = content
             while line:
                 line = line[os.write(self._descriptor, line) :]
             _force(self._descriptor)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, end)
+            if self._end is not None:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self._end)
             raise InputError(self._path, f"cannot be written: {error.strerror}; the earlier rows are intact") from None
-        self.rows.append(row)
+        self.rows.extend(rows)
+        if self._end is not None:
+            self._end += len(content)
+
+    def demand_ours(self) -> None:
+        """Refuse to go on where the rows written so far are no longer in the file of that name.
+
+        Raises:
+            InputError: where it was removed, replaced, or changed by somebody else.
+        """
+        if self._descriptor is None or self._end is None:
+            return
+        if not is_still(self._path, self._descriptor):
+            raise InputError(
+                self._path, f"was removed or replaced during the run, and {len(self.rows)} rows went with it"
+            )
+        if os.fstat(self._descriptor).st_size != self._end:
+            raise InputError(self._path, "was changed by another program during the run, its rows cannot be trusted")
 
     def close(self) -> None:
         """Let another process write to the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
 
-    def read(self, expected: Sequence[Mapping[str, object]]) -> None:
+    def demand(self, expected: Sequence[Mapping[str, object]]) -> None:
+        """Refuse rows that were there and are not this run's, by what is known only when the models are loaded.
+
+        Args:
+            expected: As for `rows_file`.
+
+        Raises:
+            InputError: saying what changed since.
+        """
+        for i, (row, wanted) in enumerate(zip(self.rows, expected, strict=False), start=1):
+            demand_same(row, wanted, f"{self._path}, line {i}")
+
+    def pipe(self) -> None:
+        """Take the file as one that cannot be read or cut."""
+        self._end = None
+
+    def read(self, expected: Sequence[Mapping[str, object]], needs: Needs, more: str | None) -> None:
         """Take up the rows of a file that was there; a torn last row is cut off and reported on stderr.
 
         Raises:
@@ -73,68 +126,70 @@ class RowsFile:
         """
         assert self._descriptor is not None
         content = Path(self._path).read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
+        whole = _whole_lines(content)
         rows = [_row(self._path, i, line) for i, line in enumerate(whole.split(b"\n")[:-1], start=1)]
-        _demand(self._path, rows, expected)
+        _demand(self._path, rows, expected, needs, more)
         if len(whole) < len(content):
-            _demand_torn(self._path, content[len(whole) :], len(rows), expected)
+            _demand_torn(self._path, content[len(whole) :], len(rows), expected, more)
             os.ftruncate(self._descriptor, len(whole))
             print(f"{self._path}: cut off a torn last row of {len(content) - len(whole)} bytes", file=sys.stderr)
-        if rows:
+        if rows and more is None:
             print(f"{self._path}: goes on after {len(rows)} of {len(expected)} rows", file=sys.stderr)
         self.rows = rows
+        self._end = len(whole)
 
 
 @contextlib.contextmanager
-def rows_file(path: str, expected: Sequence[Mapping[str, object]]) -> Iterator[RowsFile]:
+def rows_file(
+    path: str, expected: Sequence[Mapping[str, object]], needs: Needs | None = None, more: str | None = None
+) -> Iterator[RowsFile]:
     """Open a file for the rows of a run; a file that is not there appears with its first row.
 
     Args:
         path: Its name. A device or a pipe is written to and not read.
         expected: For every row of the run, in order, what tells it from other rows: values by key. The first of these
             is also the first key of the row.
+        needs: What a finished row must hold besides.
+        more: First key of further rows, any number of which may follow those; None where there are no others. `needs`
+            are then theirs alone.
 
     Raises:
-        InputError: where the file cannot be opened, another process writes to it, or it holds other rows.
+        InputError: where the file cannot be opened, another process writes to it, it holds other rows, or it was
+            removed or replaced by the end of the block.
     """
+    demand_place(path)
     place = Path(path)
-    if place.is_dir():
-        raise InputError(path, "is a folder, expected a file name")
     if not place.exists():
-        if not place.parent.is_dir():
-            raise InputError(path, f"the folder {place.parent} does not exist")
-        if not os.access(place.parent, os.W_OK):
-            raise InputError(path, f"cannot be written: {os.strerror(errno.EACCES)}")
         file = RowsFile(path, None)
     elif place.is_file():
-        file = RowsFile(path, _locked(path, _FLAGS))
+        file = RowsFile(path, open_alone(path, _FLAGS))
     else:
         file = RowsFile(path, _opened(path, os.O_WRONLY))
+        file.pipe()
     try:
         if place.is_file():
-            file.read(expected)
+            file.read(expected, needs or {}, more)
         yield file
+        file.demand_ours()
     finally:
         file.close()
 
 
-def _locked(path: str, flags: int) -> int:
-    """Open a file as its only writer."""
-    descriptor = _opened(path, flags)
-    try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InputError(path, "another process is writing to this file, expected one writer at a time") from None
-    return descriptor
-
-
 def _opened(path: str, flags: int) -> int:
     try:
-        return os.open(path, flags, 0o666)
+        return os.open(path, flags)
     except OSError as error:
         raise InputError(path, f"cannot be written: {error.strerror}") from None
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """All but a torn last row: one without a line end, or, after a loss of power, with NULs in its place."""
+    end = content.rfind(b"\n") + 1
+    if end == len(content):
+        last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
+        if b"\0" in content[last:end]:
+            end = last
+    return content[:end]
 
 
 def _force(descriptor: int) -> None:
@@ -156,24 +211,45 @@ def _row(path: str, number: int, line: bytes) -> Mapping[str, Any]:
     return row
 
 
-def _demand(path: str, rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, object]]) -> None:
+def _demand(
+    path: str,
+    rows: Sequence[Mapping[str, Any]],
+    expected: Sequence[Mapping[str, object]],
+    needs: Needs,
+    more: str | None,
+) -> None:
     """Refuse a file whose rows are not the first ones of the run."""
-    if len(rows) > len(expected):
+    if more is None and len(rows) > len(expected):
         raise InputError(path, f"has {len(rows)} rows, expected at most the {len(expected)} of this run")
-    for i, (row, wanted) in enumerate(zip(rows, expected, strict=False), start=1):
-        for key, value in wanted.items():
-            if row.get(key) != value:
-                raise InputError(
-                    f"{path}, line {i}",
-                    f"{key} is {row.get(key)!r}, expected {value!r}: rows of another run, name another file",
-                )
+    for i, row in enumerate(rows):
+        where = f"{path}, line {i + 1}"
+        if i < len(expected):
+            demand_same(row, expected[i], where)
+        if more is not None and i < len(expected):
+            continue
+        for key, good in needs.items() if more is None else {more: _is_any, **needs}.items():
+            if key not in row:
+                raise InputError(where, f"has no {key}, expected a whole row of this command")
+            if not good(row[key]):
+                raise InputError(f"{where}, {key}", f"got {str(row[key])[:40]}, expected what this command writes")
 
 
-def _demand_torn(path: str, torn: bytes, before: int, expected: Sequence[Mapping[str, object]]) -> None:
+def _is_any(value: object) -> bool:
+    return True
+
+
+def _demand_torn(
+    path: str, torn: bytes, before: int, expected: Sequence[Mapping[str, object]], more: str | None
+) -> None:
     """Refuse a file whose last line has no end and is not the beginning of the next row of the run either."""
+    begins = None
     if before < len(expected):
         key, value = next(iter(expected[before].items()))
         begins = json.dumps({key: value}, ensure_ascii=False)[:-1].encode()
-        if torn[: len(begins)] == begins[: len(torn)]:
+    elif more is not None:
+        begins = f'{{"{more}": '.encode()
+    if begins is not None:
+        written = torn.partition(b"\0")[0]
+        if written[: len(begins)] == begins[: len(written)]:
             return
     raise InputError(f"{path}, line {before + 1}", "is no row of this run cut short, name another file")

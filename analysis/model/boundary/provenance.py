@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
+
+from analysis.model.boundary.package import package_commit, package_version
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,10 @@ def provenance() -> Provenance:
 def _place() -> tuple[str, str, str, str, str, str]:
     """All but the time, which do not change while a process runs."""
     return (
-        metadata.version("cascade-ewif"),
-        _commit(),
+        package_version() or "",
+        package_commit() or "",
         platform.python_version(),
         metadata.version("numpy"),
         metadata.version("numba"),
         f"{platform.system()} {platform.machine()}",
     )
-
-
-def _commit() -> str:
-    """Short hash of the checked-out commit; ends in + where tracked files of this package differ from it."""
-    folder = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
-        )
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno", ".") else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""

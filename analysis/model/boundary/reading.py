@@ -1,45 +1,83 @@
-"""Files at the boundary of every command: strict JSON in, whole files out."""
+"""Reading files at the boundary of every command: strict JSON, plain or gzipped, of bounded size."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import gzip
 import io
 import json
 import os
-import tempfile
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, overload
 
 from analysis.model.boundary.fields import InputError
 from analysis.model.boundary.malformed import likely
 
+MOST_BYTES = 2**29
+"""Greatest size of a file that is read as a whole, unpacked: what no file of ours comes near."""
+
 _GZIP = b"\x1f\x8b"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def read_text(path: str | Path) -> str:
-    """Read a UTF-8 file that holds something, plain or gzipped.
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file or a pipe as a whole, unpacked where it is gzipped. A pipe is empty afterwards: read it once.
 
     Raises:
-        InputError: where the file is missing, unreadable, damaged, not UTF-8 or empty.
+        InputError: where the file is missing, unreadable, damaged, a device, or greater than `MOST_BYTES`.
     """
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if (stat.S_ISCHR(kind) and not file.isatty()) or stat.S_ISBLK(kind):
+                raise InputError(str(path), "is a device, expected a file or a pipe")
+            data = file.read(MOST_BYTES + 1)
         if data[:2] == _GZIP:
-            data = gzip.decompress(data)
-        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+                data = packed.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InputError(str(path), "no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(str(path), "broken gzip data, is the file whole?") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(str(path), f"holds more than {MOST_BYTES} bytes, expected at most so many")
+    return data
+
+
+def demand_regular(path: str | Path) -> None:
+    """Refuse a pipe or a device where a file is read more than once.
+
+    Raises:
+        InputError: saying what it is.
+    """
+    place = Path(path)
+    if place.exists() and not place.is_file():
+        kind = "a folder" if place.is_dir() else "a pipe or a device"
+        raise InputError(str(path), f"is {kind}, expected a file, which is read again when the run goes on")
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file that holds something, plain or gzipped; a pipe is empty afterwards.
+
+    Raises:
+        InputError: where the file is missing, unreadable, damaged, too great, not UTF-8 or empty.
+    """
+    return text_of(read_bytes(path), path)
+
+
+def text_of(data: bytes, path: str | Path) -> str:
+    """The text of what `read_bytes` read.
+
+    Raises:
+        InputError: where it is not UTF-8 or empty.
+    """
+    try:
+        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"not UTF-8 text (byte {error.start})") from None
     if not text.strip():
         raise InputError(str(path), "the file is empty")
     return text
@@ -93,52 +131,3 @@ def inside_file(path: str | Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(error.field, f"{error.problem} (in {path})") from None
-
-
-@overload
-def whole_file(path: str | Path) -> contextlib.AbstractContextManager[IO[str]]: ...
-@overload
-def whole_file(path: str | Path, mode: Literal["wb"]) -> contextlib.AbstractContextManager[IO[bytes]]: ...
-@contextlib.contextmanager
-def whole_file(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
-    """Open a file for writing (UTF-8 text or bytes) that appears under its name only when the block ends well.
-
-    Raises:
-        InputError: where the folder is missing or cannot be written to, or the disk is full.
-    """
-    target = Path(path).resolve()
-    if target.is_dir():
-        raise InputError(str(path), "is a folder, expected a file name")
-    if target.exists() and not target.is_file():  # a device or a pipe, which cannot be replaced
-        with target.open(mode, encoding="utf-8" if mode == "w" else None) as stream:
-            yield stream
-        return
-    try:
-        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before it takes its name)
-            mode,
-            encoding="utf-8" if mode == "w" else None,
-            dir=target.parent,
-            prefix=f".{target.name}.",
-            suffix=".part",
-            delete=False,
-        )
-    except FileNotFoundError:
-        raise InputError(str(path), f"the folder {target.parent} does not exist") from None
-    except OSError as error:
-        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
-    try:
-        with handle:
-            yield handle
-        os.chmod(handle.name, 0o666 & ~_umask())
-        os.replace(handle.name, target)
-    except BaseException as error:
-        Path(handle.name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise InputError(str(path), f"cannot be written: {error.strerror}") from None
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -50,7 +50,7 @@ class MeasuredShape:
 
 
 def read_shapes(*paths: str | Path) -> dict[Condition, dict[str, MeasuredShape]]:
-    """Read the rows of ``python -m realrun calibrate --shape``, by condition and shape.
+    """Read the rows of ``python -m realrun shapes``, by condition and shape.
 
     Raises:
         InputError: naming the line and field that are wrong, what is measured twice, or a curve without q = 1.

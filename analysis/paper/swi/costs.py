@@ -140,7 +140,7 @@ def totals(runs: Sequence[Run], expense: Expense, prompts: Collection[PromptId])
 def family(run: Run) -> str:
     """What a run's networks do: ``autoregressive``, ``speculative``, ``cascade``, or ``maxgram``, without any drafting.
 
-    `speculative` is one leaf step, as `analysis.model.records.named.family_of` has it; all shapes beyond it are a cascade.
+    `speculative` is one leaf step, as `records.named.family_of` has it; all shapes beyond it are a cascade.
     """
     if run.draft and {step.by for _, _, step in walk(run.draft, run.target)} <= run.statistical:
         return "maxgram"

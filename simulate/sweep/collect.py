@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from analysis.model import InputError
 from analysis.model.boundary.provenance import Provenance
-from simulate.estimation import Estimate, estimate
+from simulate.estimates import Estimate, estimate
 from simulate.kernel.totals import Totals
 from simulate.sweep.rows import Row
 from simulate.sweep.schedule import Stop, blocks_of_batch

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analysis.model import InputError
-from simulate.estimation import Estimate, estimate
+from simulate.estimates import Estimate, estimate
 from simulate.kernel.totals import Totals
 from simulate.sweep.rows import Row
 from simulate.sweep.task import Task

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.intervals import NORMAL_95, ROUNDING, error_of_the_unseen
+from simulate.intervals import ROUNDING, error_of_the_unseen, quantile_95
 from simulate.kernel.program import exact_cost
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sample, Sampler
@@ -50,11 +50,11 @@ class Estimate:
     @property
     def half_width(self) -> float:
         """Half the width of the 95 % interval."""
-        return NORMAL_95 * self.standard_error + ROUNDING * self.ewif
+        return quantile_95(self.blocks) * self.standard_error + ROUNDING * self.ewif
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Normal 95 % interval for EWIF."""
+        """95 % interval for EWIF, by Student's t with one degree of freedom less than blocks."""
         return self.ewif - self.half_width, self.ewif + self.half_width
 
 
@@ -150,8 +150,8 @@ class Comparison:
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Normal 95 % interval for the difference."""
-        half = NORMAL_95 * self.standard_error + ROUNDING * (self.first + self.second)
+        """95 % interval for the difference, by Student's t with one degree of freedom less than blocks."""
+        half = quantile_95(self.blocks) * self.standard_error + ROUNDING * (self.first + self.second)
         return self.difference - half, self.difference + half
 
 

@@ -11,7 +11,6 @@ from analysis.model import Subparsers, whole_option
 from simulate.commands.compare import read_task
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed, number_option
 from simulate.estimates import estimate
-from simulate.intervals import NORMAL_95
 from simulate.sampler import Generation, Sampler
 from simulate.sweep.task import MAX_GENERATION
 
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     generations = max(2, round(cycles * endless.tokens_per_cycle / tokens))
     whole = estimate(finite.draw((seed, "generations"), generations), finite)
     difference = whole.ewif - endless.ewif
-    half = NORMAL_95 * math.hypot(whole.standard_error, endless.standard_error)
+    half = math.hypot(whole.half_width, endless.half_width)
     mean_cost = whole.cost_per_cycle * whole.cycles / whole.blocks + prefill
     if arguments.json:
         result = {

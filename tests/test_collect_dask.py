@@ -6,11 +6,12 @@ import pytest
 from sweeps import SWEEP, collected, facts, write_tasks
 
 from analysis.model import InputError
+from simulate.cluster import dask_cluster
 from simulate.sweep.collect import collect
 from simulate.sweep.schedule import Stop
 from simulate.sweep.store import open_store
 from simulate.sweep.task import Task
-from simulate.sweep.workers import InThisProcess, dask_cluster
+from simulate.sweep.workers import InThisProcess
 
 distributed = pytest.importorskip("distributed")
 
@@ -37,8 +38,8 @@ def test_a_dask_worker_that_dies_is_said_in_one_line():
     dask = pytest.importorskip("dask")
 
     def draw_and_die(address):
-        with dask_cluster(address) as (executor, _):
-            executor.submit(os._exit, 1).result()
+        with dask_cluster(address) as cluster:
+            cluster.executor.submit(os._exit, 1).result()
 
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),

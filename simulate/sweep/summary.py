@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,23 +27,6 @@ class Summary:
     totals: Totals
     estimate: Estimate
     batches: int
-
-    def to_json(self) -> dict[str, object]:
-        """One entry of ``python -m simulate summarise --json``; null for an error that one block cannot tell."""
-        e = self.estimate
-        known = math.isfinite(e.standard_error)
-        return {
-            "name": self.task.name,
-            "ewif": e.ewif,
-            "ci95": list(e.ci95) if known else [None, None],
-            "cycles": e.cycles,
-            "tokens_per_cycle": e.tokens_per_cycle,
-            "cost_per_cycle": e.cost_per_cycle,
-            "standard_error": e.standard_error if known else None,
-            "blocks": e.blocks,
-            "batches": self.batches,
-            "task_id": self.task.id,
-        }
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, cast
 
@@ -17,6 +17,7 @@ from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
 
 MAX_GENERATION = 10**6
+MAX_SEED = 2**63 - 1
 _OWN_KEYS = ("name", "process", "generation", "parameters")
 _SHORT = 12
 
@@ -65,9 +66,7 @@ class Task:
                 generation = _read_generation(fields["generation"])
         label = ""
         if fields.get("name") is not None:
-            label = name(fields["name"], "name")
-            if not label.isprintable():
-                reject("name", label, "a string of printable characters")
+            label = _read_label(fields["name"])
         parameters = _read_parameters(fields.get("parameters"))
         task = cls(cascade, process, generation, label, parameters)
         with inside("process"):
@@ -100,6 +99,14 @@ class Task:
         """The label, or the beginning of the id."""
         return self.label or self.id[:_SHORT]
 
+    def named(self, label: object) -> Task:
+        """The same task under another name.
+
+        Raises:
+            InputError: where that is no string of printable characters.
+        """
+        return replace(self, label=_read_label(label))
+
     def sampler(self) -> Sampler:
         """A sampler for this task.
 
@@ -107,6 +114,13 @@ class Task:
             InputError: where a cost or an acceptance is missing.
         """
         return Sampler(self.cascade, self.process, self.generation)
+
+
+def _read_label(value: object) -> str:
+    label = name(value, "name")
+    if not label.isprintable():
+        reject("name", label, "a string of printable characters")
+    return label
 
 
 def _read_parameters(value: object) -> dict[str, Scalar]:

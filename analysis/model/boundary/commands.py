@@ -65,6 +65,8 @@ def run_modules(program: str, description: str, modules: Sequence[Command]) -> i
 def exit_with(main: Callable[[], int]) -> NoReturn:
     """Exit with main's status; bad input is one line on stderr and status 2, without a traceback, advice a line."""
     try:
+        if sys.stdout is None:  # its descriptor would go to the next file that is opened
+            raise InputError("standard output", "is closed, expected somewhere to print to")
         with advice_in_lines():
             status = main()
         sys.stdout.flush()

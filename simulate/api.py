@@ -177,7 +177,7 @@ def collect(
         else:
             pool = stack.enter_context(processes(workers))
             draw_sweep(listed, store, seed, stop, pool, workers, shown=progress)
-        return runs_of(store.rows)
+        return runs_of(store.rows, listed)
 
 
 def _task(value: object, field: str) -> Task:

@@ -25,7 +25,7 @@ _RESAMPLES_AT_ONCE = 1 << 22
 """Entries of the table of resampled counts held in memory at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """What totals say about a cascade.
 
@@ -46,6 +46,12 @@ class Estimate:
     cost_per_cycle: float
     cycles: int
     blocks: int
+
+    def __repr__(self) -> str:
+        low, high = self.ci95
+        return (
+            f"Estimate(ewif={self.ewif:.6g}, ci95=[{low:.6g}, {high:.6g}], cycles={self.cycles}, blocks={self.blocks})"
+        )
 
     @property
     def half_width(self) -> float:

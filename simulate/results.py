@@ -10,7 +10,7 @@ from pathlib import Path
 from simulate.sweep.rows import Row
 from simulate.sweep.store import read_rows
 from simulate.sweep.summary import Summary, summarise
-from simulate.sweep.task import Scalar
+from simulate.sweep.task import Scalar, Task
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,14 @@ class Run:
         }
 
 
-def runs_of(rows: Iterable[Row]) -> list[Run]:
-    """One run per task, sorted by name."""
-    return [_run(summary) for summary in summarise(rows)]
+def runs_of(rows: Iterable[Row], tasks: Iterable[Task] = ()) -> list[Run]:
+    """One run per task, sorted by name.
+
+    Args:
+        rows: All that was drawn.
+        tasks: Those whose names and parameters are to hold; of others, the last ones that a row has.
+    """
+    return [_run(summary) for summary in summarise(rows, tasks)]
 
 
 def read_runs(path: str | Path) -> list[Run]:
@@ -100,7 +105,7 @@ def read_runs(path: str | Path) -> list[Run]:
         ...     "draft": [{"by": "d", "tokens": 5}],
         ... }
         >>> path = Path(tempfile.mkdtemp()) / "runs.csv"
-        >>> _ = collect({"five tokens": Cascade.from_json(spec)}, path, target_error=0.01)
+        >>> _ = collect({"five tokens": Cascade.from_json(spec)}, path, target_error=0.001)
         >>> [run] = read_runs(path)
         >>> run.name, round(run.ewif, 1), run.low < 2.46 < run.high
         ('five tokens', 2.5, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 
 from analysis.model import InputError, Subparsers, whole_option
@@ -51,7 +52,7 @@ def add(commands: Subparsers) -> None:
         "--quiet", action="store_true", help="no progress bar (there is none either where stderr is no terminal)"
     )
     add_seed(parser)
-    add_json(parser, "one JSON list, with an object per task,")
+    add_json(parser, "one JSON object, with the list `runs`,")
     parser.set_defaults(run=run)
 
 
@@ -80,5 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except OSError as error:  # for example no room for the compiler's cache
         raise InputError(str(error.filename or arguments.out), f"cannot be written: {error.strerror}") from None
-    print(as_json(runs) if arguments.json else "\n".join(lines(runs)))
+    if arguments.json:
+        print(json.dumps({"runs": as_json(runs)}, allow_nan=False))
+    else:
+        print("\n".join(lines(runs)))
     return 0

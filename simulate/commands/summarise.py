@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from analysis.model import Subparsers
 from simulate.commands.options import add_json
@@ -21,5 +22,5 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per task."""
     runs = read_runs(arguments.runs)
-    print(as_json(runs) if arguments.json else "\n".join(lines(runs)))
+    print(json.dumps(as_json(runs), allow_nan=False) if arguments.json else "\n".join(lines(runs)))
     return 0

@@ -1,8 +1,7 @@
-"""Results of sweeps as commands print them: a table with one line per task, or one line of JSON."""
+"""Results of sweeps as commands print them: a table with one line per task, or JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from simulate.results import Run
@@ -26,6 +25,6 @@ def lines(runs: Sequence[Run]) -> list[str]:
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, *body)]
 
 
-def as_json(runs: Sequence[Run]) -> str:
-    """The same as one line."""
-    return json.dumps([run.to_json() for run in runs], allow_nan=False)
+def as_json(runs: Sequence[Run]) -> list[dict[str, object]]:
+    """The same, one object per task."""
+    return [run.to_json() for run in runs]

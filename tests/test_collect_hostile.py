@@ -167,17 +167,6 @@ def test_addresses_of_no_scheduler_are_refused_in_one_line(address):
     assert "\n" not in str(caught.value)
 
 
-def test_a_cluster_without_workers_is_not_waited_for_for_ever(tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=0, protocol="tcp", dashboard_address=None) as empty:
-        done = collected(
-            write_tasks(tmp_path, [FLAT]),
-            *(tmp_path / "runs.csv", "--dask", empty.scheduler_address, "--max-seconds", "1"),
-        )
-    assert done.returncode == 2
-    assert "has no workers (waited 1 s), expected some" in done.stderr
-
-
 # What a row holds.
 
 

@@ -54,7 +54,7 @@ from figures.report.drawing import drawing
 from realrun.runs.prompts import read_prompts, shipped_prompts
 from simulate import figure_data as simulated
 from simulate.bench import three_levels
-from simulate.estimates import estimate
+from simulate.estimation import estimate
 from simulate.sampler import Sampler
 
 ROOT = Path(__file__).parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulate.api import collect, compare, estimate
-    from simulate.estimates import Comparison, Estimate
+    from simulate.estimation import Comparison, Estimate
     from simulate.results import Run, read_runs
     from simulate.sampler import Generation
     from simulate.sweep.task import Task
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Estimate", "Generation", "Run", "Task", "collect", "compare", "estimate", "read_runs"]
 
 _HOMES = {
-    "Comparison": "simulate.estimates",
-    "Estimate": "simulate.estimates",
+    "Comparison": "simulate.estimation",
+    "Estimate": "simulate.estimation",
     "Generation": "simulate.sampler",
     "Run": "simulate.results",
     "Task": "simulate.sweep.task",

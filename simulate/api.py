@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 from analysis.model import Cascade, InputError, advise
 from analysis.model.boundary.fields import inside, reject
-from simulate.cluster import PATIENCE, dask_cluster
-from simulate.estimates import Comparison, Estimate
-from simulate.estimates import compare as compared
-from simulate.estimates import estimate as estimated
+from simulate.estimation import Comparison, Estimate
+from simulate.estimation import compare as compared
+from simulate.estimation import estimate as estimated
 from simulate.results import Run, runs_of
+from simulate.sweep.cluster import PATIENCE, dask_cluster
 from simulate.sweep.collect import collect as draw_sweep
 from simulate.sweep.schedule import Stop
 from simulate.sweep.store import open_store

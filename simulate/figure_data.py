@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.model import Cascade, Step, acceptances, scalar_models
 from simulate.bench import flat, three_levels
-from simulate.estimates import Estimate, estimate
+from simulate.estimation import Estimate, estimate
 from simulate.kernel.totals import Totals
 from simulate.processes import Process, geometric_survival, read_process
 from simulate.sampler import Sampler

@@ -12,7 +12,7 @@ import pytest
 from sweeps import FLAT, SWEEP, collected, facts, write_tasks
 
 from analysis.model import InputError
-from simulate.cluster import dask_cluster
+from simulate.sweep.cluster import dask_cluster
 from simulate.sweep.collect import collect
 from simulate.sweep.schedule import Stop
 from simulate.sweep.store import open_store, read_rows

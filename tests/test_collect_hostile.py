@@ -10,9 +10,9 @@ from sweeps import FLAT, NESTED, collected, run, write_tasks
 import simulate
 from analysis.model import Cascade, InputError
 from analysis.model.boundary.provenance import provenance
-from simulate.cluster import Cluster, dask_cluster
-from simulate.drawing_code import DRAWS, DrawingCode, drawing_code
+from simulate.sweep.cluster import Cluster, dask_cluster
 from simulate.sweep.collect import collect
+from simulate.sweep.drawing_code import DRAWS, DrawingCode, drawing_code
 from simulate.sweep.progress import Bar, share_done
 from simulate.sweep.rows import COLUMNS, FIRST_HEADER, FIRST_SCHEMA, HEADER, SCHEMA, Row, as_cells, read_row
 from simulate.sweep.schedule import Stop
@@ -138,7 +138,7 @@ def test_a_cluster_that_lost_its_last_worker_ends_the_sweep(tmp_path, monkeypatc
 
             return concurrent.futures.Future()
 
-    monkeypatch.setattr("simulate.cluster.PATIENCE", 0.0)
+    monkeypatch.setattr("simulate.sweep.cluster.PATIENCE", 0.0)
     path = str(tmp_path / "runs.csv")
     with pytest.raises(InputError, match="the cluster at tcp://here has no workers"), open_store(path) as store:
         collect([Task(CASCADE)], store, 0, Stop(max_cycles=100), Never(), 1, cluster=cluster())

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from sweeps import FLAT, SWEEP, collected, command, facts, run, summary_of, write_tasks
 
-from analysis.model import InputError, journal_lock
+from analysis.model import InputError
+from analysis.model.boundary import lock as journal_lock
 from analysis.model.boundary.provenance import provenance
 from simulate.sweep import store as store_module
 from simulate.sweep.collect import collect

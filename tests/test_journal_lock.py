@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from analysis.model import InputError
-from analysis.model.journal_lock import is_still, open_alone
+from analysis.model.boundary.lock import is_still, open_alone
 
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
@@ -15,7 +15,7 @@ FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 def test_one_process_at_a_time_holds_a_file_and_gives_it_back_by_closing(tmp_path):
     path = tmp_path / "rows"
     other = (
-        "import os, sys\nfrom analysis.model import InputError\nfrom analysis.model.journal_lock import open_alone\n"
+        "import os, sys\nfrom analysis.model import InputError\nfrom analysis.model.boundary.lock import open_alone\n"
         f"try:\n    open_alone(sys.argv[1], {FLAGS})\nexcept InputError as error:\n    print(error)\n"
     )
 

@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from simulated import FALSE_ALARM, fit_p_value, stationary_markov_tokens
 
 from analysis.model import Cascade, InputError, acceptances
-from simulate.estimates import estimate
+from simulate.estimation import estimate
 from simulate.processes import (
     Markov,
     from_mean_length,

@@ -10,7 +10,7 @@ from simulated import stationary_markov_tokens
 from analysis.model import Cascade
 from analysis.theory.exact import ewif
 from simulate.bench import flat, three_levels
-from simulate.estimates import bootstrap_interval, compare, estimate
+from simulate.estimation import bootstrap_interval, compare, estimate
 from simulate.intervals import quantile_95
 from simulate.processes import read_process
 from simulate.reference import run_cycles

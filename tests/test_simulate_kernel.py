@@ -13,7 +13,7 @@ from strategies import specs
 from analysis.model import Cascade, InputError
 from simulate import bounds, sampler
 from simulate.bench import flat, three_levels
-from simulate.estimates import estimate
+from simulate.estimation import estimate
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK
 from simulate.kernel.program import GUIDE_BITS, SINGLE, exact_cost

@@ -8,7 +8,7 @@ import json
 from analysis.model import Subparsers, parse_json, read_text, whole_option
 from analysis.model.boundary.fields import inside
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
-from simulate.estimates import compare
+from simulate.estimation import compare
 from simulate.sweep.task import Task
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from analysis.model import Subparsers, whole_option
 from simulate.commands.compare import read_task
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed, number_option
-from simulate.estimates import estimate
+from simulate.estimation import estimate
 from simulate.sampler import Generation
 from simulate.sweep.task import MAX_GENERATION
 

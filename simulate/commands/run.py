@@ -8,7 +8,7 @@ import time
 
 from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
-from simulate.estimates import Estimate, estimate
+from simulate.estimation import Estimate, estimate
 from simulate.intervals import CycleTotals
 from simulate.reference import run_cycles
 from simulate.sampler import Sampler

@@ -21,7 +21,7 @@ import numba
 import platformdirs
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 
-from simulate.drawing_code import sources_digest
+from simulate.sweep.drawing_code import sources_digest
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

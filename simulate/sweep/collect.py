@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from analysis.model import InputError
-from simulate.cluster import Cluster, demand_same_code
-from simulate.drawing_code import DrawingCode, drawing_code
-from simulate.estimates import Estimate, estimate
+from simulate.estimation import Estimate, estimate
 from simulate.kernel.totals import Totals
+from simulate.sweep.cluster import Cluster, demand_same_code
+from simulate.sweep.drawing_code import DrawingCode, drawing_code
 from simulate.sweep.progress import Bar
 from simulate.sweep.rows import Row
 from simulate.sweep.schedule import Stop, blocks_of_batch

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from simulate.estimates import Estimate
+from simulate.estimation import Estimate
 from simulate.sweep.schedule import Stop
 
 _FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"

@@ -33,11 +33,11 @@ from functools import lru_cache
 from analysis.model import InputError, parse_json
 from analysis.model.boundary.fields import mapping, shown
 from analysis.model.boundary.provenance import Provenance
-from simulate.consistency import demand_consistency
-from simulate.drawing_code import DRAWS, UNKNOWN, DrawingCode
 from simulate.kernel.program import Calls
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sampler
+from simulate.sweep.consistency import demand_consistency
+from simulate.sweep.drawing_code import DRAWS, UNKNOWN, DrawingCode
 from simulate.sweep.task import Task
 
 SCHEMA = "cascade-ewif-batches-2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulate.estimates import Estimate
+from simulate.estimation import Estimate
 from simulate.sampler import Sampler
 from simulate.work import greatest_work
 

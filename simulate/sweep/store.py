@@ -18,7 +18,7 @@ from pathlib import Path
 
 from analysis.model import InputError
 from analysis.model.boundary.fields import inside
-from analysis.model.journal_lock import is_still, open_alone
+from analysis.model.boundary.lock import is_still, open_alone
 from simulate.sweep.rows import COLUMNS, FIRST_HEADER, FIRST_SCHEMA, HEADER, SCHEMA, Row, as_cells, read_row
 
 

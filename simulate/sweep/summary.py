@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from analysis.model import InputError
-from simulate.estimates import Estimate, estimate
+from simulate.estimation import Estimate, estimate
 from simulate.kernel.totals import Totals
 from simulate.sweep.rows import Row
 from simulate.sweep.task import Task

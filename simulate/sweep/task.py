@@ -12,9 +12,9 @@ from typing import TypeAlias, cast
 
 from analysis.model import Cascade, InputError, parse_json, read_text
 from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
-from simulate.drawing_code import DRAWS
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
+from simulate.sweep.drawing_code import DRAWS
 
 MAX_GENERATION = 10**6
 MAX_SEED = 2**63 - 1

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from analysis.model import InputError, parse_json
 from analysis.model.boundary.provenance import Provenance, provenance
-from simulate.drawing_code import DrawingCode, drawing_code
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sampler
+from simulate.sweep.drawing_code import DrawingCode, drawing_code
 from simulate.sweep.task import Task
 
 GO_ON = "the rows so far are kept, run the same command again"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from analysis.model import InputError
-from simulate.drawing_code import DrawingCode, drawing_code
+from simulate.sweep.drawing_code import DrawingCode, drawing_code
 from simulate.sweep.workers import GO_ON
 
 PATIENCE = 20.0

@@ -159,6 +159,8 @@ def _demand_file(path: str) -> None:
 
 def _keep_name(path: str) -> None:
     """Wait until the disk has the file's name, without which a power cut would lose the rows as well."""
+    if sys.platform == "win32":  # where a folder cannot be opened, and NTFS keeps names by itself
+        return
     folder = os.open(Path(path).parent, os.O_RDONLY)
     try:
         os.fsync(folder)

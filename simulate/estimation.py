@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.intervals import NORMAL_95, ROUNDING, error_of_the_unseen
+from simulate.intervals import ROUNDING, error_of_the_unseen, quantile_95
 from simulate.kernel.program import exact_cost
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sample, Sampler
@@ -25,7 +25,7 @@ _RESAMPLES_AT_ONCE = 1 << 22
 """Entries of the table of resampled counts held in memory at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """What totals say about a cascade.
 
@@ -47,14 +47,20 @@ class Estimate:
     cycles: int
     blocks: int
 
+    def __repr__(self) -> str:
+        low, high = self.ci95
+        return (
+            f"Estimate(ewif={self.ewif:.6g}, ci95=[{low:.6g}, {high:.6g}], cycles={self.cycles}, blocks={self.blocks})"
+        )
+
     @property
     def half_width(self) -> float:
         """Half the width of the 95 % interval."""
-        return NORMAL_95 * self.standard_error + ROUNDING * self.ewif
+        return quantile_95(self.blocks) * self.standard_error + ROUNDING * self.ewif
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Normal 95 % interval for EWIF."""
+        """95 % interval for EWIF, by Student's t with one degree of freedom less than blocks."""
         return self.ewif - self.half_width, self.ewif + self.half_width
 
 
@@ -150,8 +156,8 @@ class Comparison:
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Normal 95 % interval for the difference."""
-        half = NORMAL_95 * self.standard_error + ROUNDING * (self.first + self.second)
+        """95 % interval for the difference, by Student's t with one degree of freedom less than blocks."""
+        half = quantile_95(self.blocks) * self.standard_error + ROUNDING * (self.first + self.second)
         return self.difference - half, self.difference + half
 
 

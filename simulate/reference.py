@@ -131,7 +131,7 @@ def run_cycles(cascade: Cascade, cycles: int, seed: int) -> CycleTotals:
     totals = CycleTotals()
     if not is_certain(cascade):
         totals = CycleTotals(greatest_tokens=longest(cascade.draft) + 1, greatest_cost=most)
-    with tqdm(total=cycles, unit="cycle", unit_scale=True, desc="simulating", delay=2) as bar:
+    with tqdm(total=cycles, unit="cycle", unit_scale=True, desc="simulating", delay=2, disable=None) as bar:
         while totals.cycles < cycles:
             batch = [draw() for _ in range(min(BATCH, cycles - totals.cycles))]
             totals += totals_of(batch)

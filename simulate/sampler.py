@@ -133,6 +133,14 @@ class Sampler:
         """Cycles of a block where all have equally many, else 0."""
         return 0 if self.generation else self.plan.cycles
 
+    def blocks_for(self, cycles: int) -> int:
+        """Blocks that hold at least that many cycles; at least two."""
+        in_block = self.plan.cycles
+        if not in_block or self.generation is not None:
+            tokens = self.generation.tokens if self.generation else self.plan.tokens
+            in_block = max(1, tokens // self.layout.greatest_yield)
+        return max(2, -(-cycles // in_block))
+
     def draw(self, key: tuple[object, ...], blocks: int) -> Totals:
         """Draw blocks and sum them up; equal keys give equal totals.
 

@@ -83,7 +83,7 @@ def measure(repeats: int, workers: int, device: str) -> dict[str, Measured]:
         seconds: dict[str, list[float]] = {name: [] for name in jobs}
         for job in jobs.values():
             job()
-        for _ in tqdm(range(repeats), desc="measuring", unit="repeat", delay=2):
+        for _ in tqdm(range(repeats), desc="measuring", unit="repeat", delay=2, disable=None):
             for name, job in jobs.items():
                 started = time.perf_counter()
                 done = job()
@@ -123,6 +123,6 @@ def memory_growth(cycles: int) -> tuple[float, float]:
     sampler.draw(("memory", 0), 1_000_000)
     before = peak_memory_mib()
     piece = 1_000_000_000
-    for index in tqdm(range(max(1, cycles // piece)), desc="memory", unit="batch", delay=2):
+    for index in tqdm(range(max(1, cycles // piece)), desc="memory", unit="batch", delay=2, disable=None):
         sampler.draw(("memory", index), min(piece, cycles))
     return before, peak_memory_mib()

@@ -12,6 +12,7 @@ from sweeps import BETA, FLAT, NESTED, SWEEP, collected, facts, run, summary_of,
 from analysis.model import Cascade, InputError
 from analysis.model.boundary.provenance import Provenance
 from analysis.theory.exact import ewif
+from simulate.results import read_runs
 from simulate.sweep import collect as collect_module
 from simulate.sweep.collect import collect
 from simulate.sweep.rows import HEADER, read_row
@@ -32,7 +33,7 @@ def tasks():
 def swept(path, executor=None, workers=1, stop=STOP, seed=0, what=None):
     with open_store(str(path)) as store:
         collect(what or tasks(), store, seed, stop, executor or InThisProcess(), workers)
-    return [s.to_json() for s in summarise(read_rows(str(path)))]
+    return [run.to_json() for run in read_runs(path)]
 
 
 @pytest.fixture(scope="module")
@@ -299,9 +300,7 @@ def test_files_of_two_seeds_merge_by_addition(straight, tmp_path):
     out = tmp_path / "all.csv"
     assert run("merge", straight[0], other, straight[0], "--out", out).returncode == 0
     both = {s["name"]: s for s in json.loads(summary_of(out))}
-    apart = [
-        {s["name"]: s for s in part} for part in (straight[1], [x.to_json() for x in summarise(read_rows(str(other)))])
-    ]
+    apart = [{s["name"]: s for s in part} for part in (straight[1], [run.to_json() for run in read_runs(other)])]
     for name, entry in both.items():
         assert entry["cycles"] == sum(part[name]["cycles"] for part in apart)
 
@@ -353,7 +352,7 @@ def test_merging_keeps_where_a_batch_was_drawn(straight, tmp_path):
 def test_rows_say_where_their_worker_drew_them(tmp_path):
     class Afar(InThisProcess):
         def submit(self, fn, /, *args, **kwargs):
-            return super().submit(lambda: (fn(*args, **kwargs)[0], ELSEWHERE))
+            return super().submit(lambda: fn(*args, **kwargs)._replace(provenance=ELSEWHERE))
 
     swept(tmp_path / "runs.csv", Afar(), stop=Stop(max_cycles=100))
     assert {row.provenance for row in read_rows(str(tmp_path / "runs.csv"))} == {ELSEWHERE}

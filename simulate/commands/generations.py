@@ -11,8 +11,7 @@ from analysis.model import Subparsers, whole_option
 from simulate.commands.compare import read_task
 from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed, number_option
 from simulate.estimation import estimate
-from simulate.intervals import NORMAL_95
-from simulate.sampler import Generation, Sampler
+from simulate.sampler import Generation
 from simulate.sweep.task import MAX_GENERATION
 
 
@@ -37,11 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     task = read_task(arguments.spec)
     stationary = replace(task, generation=None).sampler()
     finite = replace(task, generation=Generation(tokens, prefill)).sampler()
-    endless = estimate(stationary.draw((seed, "stationary"), _blocks(stationary, cycles)), stationary)
+    endless = estimate(stationary.draw((seed, "stationary"), stationary.blocks_for(cycles)), stationary)
     generations = max(2, round(cycles * endless.tokens_per_cycle / tokens))
     whole = estimate(finite.draw((seed, "generations"), generations), finite)
     difference = whole.ewif - endless.ewif
-    half = NORMAL_95 * math.hypot(whole.standard_error, endless.standard_error)
+    half = math.hypot(whole.half_width, endless.half_width)
     mean_cost = whole.cost_per_cycle * whole.cycles / whole.blocks + prefill
     if arguments.json:
         result = {
@@ -62,8 +61,3 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"difference                  {difference:+.6f}   +- {half:.6f}")
     print(f"cost of a generation        {mean_cost:.4f}   one-token target calls, prefill included")
     return 0
-
-
-def _blocks(sampler: Sampler, cycles: int) -> int:
-    in_block = sampler.plan.cycles or max(1, sampler.plan.tokens // sampler.layout.greatest_yield)
-    return max(2, -(-cycles // in_block))

@@ -6,10 +6,19 @@ import argparse
 
 from analysis.model import InputError
 from analysis.model.boundary.fields import number, reject
+from simulate.api import MAX_CYCLES, MAX_SECONDS, MAX_WORKERS
+from simulate.sweep.task import MAX_SEED
 
-MAX_CYCLES = 10**15
-MAX_SEED = 2**63 - 1
-MAX_WORKERS = 1024
+__all__ = [
+    "MAX_CYCLES",
+    "MAX_SECONDS",
+    "MAX_SEED",
+    "MAX_WORKERS",
+    "add_json",
+    "add_seed",
+    "number_option",
+    "positive_option",
+]
 
 
 def positive_option(option: str, text: str | None, high: float) -> float | None:

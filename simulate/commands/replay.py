@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     cascades = read_named_drafts(arguments.cascades, calibration.cascade)
     replay = Replay(recording, calibration, seed, limit)
     rows = [
-        replay.prediction(named, arguments.rung) for named in tqdm(cascades, desc="replay", unit="cascade", delay=2)
+        replay.prediction(named, arguments.rung)
+        for named in tqdm(cascades, "replay", unit="cascade", delay=2, disable=None)
     ]
     if arguments.search:
         found = replay.best(cascades, rows)

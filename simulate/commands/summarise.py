@@ -7,8 +7,8 @@ import json
 
 from analysis.model import Subparsers
 from simulate.commands.options import add_json
-from simulate.sweep.store import read_rows
-from simulate.sweep.summary import summarise
+from simulate.commands.table import as_json, lines
+from simulate.results import read_runs
 
 
 def add(commands: Subparsers) -> None:
@@ -20,13 +20,7 @@ def add(commands: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line a task."""
-    summaries = summarise(read_rows(arguments.runs))
-    if arguments.json:
-        print(json.dumps([summary.to_json() for summary in summaries], allow_nan=False))
-        return 0
-    print("EWIF       95 % interval             cycles           task")
-    for summary in summaries:
-        e = summary.estimate
-        print(f"{e.ewif:<9.6f}  [{e.ci95[0]:.6f}, {e.ci95[1]:.6f}]  {e.cycles:<15d}  {summary.task.name}")
+    """Print one line per task."""
+    runs = read_runs(arguments.runs)
+    print(json.dumps(as_json(runs), allow_nan=False) if arguments.json else "\n".join(lines(runs)))
     return 0

@@ -65,7 +65,7 @@ class Replay:
         clock = Clock(self._calibration)
         ranked = sorted(zip(cascades, rows, strict=True), key=lambda both: -_speedup(both[1]))
         known: dict[Draft, float] = {}
-        with tqdm(desc="search", unit="cascade", delay=2) as bar:
+        with tqdm(desc="search", unit="cascade", delay=2, disable=None) as bar:
 
             def score(draft: Draft) -> float:
                 if draft not in known:

@@ -3,15 +3,19 @@
 Columns:
     schema: Version of this list of columns.
     task_id: SHA-256 of the task.
-    name: The task's name at the time.
+    name: The task's name at the time, with ' before a name that a spreadsheet would take for a formula.
     task: The task itself as JSON, so that the file can be read without any other.
+    parameters: What the sweep varies, as a JSON object of the task's `parameters`.
     seed: Root seed, >= 0.
     batch: Index of the batch, >= 0; seed, task and batch name the random numbers.
     blocks, cycles, tokens, ticks, tokens_squared, ticks_squared, tokens_ticks: As in `Totals`.
     yields: JSON object, cycles by tokens.
     calls: JSON object, by model and tokens of the call the number of calls.
-    version, commit, python, numpy, numba, machine, finished: As in `Provenance`, of the process that drew the batch.
+    draws, code: As in `DrawingCode`, of the process that drew the batch.
+    version, commit, python, numpy, numba, machine, finished: As in `Provenance`, of the same process.
     check: First 16 hexadecimal digits of the SHA-256 of the row up to here.
+
+Rows of the first version, without `parameters`, `draws` and `code`, are read as well.
 """
 
 from __future__ import annotations
@@ -20,24 +24,44 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from analysis.model import InputError, parse_json
-from analysis.model.boundary.fields import mapping
+from analysis.model.boundary.fields import mapping, shown
 from analysis.model.boundary.provenance import Provenance
 from simulate.kernel.program import Calls
 from simulate.kernel.totals import Totals
+from simulate.sampler import Sampler
+from simulate.sweep.consistency import demand_consistency
+from simulate.sweep.drawing_code import DRAWS, UNKNOWN, DrawingCode
 from simulate.sweep.task import Task
 
-SCHEMA = "cascade-ewif-batches-1"
+SCHEMA = "cascade-ewif-batches-2"
+FIRST_SCHEMA = "cascade-ewif-batches-1"
 _SUMS = tuple(f.name for f in fields(Totals) if f.name not in ("yields", "calls"))
 _PROVENANCE = tuple(f.name for f in fields(Provenance))
-COLUMNS = ("schema", "task_id", "name", "task", "seed", "batch", *_SUMS, "yields", "calls", *_PROVENANCE, "check")
+_ADDED = ("parameters", "draws", "code")
+COLUMNS = (
+    *("schema", "task_id", "name", "task", "parameters", "seed", "batch"),
+    *_SUMS,
+    *("yields", "calls", "draws", "code"),
+    *_PROVENANCE,
+    "check",
+)
+_COLUMNS_OF = {SCHEMA: COLUMNS, FIRST_SCHEMA: tuple(column for column in COLUMNS if column not in _ADDED)}
 HEADER = ",".join(COLUMNS) + "\n"
+FIRST_HEADER = ",".join(_COLUMNS_OF[FIRST_SCHEMA]) + "\n"
 _CHECK_LENGTH = 16
+
+_MOST_DIGITS = 100
+"""Of a whole number: more than any sum of a batch has, and few enough for a double."""
+
+_FORMULA = re.compile(r"'*[=+\-@]")
+"""How a cell begins that a spreadsheet would run as a formula, also behind the ' that keeps it from doing so."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,7 @@ class Row:
         batch: Index of the batch.
         totals: Its sums.
         provenance: Where and when it was drawn.
+        code: What drew it.
     """
 
     task: Task
@@ -57,6 +82,7 @@ class Row:
     batch: int
     totals: Totals
     provenance: Provenance
+    code: DrawingCode = UNKNOWN
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -72,13 +98,16 @@ class Row:
         values = [
             SCHEMA,
             self.task.id,
-            self.task.label,
+            _no_formula(self.task.label),
             self.task.canonical,
+            _compact(dict(self.task.parameters)),
             self.seed,
             self.batch,
             *(getattr(totals, column) for column in _SUMS),
             _compact({str(n): times for n, times in sorted(totals.yields.items())}),
             _compact(calls),
+            self.code.draws,
+            self.code.digest,
             *(getattr(self.provenance, column) for column in _PROVENANCE),
         ]
         body = _as_csv(values)
@@ -92,28 +121,31 @@ def read_row(line: str) -> Row:
         InputError: naming what is wrong with it.
     """
     body, _, check = line.rpartition(",")
+    schema = line.partition(",")[0]
     if check != _check(body):
-        if not line.startswith(SCHEMA + ","):
-            raise InputError("", f"got {line.partition(',')[0][:40]!r} for a schema, expected {SCHEMA}")
+        if schema not in _COLUMNS_OF:
+            raise InputError("", f"got {schema[:40]!r} for a schema, expected {SCHEMA}")
         raise InputError("check", "the row's checksum does not match its content: it is corrupt")
-    cells = next(csv.reader([line]))
-    if len(cells) != len(COLUMNS):
-        raise InputError("", f"got {len(cells)} columns, expected {len(COLUMNS)}")
-    values = dict(zip(COLUMNS, cells, strict=True))
-    if values["schema"] != SCHEMA:
-        raise InputError("schema", f"got {values['schema'][:40]!r}, expected {SCHEMA}")
-    task = _task(values["task"], values["name"])
+    cells = as_cells(line)
+    if cells[0] not in _COLUMNS_OF:
+        raise InputError("schema", f"got {cells[0][:40]!r}, expected {SCHEMA}")
+    columns = _COLUMNS_OF[cells[0]]
+    if len(cells) != len(columns):
+        raise InputError("", f"got {len(cells)} columns, expected {len(columns)}")
+    values = dict(zip(columns, cells, strict=True))
+    code = _code(values)
+    label = values["name"] if cells[0] == FIRST_SCHEMA else _as_given(values["name"])
+    task, sampler = _task(values["task"], label, values.get("parameters", "{}"))
     if task.id != values["task_id"]:
         raise InputError("task_id", f"got {values['task_id'][:12]}..., the row's task has {task.id[:12]}...")
     totals = Totals(
         **{column: _whole(values, column) for column in _SUMS},
-        yields=Counter({int(n): times for n, times in _object(values, "yields").items()}),
+        yields=Counter(_counts(_object(values, "yields"), "yields")),
         calls=_calls(_object(values, "calls")),
     )
-    if sum(totals.yields.values()) != totals.cycles or sum(n * c for n, c in totals.yields.items()) != totals.tokens:
-        raise InputError("yields", "the counts of yields do not add up to the row's cycles and tokens")
+    demand_consistency(totals, sampler)
     drawn = Provenance(**{column: values[column] for column in _PROVENANCE})
-    return Row(task, _whole(values, "seed"), _whole(values, "batch"), totals, drawn)
+    return Row(task, _whole(values, "seed"), _whole(values, "batch"), totals, drawn, code)
 
 
 def _check(body: str) -> str:
@@ -130,26 +162,68 @@ def _as_csv(values: list[object]) -> str:
     return buffer.getvalue()
 
 
+def as_cells(line: str, delimiter: str = ",") -> Sequence[str]:
+    """The cells of a line, of any length.
+
+    Raises:
+        InputError: where it is no line of a CSV file.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), len(line)))  # which otherwise ends at 131,072 characters
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [""])
+    except csv.Error as error:
+        raise InputError("", f"not a line of a CSV file: {error}") from None
+
+
+def _no_formula(label: str) -> str:
+    return "'" + label if _FORMULA.match(label) else label
+
+
+def _as_given(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
 @lru_cache(maxsize=4096)
-def _task(text: str, label: str) -> Task:
-    value = dict(mapping(parse_json(text, "task"), "task"))
-    return Task.from_json(value | {"name": label} if label else value)
+def _task(text: str, label: str, parameters: str) -> tuple[Task, Sampler]:
+    value: dict[str, object] = dict(mapping(parse_json(text, "task"), "task"))
+    value["parameters"] = parse_json(parameters, "parameters")
+    task = Task.from_json(value | {"name": label} if label else value)
+    return task, task.sampler()
+
+
+def _code(values: Mapping[str, str]) -> DrawingCode:
+    if "draws" not in values:
+        return UNKNOWN
+    draws = _whole(values, "draws")
+    if draws not in (0, DRAWS):
+        raise InputError("draws", f"got {draws}, expected {DRAWS}: drawn by another version of this package")
+    return DrawingCode(draws, values["code"])
 
 
 def _whole(values: Mapping[str, str], column: str) -> int:
-    if not values[column].isdecimal():
-        raise InputError(column, f"got {values[column][:40]!r}, expected a whole number >= 0")
-    return int(values[column])
+    text = values[column]
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise InputError(column, f"got {text[:40]!r}, expected a whole number >= 0 of at most {_MOST_DIGITS} digits")
+    return int(text)
 
 
-def _object(values: Mapping[str, str], column: str) -> dict[str, object]:
-    return dict(mapping(parse_json(values[column], column), column))
+def _object(values: Mapping[str, str], column: str) -> Mapping[str, object]:
+    return mapping(parse_json(values[column], column), column)
+
+
+def _counts(value: Mapping[str, object], field: str) -> dict[int, int]:
+    """Counts by a whole number."""
+    counts = {}
+    for key, times in value.items():
+        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times < 10**_MOST_DIGITS:
+            raise InputError(f"{field}.{key[:40]}", f"got {shown(times)}, expected a whole number >= 0")
+        counts[_whole({field: key}, field)] = times
+    return counts
 
 
 def _calls(value: Mapping[str, object]) -> Calls:
     result: Calls = Counter()
     for model, row in value.items():
-        for q, times in mapping(row, model).items():
-            if isinstance(times, int):
-                result[model, int(q)] = times
+        field = f"calls.{model[:40]}"
+        result.update({(model, q): times for q, times in _counts(mapping(row, field), field).items()})
     return result

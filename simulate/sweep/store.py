@@ -3,13 +3,14 @@
 A row is written with its line end in one call and forced to disk before the next begins. So after any death of the
 writer the file holds whole rows and at most one torn row at its end, which has no line end, or, where the machine lost
 power, NULs in place of what did not reach the disk. The next writer cuts it off and says so. Anything else that does
-not read as a row was not written by this module: it is refused by line number and left as it is.
+not read as a row was not written by this module: it is refused by line number and left as it is. Line ends may have
+become CRLF on the way. A file that is removed, replaced or changed while a writer holds it ends the writer.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from analysis.model import InputError
 from analysis.model.boundary.fields import inside
-from simulate.sweep.rows import HEADER, SCHEMA, Row, read_row
+from analysis.model.boundary.lock import is_still, open_alone
+from simulate.sweep.rows import COLUMNS, FIRST_HEADER, FIRST_SCHEMA, HEADER, SCHEMA, Row, as_cells, read_row
 
 
 class Store:
@@ -26,25 +28,63 @@ class Store:
     def __init__(self, path: str, descriptor: int, rows: list[Row]) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
         self.rows = rows
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows and wait until the disk has them.
 
         Raises:
-            InputError: where that fails (a full disk, say); the file then ends after the last row that was written.
+            InputError: where that fails (a full disk, say), and the file then ends after the last row that was written;
+                or where the file is no longer the one that was opened.
         """
-        end = os.fstat(self._descriptor).st_size
+        for row in rows:
+            self._append(row.to_line())
+            self.rows.append(row)
+
+    def _append(self, line: str) -> None:
+        self.demand_unchanged()
         try:
-            for row in rows:
-                _write(self._descriptor, row.to_line().encode())
-                end = os.fstat(self._descriptor).st_size
-                self.rows.append(row)
+            _write(self._descriptor, line.encode())
         except OSError as error:
-            os.ftruncate(self._descriptor, end)
+            os.ftruncate(self._descriptor, self._size)
             raise InputError(
                 self.path, f"cannot be written: {error.strerror}; the {len(self.rows)} earlier rows are intact"
             ) from None
+        self._size += len(line.encode())
+        self.demand_unchanged()
+
+    def start(self) -> None:
+        """Write the header of a new file.
+
+        Raises:
+            InputError: where that fails; the file is then empty.
+        """
+        try:
+            _write(self._descriptor, HEADER.encode())
+            _keep_name(self.path)
+        except OSError as error:
+            os.ftruncate(self._descriptor, 0)
+            raise InputError(self.path, f"cannot be written: {error.strerror}") from None
+        self._size = len(HEADER.encode())
+
+    def demand_unchanged(self) -> None:
+        """Refuse to go on where rows would be lost: the file has another name, or another content, than it had.
+
+        Raises:
+            InputError: saying which.
+        """
+        rows = f"the {len(self.rows)} rows it held"
+        if not is_still(self.path, self._descriptor):
+            happened = "replaced by another file" if os.path.lexists(self.path) else "removed or renamed"
+            raise InputError(self.path, f"was {happened} while rows were being written; {rows} went with it, stopped")
+        size = os.fstat(self._descriptor).st_size
+        if size != self._size:
+            raise InputError(
+                self.path,
+                f"was changed by another process while rows were being written: it has {size} bytes, expected "
+                f"{self._size}; it may lack some of {rows}, stopped",
+            )
 
 
 def _write(descriptor: int, content: bytes) -> None:
@@ -63,18 +103,20 @@ def open_store(path: str) -> Iterator[Store]:
     with _held(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
         whole, torn = _split(path, Path(path).read_bytes())
         rows = _parse(path, whole)
+        if whole.startswith(FIRST_HEADER.encode().rstrip()):
+            raise InputError(
+                path,
+                "was written by an earlier version of this package; expected a new file, or what "
+                "`simulate merge OLD.csv --out NEW.csv` makes of it",
+            )
         if torn:
             os.ftruncate(descriptor, len(whole))
             print(f"{path}: cut off a torn last row of {len(torn)} bytes", file=sys.stderr)
         store = Store(path, descriptor, rows)
         if not whole:
-            try:
-                _write(descriptor, HEADER.encode())
-                _keep_name(path)
-            except OSError as error:
-                os.ftruncate(descriptor, 0)
-                raise InputError(path, f"cannot be written: {error.strerror}") from None
+            store.start()
         yield store
+        store.demand_unchanged()
 
 
 @contextmanager
@@ -96,36 +138,29 @@ def replacing(path: str) -> Iterator[list[Row]]:
 @contextmanager
 def _held(path: str, flags: int) -> Iterator[int]:
     """Open a file as its only writer."""
+    _demand_file(path)
+    descriptor = open_alone(path, flags)
     try:
-        descriptor = os.open(path, flags, 0o666)
-    except FileNotFoundError:
-        raise InputError(path, f"the folder {Path(path).parent} does not exist") from None
-    except OSError as error:
-        raise InputError(path, f"cannot be written: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(path, "another process is writing to this file, expected one writer at a time") from None
-        except OSError as error:
-            raise InputError(path, f"cannot be locked: {error.strerror}") from None
-        if not _is_still(path, descriptor):
-            raise InputError(path, "was replaced by another process just now, run the command again")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _is_still(path: str, descriptor: int) -> bool:
-    """Whether the path leads to the open file: the lock is on the file, and a merge may have replaced it meanwhile."""
+def _demand_file(path: str) -> None:
+    """Refuse pipes and devices, which have no end, or no beginning to read again."""
     try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except OSError:
-        return False
+        mode = os.stat(path).st_mode
+    except OSError:  # not there, or not to be read: opening it says so
+        return
+    if not stat.S_ISREG(mode):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe" if stat.S_ISFIFO(mode) else "device or socket"
+        raise InputError(path, f"is a {kind}, expected a file of results")
 
 
 def _keep_name(path: str) -> None:
     """Wait until the disk has the file's name, without which a power cut would lose the rows as well."""
+    if sys.platform == "win32":  # where a folder cannot be opened, and NTFS keeps names by itself
+        return
     folder = os.open(Path(path).parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -139,6 +174,7 @@ def read_rows(path: str) -> list[Row]:
     Raises:
         InputError: where the file is missing, or something in it is not a row, by line number.
     """
+    _demand_file(path)
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -175,9 +211,9 @@ def _split(path: str, content: bytes) -> tuple[bytes, bytes]:
 
 
 def _begins_a_row(torn: bytes) -> bool:
-    opening = f"{SCHEMA},".encode()
     written = torn.partition(b"\0")[0]
-    return written.startswith(opening) or opening.startswith(written)
+    openings = [f"{schema},".encode() for schema in (SCHEMA, FIRST_SCHEMA)]
+    return any(written.startswith(opening) or opening.startswith(written) for opening in openings)
 
 
 def _is_torn_header(torn: bytes) -> bool:
@@ -192,12 +228,11 @@ def _parse(path: str, content: bytes) -> list[Row]:
     for number, raw in enumerate(content.split(b"\n")[:-1], start=1):
         with inside(f"{path} line {number}"):
             try:
-                line = raw.decode()
+                line = raw.decode().removesuffix("\r")
             except UnicodeDecodeError:
                 raise InputError("", "not UTF-8 text: the row is corrupt") from None
             if number == 1:
-                if line + "\n" != HEADER:
-                    raise InputError("", f"got {line[:40]!r} for a header, expected {HEADER[:40]!r}...: another schema")
+                _demand_header(line)
                 continue
             row = read_row(line)
             if row.key in lines:
@@ -205,3 +240,16 @@ def _parse(path: str, content: bytes) -> list[Row]:
         lines[row.key] = number
         rows.append(row)
     return rows
+
+
+def _demand_header(line: str) -> None:
+    if line + "\n" in (HEADER, FIRST_HEADER):
+        return
+    for delimiter in (",", ";", "\t"):
+        if tuple(as_cells(line.removeprefix("\ufeff"), delimiter)) == COLUMNS:
+            raise InputError(
+                "",
+                "cells are quoted or separated otherwise than they were written (saved by a spreadsheet?); "
+                "expected the file as it was written",
+            )
+    raise InputError("", f"got {line[:40]!r} for a header, expected {HEADER[:40]!r}...: another schema")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.model import InputError
 from simulate.estimation import Estimate, estimate
@@ -29,35 +28,31 @@ class Summary:
     estimate: Estimate
     batches: int
 
-    def to_json(self) -> dict[str, object]:
-        """One entry of ``python -m simulate summarise --json``; null for an error that one block cannot tell."""
-        e = self.estimate
-        known = math.isfinite(e.standard_error)
-        return {
-            "name": self.task.name,
-            "ewif": e.ewif,
-            "ci95": list(e.ci95) if known else [None, None],
-            "cycles": e.cycles,
-            "tokens_per_cycle": e.tokens_per_cycle,
-            "cost_per_cycle": e.cost_per_cycle,
-            "standard_error": e.standard_error if known else None,
-            "blocks": e.blocks,
-            "batches": self.batches,
-            "task_id": self.task.id,
-        }
 
+def summarise(rows: Iterable[Row], tasks: Iterable[Task] = ()) -> list[Summary]:
+    """Sum up rows by task, sorted by name; tasks are told apart by id.
 
-def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """Sum up rows by task, sorted by name; tasks are told apart by id, and the last name given to one holds."""
-    tasks: dict[str, list[Row]] = {}
+    Args:
+        rows: All that was drawn.
+        tasks: Those whose names and parameters are to hold; of others, the last ones that a row has.
+    """
+    given = {task.id: task for task in tasks}
+    rows_of: dict[str, list[Row]] = {}
     for row in rows:
-        tasks.setdefault(row.task.id, []).append(row)
+        rows_of.setdefault(row.task.id, []).append(row)
     summaries = []
-    for found in tasks.values():
+    for key, found in rows_of.items():
         totals = sum((row.totals for row in found), Totals())
-        task = next((row.task for row in reversed(found) if row.task.label), found[0].task)
+        task = given[key] if key in given else _last_told([row.task for row in found])
         summaries.append(Summary(task, totals, estimate(totals, task.sampler()), len(found)))
     return sorted(summaries, key=lambda s: (s.task.name, s.task.id))
+
+
+def _last_told(tasks: Sequence[Task]) -> Task:
+    """The task under the last name and with the last parameters that it was given."""
+    label = next((task.label for task in reversed(tasks) if task.label), "")
+    parameters = next((task.parameters for task in reversed(tasks) if task.parameters), {})
+    return replace(tasks[0], label=label, parameters=parameters)
 
 
 def merged(files: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:

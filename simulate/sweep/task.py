@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeAlias, cast
 
 from analysis.model import Cascade, InputError, parse_json, read_text
 from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
-
-DRAWS = 2
-"""Version of how random numbers become rows: draws, sizes of batches, ticks of cost.
-
-It is part of a task's id, since rows drawn differently must not mix.
-"""
+from simulate.sweep.drawing_code import DRAWS
 
 MAX_GENERATION = 10**6
-_OWN_KEYS = ("name", "process", "generation")
+MAX_SEED = 2**63 - 1
+_OWN_KEYS = ("name", "process", "generation", "parameters")
 _SHORT = 12
+
+Scalar: TypeAlias = bool | int | float | str
+
+RESULT_COLUMNS = (
+    *("name", "ewif", "low", "high", "standard_error", "tokens_per_cycle", "cost_per_cycle"),
+    *("cycles", "blocks", "batches", "task_id"),
+)
+"""Columns that every result has beside the task's parameters (see `simulate.results.Run`)."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +39,19 @@ class Task:
         process: How acceptance departs from its hazards.
         generation: Whole generations of this kind; None for stationary cycles.
         label: The name given to the task; may be empty, and is no part of its identity.
+        parameters: What the sweep varies, by name: numbers, strings, true or false. They become columns of the
+            results, and are no part of the task's identity.
     """
 
     cascade: Cascade
     process: Process = field(default_factory=Independent)
     generation: Generation | None = None
     label: str = ""
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: object) -> Task:
-        """Read a cascade specification with the optional keys `name`, `process` and `generation`.
+        """Read a cascade specification with the optional keys `name`, `parameters`, `process` and `generation`.
 
         Raises:
             InputError: naming the field, its value and what is allowed; also where the process does not fit.
@@ -56,17 +66,19 @@ class Task:
                 generation = _read_generation(fields["generation"])
         label = ""
         if fields.get("name") is not None:
-            label = name(fields["name"], "name")
-            if not label.isprintable():
-                reject("name", label, "a string of printable characters")
-        task = cls(cascade, process, generation, label)
+            label = _read_label(fields["name"])
+        parameters = _read_parameters(fields.get("parameters"))
+        task = cls(cascade, process, generation, label, parameters)
         with inside("process"):
             task.process.plan(cascade)
         return task
 
     @cached_property
     def canonical(self) -> str:
-        """What is estimated as one line of JSON; equal for equal tasks, without `name`, `meta` and `uncertainty`."""
+        """What is estimated as one line of JSON; equal for equal tasks, without what does not decide the draws.
+
+        That is `name`, `parameters`, `meta` and `uncertainty`.
+        """
         spec = self.cascade.to_json()
         spec.pop("meta", None)
         spec.pop("uncertainty", None)
@@ -87,6 +99,14 @@ class Task:
         """The label, or the beginning of the id."""
         return self.label or self.id[:_SHORT]
 
+    def named(self, label: object) -> Task:
+        """The same task under another name.
+
+        Raises:
+            InputError: where that is no string of printable characters.
+        """
+        return replace(self, label=_read_label(label))
+
     def sampler(self) -> Sampler:
         """A sampler for this task.
 
@@ -94,6 +114,26 @@ class Task:
             InputError: where a cost or an acceptance is missing.
         """
         return Sampler(self.cascade, self.process, self.generation)
+
+
+def _read_label(value: object) -> str:
+    label = name(value, "name")
+    if not label.isprintable():
+        reject("name", label, "a string of printable characters")
+    return label
+
+
+def _read_parameters(value: object) -> dict[str, Scalar]:
+    parameters: dict[str, Scalar] = {}
+    with inside("parameters"):
+        for key, item in mapping({} if value is None else value, "").items():
+            if key in RESULT_COLUMNS or not key or not key.isprintable():
+                reject("", key, f"names of other columns than the results have ({', '.join(RESULT_COLUMNS)})")
+            finite = isinstance(item, (bool, int, float)) and abs(item) <= sys.float_info.max
+            if not finite and not (isinstance(item, str) and item.isprintable()):
+                reject(key, item, "a finite number, a string of printable characters, true or false")
+            parameters[key] = cast(Scalar, item)
+    return parameters
 
 
 def _read_generation(value: object) -> Generation:

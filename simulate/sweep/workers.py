@@ -1,26 +1,34 @@
-"""Who draws the batches: this process, processes of this machine, or a Dask cluster; all by the same interface."""
+"""Who draws the batches: this process or processes of this machine; a Dask cluster has the same interface."""
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 from analysis.model import InputError, parse_json
 from analysis.model.boundary.provenance import Provenance, provenance
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sampler
+from simulate.sweep.drawing_code import DrawingCode, drawing_code
 from simulate.sweep.task import Task
 
-_GO_ON = "the rows so far are kept, run the same command again"
+GO_ON = "the rows so far are kept, run the same command again"
+
+
+class Drawn(NamedTuple):
+    """A batch as a worker hands it in: its sums, where and when they were drawn, and by which code."""
+
+    totals: Totals
+    provenance: Provenance
+    code: DrawingCode
 
 
 @lru_cache(maxsize=64)
@@ -28,8 +36,10 @@ def _sampler(task: str) -> Sampler:
     return Task.from_json(parse_json(task, "task")).sampler()
 
 
-def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> tuple[Totals, Provenance]:
-    """Draw one batch, and say where; runs in any process on any machine and gives the same totals everywhere.
+def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> Drawn:
+    """Draw one batch, and say where and by which code.
+
+    Runs in any process on any machine and gives the same totals everywhere.
 
     Args:
         task: The task's canonical JSON.
@@ -38,7 +48,7 @@ def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> t
         batch: Index of the batch.
         blocks: Blocks to draw.
     """
-    return _sampler(task).draw((seed, task_id, batch), blocks), provenance()
+    return Drawn(_sampler(task).draw((seed, task_id, batch), blocks), provenance(), drawing_code())
 
 
 class InThisProcess(Executor):
@@ -89,40 +99,7 @@ def processes(count: int) -> Iterator[Executor]:
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise InputError("--workers", f"a worker process died (out of memory?); {_GO_ON}") from None
+            raise InputError("--workers", f"a worker process died (out of memory?); {GO_ON}") from None
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def dask_cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """The workers of a running Dask cluster, and how many threads they have together.
-
-    Args:
-        address: Of the scheduler, for example tcp://host:8786.
-
-    Raises:
-        InputError: where Dask is not installed, the cluster cannot be reached, or it dies.
-    """
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError:
-        raise InputError("--dask", "Dask is not installed, expected the extra `dask` of this package") from None
-    try:
-        client: Any = distributed.Client(address, timeout="5s")
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            "--dask", f"got {address!r}, expected the address of a running Dask scheduler ({reason})"
-        ) from None
-    with client:
-        threads = sum(client.nthreads().values())
-        executor = client.get_executor(pure=False)
-        try:
-            yield executor, max(1, threads)
-        except (CancelledError, distributed.KilledWorker, distributed.comm.CommClosedError) as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise InputError("--dask", f"the cluster or a worker died ({reason}); {_GO_ON}") from None
-        finally:
-            executor.shutdown(wait=False)

@@ -55,6 +55,8 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     SIGTERM ends the program like Ctrl-C: what is open is closed, and a word is said.
     """
     try:
+        if sys.stdout is None:  # its descriptor would go to the next file that is opened
+            raise InputError("standard output", "is closed, expected somewhere to print to")
         with advice_in_lines(), _ended_by_sigterm():
             status = main()
         sys.stdout.flush()

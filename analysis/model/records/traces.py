@@ -12,13 +12,12 @@ order in which they may review each other. Then, for each prompt, ``{"id", "cate
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from analysis.model import InputError, read_text
+from analysis.model import InputError, parse_json, read_text
 from analysis.model.boundary.fields import count, inside, mapping, name, number, sequence
 
 Pair: TypeAlias = tuple[str, str]
@@ -91,8 +90,9 @@ def read_traces(path: str | Path) -> Recording:
         InputError: naming the file, the line, and what is wrong there.
     """
     lines = [line for line in read_text(path).split("\n") if line.strip()]
+    head = parse_json(lines[0], str(path)) if lines else None
     with inside(f"{path}, line 1"):
-        header = mapping(_parsed(lines[0]) if lines else None, "")
+        header = mapping(head, "")
         if header.get("schema") != SCHEMA:
             raise InputError("schema", f"got {header.get('schema')!r}, expected {SCHEMA}")
         if header.get("policy", "greedy") != "greedy":
@@ -105,19 +105,12 @@ def read_traces(path: str | Path) -> Recording:
             raise InputError("reviewers", f"expected the target {target!r} among them")
     traces = []
     for i, line in enumerate(lines[1:], start=2):
+        value = parse_json(line, str(path), first_line=i)
         with inside(f"{path}, line {i}"):
-            traces.append(_read_trace(mapping(_parsed(line), ""), target))
+            traces.append(_read_trace(mapping(value, ""), target))
     if not traces:
         raise InputError(str(path), "holds no trace")
     return Recording(target, reviewers, drafters, tuple(traces))
-
-
-def _parsed(line: str) -> object:
-    try:
-        value: object = json.loads(line)
-    except ValueError as error:
-        raise InputError("", f"malformed JSON: {error}") from None
-    return value
 
 
 def _read_trace(fields: Mapping[str, object], target: str) -> Trace:

@@ -4,6 +4,7 @@
 This package imports nothing else of the project.
 """
 
+from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, run_command, run_modules, whole_option
 from analysis.model.boundary.fields import InputError
@@ -12,6 +13,7 @@ from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
+from analysis.model.reach import Reading, check_reach, readings, with_beyond
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Acceptance",
     "Advice",
     "Affine",
+    "Beyond",
     "Cascade",
     "Cost",
     "Decaying",
@@ -27,21 +30,26 @@ __all__ = [
     "Model",
     "Parser",
     "PerPosition",
+    "Reading",
     "Step",
     "Subparsers",
     "Tabulated",
     "acceptances",
     "advise",
+    "check_reach",
     "draft_from_k_matrix",
     "exit_with",
+    "goes_on",
     "longest",
     "parse_json",
     "read_cascade",
     "read_text",
+    "readings",
     "run_command",
     "run_modules",
     "scalar_models",
     "walk",
     "whole_file",
     "whole_option",
+    "with_beyond",
 ]

@@ -133,7 +133,7 @@ def _as_csv(values: list[object]) -> str:
 @lru_cache(maxsize=4096)
 def _task(text: str, label: str) -> Task:
     value = dict(mapping(parse_json(text, "task"), "task"))
-    return Task.from_json(value | {"name": label} if label else value)
+    return Task.from_canonical(value | {"name": label} if label else value)
 
 
 def _whole(values: Mapping[str, str], column: str) -> int:

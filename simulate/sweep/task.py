@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from analysis.model import Cascade, InputError, parse_json, read_text
+from analysis.model import Cascade, InputError, parse_json, read_text, with_beyond
 from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
@@ -64,12 +64,16 @@ class Task:
             task.process.plan(cascade)
         return task
 
+    @classmethod
+    def from_canonical(cls, value: object) -> Task:
+        """Read what `canonical` wrote. Its tables hold on past their ends: whoever gave the task has been told."""
+        task = cls.from_json(value)
+        return replace(task, cascade=with_beyond(task.cascade, hazards="last", costs="last"))
+
     @cached_property
     def canonical(self) -> str:
-        """What is estimated as one line of JSON; equal for equal tasks, without `name`, `meta` and `uncertainty`."""
-        spec = self.cascade.to_json()
-        spec.pop("meta", None)
-        spec.pop("uncertainty", None)
+        """What is estimated as one line of JSON; equal for equal laws, without `name`, `meta` and `uncertainty`."""
+        spec = self.cascade.law_json()
         process = self.process.to_json()
         if process:
             spec["process"] = process

@@ -25,7 +25,7 @@ _GO_ON = "the rows so far are kept, run the same command again"
 
 @lru_cache(maxsize=64)
 def _sampler(task: str) -> Sampler:
-    return Task.from_json(parse_json(task, "task")).sampler()
+    return Task.from_canonical(parse_json(task, "task")).sampler()
 
 
 def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> tuple[Totals, Provenance]:

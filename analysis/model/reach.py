@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import advise
 from analysis.model.boundary.fields import InputError
-from analysis.model.cascade import Cascade, Model
+from analysis.model.cascade import Cascade
 from analysis.model.cost import Cost, Tabulated
 from analysis.model.hazard import Acceptance, Hazard, PerPosition
 from analysis.model.step import Step, longest, reached_by
@@ -115,28 +114,30 @@ def with_beyond(cascade: Cascade, *, hazards: Beyond, costs: Beyond) -> Cascade:
         hazards: "last" or "refuse", for acceptances.
         costs: "last", "linear" or "refuse", for costs; a table of one entry takes "last" for "linear".
     """
-    told = partial(_told, hazards=hazards, costs=costs)
     return replace(
         cascade,
-        models={name: _with_cost(model, told(model.cost)) for name, model in cascade.models.items()},
+        models={name: replace(model, cost=_going_on(model.cost, costs)) for name, model in cascade.models.items()},
         acceptance={
-            reviewer: {drafter: Acceptance(told(pair.accepted), told(pair.corrected)) for drafter, pair in row.items()}
+            reviewer: {
+                drafter: Acceptance(holding_on(pair.accepted, hazards), holding_on(pair.corrected, hazards))
+                for drafter, pair in row.items()
+            }
             for reviewer, row in cascade.acceptance.items()
         },
     )
 
 
-def _told(table, hazards: Beyond, costs: Beyond):  # type: ignore[no-untyped-def]
-    """A table with `beyond`; anything else as it is."""
-    if isinstance(table, PerPosition) and table.is_list and table.beyond is None:
-        return replace(table, beyond=hazards)
-    if isinstance(table, Tabulated) and table.beyond is None:
-        return replace(table, beyond="last" if table.end == 1 and costs == "linear" else costs)
-    return table
+def holding_on(hazard: Hazard, beyond: Beyond = "last") -> Hazard:
+    """Hazards that say what holds past their end, where they have one and have not said so themselves."""
+    if isinstance(hazard, PerPosition) and hazard.is_list and hazard.beyond is None:
+        return replace(hazard, beyond=beyond)
+    return hazard
 
 
-def _with_cost(model: Model, cost: Cost | None) -> Model:
-    return replace(model, cost=cost)
+def _going_on(cost: Cost | None, beyond: Beyond) -> Cost | None:
+    if isinstance(cost, Tabulated) and cost.beyond is None:
+        return replace(cost, beyond="last" if cost.end == 1 and beyond == "linear" else beyond)
+    return cost
 
 
 def _has_tables(cascade: Cascade) -> bool:

@@ -143,8 +143,8 @@ def _show(optimum: Optimum, verify: bool, proved: float | None, matrix: BestKMat
     print(f"EWIF         {optimum.ewif:.6f}   (autoregressive = 1), at the numbers given")
     print(f"draft        {_draft_text(optimum.cascade)}")
     print(
-        f"upper bound  {certificate.upper_bound:.6f}   ({certificate.kind}: at these numbers another draft gains at most "
-        f"{certificate.gap:.2%})"
+        f"upper bound  {certificate.upper_bound:.6f}   ({certificate.kind}: at these numbers another draft "
+        f"gains at most {certificate.gap:.2%})"
     )
     for note in certificate.limits.notes():
         print(f"note         {note}")

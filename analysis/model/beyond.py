@@ -1,8 +1,8 @@
 """Beyond the end of a table: whether it goes on, and how.
 
-A list of measured numbers ends where it ends. Its optional key `beyond` says what holds past its last entry: "last" (the
-last entry holds on), "linear" (costs only: they rise on by the last difference) or "refuse" (nothing does). Without it
-the last entry holds on too, but an answer that reads it says so, and no optimisation goes there.
+A list of measured numbers ends where it ends. Its optional key `beyond` says what holds past its last entry: "last"
+(the last entry holds on), "linear" (costs only: they rise on by the last difference) or "refuse" (nothing does).
+Without it the last entry holds on too, but an answer that reads it says so, and no optimisation goes there.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def checked_beyond(value: object, allowed: Sequence[Beyond]) -> Beyond | None:
     Raises:
         InputError: naming the key, its value and what is allowed.
     """
-    if value is None or value in allowed:
-        return cast("Beyond | None", value)
-    reject(KEY, value, " or ".join(allowed))
+    if value is not None and value not in allowed:
+        reject(KEY, value, " or ".join(allowed))
+    return cast("Beyond | None", value)
 
 
 def read_beyond(fields: Mapping[str, object]) -> object:

@@ -57,9 +57,9 @@ class Tabulated:
 
     Attributes:
         by_tokens: At least one cost in [0, 1e60].
-        beyond: Cost of calls on more tokens than the list has entries. "last": the last entry; "linear", which needs two
-            entries: the last entry and `slope` for each further token; "refuse": none, so that nothing may ask. None
-            says nothing: the last entry, but whoever asks is told.
+        beyond: Cost of calls on more tokens than the list has entries. "last": the last entry; "linear", which needs
+            two entries: the last entry and `slope` for each further token; "refuse": none, so that nothing may ask.
+            None says nothing: the last entry, but whoever asks is told.
     """
 
     by_tokens: tuple[float, ...]

@@ -19,8 +19,8 @@ class PerPosition:
 
     Attributes:
         hazards: At least one probability in [0, 1].
-        beyond: Hazards past the end of a list. "last": the last entry; "refuse": none, so that nothing may ask. None says
-            nothing: the last entry, but whoever asks is told.
+        beyond: Hazards past the end of a list. "last": the last entry; "refuse": none, so that nothing may ask. None
+            says nothing: the last entry, but whoever asks is told.
         is_list: Whether the hazards are a list that ends with its last entry; False is a number. By default a number
             is what has but one value, and a list what has several.
     """

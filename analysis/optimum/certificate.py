@@ -66,9 +66,9 @@ class Certificate:
     """What is proved about the best draft found.
 
     Attributes:
-        kind: "exact" where no feasible draft is better by a factor of more than 1 + 1e-9; "limited" where that is so, but
-            the draft is as long as the limits let it be; "bound" where a better one may be feasible; "extrapolated"
-            where drafts were compared by values past the end of a table, so that all of it holds only if these are right.
+        kind: "exact" where no feasible draft is better by a factor of more than 1 + 1e-9; "limited" where that is so,
+            but the draft is as long as the limits let it be; "bound" where a better one may be feasible; "extrapolated"
+            where drafts were compared by values past the end of a table: all of it holds only if these are right.
         upper_bound: No feasible draft has a greater EWIF.
         gap: upper_bound / ewif - 1: at most this share could still be gained.
         searched: What is feasible, and how it was searched, in words.

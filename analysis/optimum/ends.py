@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.model import MAX_DRAFT_LENGTH, Cascade, PerPosition, Tabulated, goes_on
+from analysis.model.cost import Cost
+from analysis.model.hazard import Hazard
 from analysis.model.reach import table_fields
 
 NO_END = MAX_DRAFT_LENGTH + 1
@@ -59,7 +61,7 @@ class Ends:
             lengths: Greatest length of a draft by pair.
             reviewers: Models that review; the others' tokens are never corrected ones.
         """
-        found = {}
+        found: dict[str, Hazard | Cost] = {}
         for pair in self.pairs:
             for corrected, field, hazard in table_fields(*pair, self.cascade.pair(*pair)):
                 if _ends_before(hazard, lengths[pair]) and (not corrected or pair[1] in reviewers):
@@ -67,7 +69,7 @@ class Ends:
         for model, q in calls.items():
             if _ends_before(self.cascade.cost(model), q):
                 found[f"models.{model}.cost.by_tokens"] = self.cascade.cost(model)
-        return [field for field, table in found.items() if goes_on(table.beyond)]
+        return [field for field, table in found.items() if _goes_on(table)]
 
     def cutting(self, allowed: Mapping[str, int], reviewers: Collection[str]) -> list[tuple[str, int]]:
         """(field, entries) of tables that do not go on and end before drafts of the allowed lengths do."""
@@ -87,9 +89,14 @@ class Ends:
 
 def _end(table: object) -> int:
     """Entries of a table that may be read."""
-    if isinstance(table, Tabulated | PerPosition) and table.end is not None and not goes_on(table.beyond):
+    if isinstance(table, Tabulated | PerPosition) and table.end is not None and not _goes_on(table):
         return table.end
     return NO_END
+
+
+def _goes_on(table: object) -> bool:
+    """Whether a table has been told to go on."""
+    return isinstance(table, Tabulated | PerPosition) and goes_on(table.beyond)
 
 
 def _ends_before(table: object, read: int) -> bool:

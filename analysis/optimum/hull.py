@@ -65,7 +65,10 @@ def outlined(cost: Vector, gain: Vector, most: int) -> tuple[Vector, Vector]:
     if cost.size <= most:
         return cost, gain
     slope = np.diff(gain) / np.diff(cost)
-    edge = np.unique(np.linspace(0, slope.size - 1, most - 1).astype(np.intp))
+    bends = np.sqrt(-np.diff(slope) * (cost[2:] - cost[:-2]))  # how far prolonged edges rise above a vertex
+    along = np.append(0.0, np.cumsum(np.nan_to_num(bends)))
+    edge = np.searchsorted(along, np.linspace(0, along[-1], most - 1))
+    edge = np.unique(np.concatenate([[0], np.minimum(edge, slope.size - 1), [slope.size - 1]]))
     left, right = edge[:-1], edge[1:]
     height = gain[right] - gain[left] - slope[left] * (cost[right] - cost[left])
     steeper = slope[left] > slope[right]

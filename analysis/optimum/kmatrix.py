@@ -18,7 +18,7 @@ from analysis.optimum.problem import Problem
 from analysis.theory.exact import ewif
 
 PAPER_TOKENS = 48
-"""Greatest length of a draft of the paper's example [[5, 19, 29], [0, 1, 11], [0, 0, 10]], rounds that overshoot counted."""
+"""Greatest length of a draft of the paper's example [[5, 19, 29], [0, 1, 11], [0, 0, 10]], its overshoot included."""
 
 ENUMERATED = 6000
 """Greatest number of matrices that are all tried."""

@@ -71,17 +71,19 @@ def optimise(problem: Problem) -> Optimum:
         >>> best.draft[0].tokens, best.certificate.kind
         (5, 'exact')
     """
+    programme = programme_of(problem) if problem.is_constant else None
+    if programme and programme.problem == problem:
+        return _exact(programme)
     if problem.is_flat:
         return _flat(problem)
     if problem.is_constant:
-        programme = programme_of(problem)
-        return _exact(programme) if programme and programme.problem == problem else _reduced(problem, programme)
+        return _reduced(problem, programme)
     return _enumerated(problem) or _searched(problem)
 
 
 def optimise_draft(problem: Problem, start: Draft) -> tuple[Draft, float, bool]:
     """The best draft found, its EWIF and whether no feasible one is better; `start` is where a local search begins."""
-    programme = programme_of(problem) if problem.is_constant and not problem.is_flat else None
+    programme = programme_of(problem) if problem.is_constant else None
     if programme and programme.problem == problem:
         value, draft = programme.best()
         return draft, value, True

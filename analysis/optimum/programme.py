@@ -53,7 +53,7 @@ BATCH = 500
 """Points whose arithmetic takes as long as what every set of them takes besides."""
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A programme is more work than it was allowed; the message is for nobody, a smaller one is solved instead."""
 
 
@@ -70,7 +70,7 @@ class Programme:
 
     Raises:
         InputError: where an acceptance or a cost varies.
-        TooLarge: where the work is more than allowed.
+        TooLargeError: where the work is more than allowed.
     """
 
     def __init__(self, problem: Problem, work: int | None = None) -> None:
@@ -119,7 +119,7 @@ class Programme:
         if self._left is not None:
             self._left -= points + BATCH
             if self._left < 0:
-                raise TooLarge
+                raise TooLargeError
 
     def _leaves(self, node: Node, left: int) -> list[Batch]:
         rest = node.longest[left - 1]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.optimum.problem import Problem
-from analysis.optimum.programme import BATCH, Programme, TooLarge
+from analysis.optimum.programme import BATCH, Programme, TooLargeError
 
-WORK = 60_000_000
-"""Greatest work of an exact programme, see `Programme`: five to ten seconds on one core."""
+WORK = 200_000_000
+"""Greatest work of an exact programme, see `Programme`: five to ten seconds of one core."""
 
 LEAST_TOKENS = 8
 """Length to which a problem too large is cut at the most; below it only drafts of leaves are left."""
@@ -25,7 +25,7 @@ def programme_of(problem: Problem) -> Programme | None:
         if _least_work(smaller, work) <= work:
             try:
                 return Programme(smaller, work)
-            except TooLarge:
+            except TooLargeError:
                 work //= 2
         smaller = _reduced(smaller)
     return None
@@ -33,6 +33,8 @@ def programme_of(problem: Problem) -> Programme | None:
 
 def _reduced(problem: Problem) -> Problem | None:
     """One level less, or half the length where there are two levels."""
+    if problem.is_flat:
+        return None
     if problem.max_depth > 2:
         return replace(problem, max_depth=problem.max_depth - 1)
     if problem.max_tokens > LEAST_TOKENS:

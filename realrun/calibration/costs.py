@@ -17,7 +17,7 @@ MOST = 64
 
 @dataclass(frozen=True)
 class CostTable:
-    """Costs of one model's calls on 1, 2, ... tokens, as far as they were timed, in one-token target calls, with their standard errors."""
+    """Costs of a model's calls on 1, 2, ... tokens, as far as timed, in one-token target calls, with their errors."""
 
     costs: list[float]
     errors: list[float]

@@ -71,7 +71,7 @@ def test_theory_moments_and_both_samplers_agree_beyond_the_end(beyond):
     expected = float(oracles.mean_tokens(law) / oracles.mean_cost(law))
     assert ewif(cascade) == pytest.approx(expected, rel=1e-12)
     moments = cycle_moments(cascade)
-    assert moments.tokens_mean / moments.cost_mean == pytest.approx(expected, rel=1e-12)
+    assert moments.tokens_per_cycle / moments.cost_per_cycle == pytest.approx(expected, rel=1e-12)
     sampler = Sampler(cascade)
     blocks = sampler.draw((1,), 200_000)
     cost = blocks.ticks * sampler.layout.tick / blocks.cycles

@@ -26,6 +26,9 @@ from analysis.optimum.problem import Problem
 WORK = 30_000_000
 """Points that the outlines are kept to; five seconds or so."""
 
+STEPS = 64
+"""Steps after which outlines have mostly stopped growing, however many more there may be."""
+
 LEAST_VERTICES = 12
 """Least number of vertices to which an outline is coarsened."""
 
@@ -67,7 +70,7 @@ def closure_bound(problem: Problem) -> float:
 def _vertices(problem: Problem, rows: Mapping[str, Mapping[str, float]]) -> int:
     """Vertices to which outlines are kept, so that the work stays within `WORK`."""
     reviews = sum(len(row) for row in rows.values()) * (problem.max_depth - 1) + len(rows[problem.cascade.target])
-    return max(2 * LEAST_VERTICES, int((2 * WORK / (reviews * problem.max_tokens)) ** 0.5))
+    return max(2 * LEAST_VERTICES, int((2 * WORK / (reviews * min(problem.max_tokens, STEPS))) ** 0.5))
 
 
 def _reviewed(inner: Mapping[str, tuple[Vector, Vector]], by: str, cost: float) -> tuple[Vector, Vector]:

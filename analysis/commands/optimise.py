@@ -81,11 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
             _show_advice(optimum, advice, with_interval=expected is None)
         if expected:
             print(
-                f"expected     speedup {expected['speedup']:.3f} of the {'recommended ' if advice else ''}draft, 95 % "
-                f"interval {expected['low']:.3f} to {expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens "
-                "a cycle"
+                f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
+                f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
             )
-            print("             by theory, for prompts like these; `python -m simulate replay` is nearer the clock")
+            print(f"             of the {'recommended ' if advice else ''}draft on prompts like these, by theory;")
+            print("             `python -m simulate replay` is nearer the clock")
         if arguments.out:
             print(f"written      {arguments.out}")
     return 0

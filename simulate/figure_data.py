@@ -65,7 +65,7 @@ def _random_hazard(generator: np.random.Generator) -> object:
     if kind == 0:
         return {"initial": alpha, "decay": float(generator.uniform(0.8, 1.05))}
     if kind == 1:
-        return {"per_position": [float(h) for h in generator.uniform(0.2, 1, size=4)]}
+        return {"per_position": [float(h) for h in generator.uniform(0.2, 1, size=4)], "beyond": "last"}
     if kind == 2:
         return {"accepted": alpha, "corrected": float(generator.uniform(0.1, 0.9))}
     return alpha

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from analysis.model import Cascade, Step, longest
+from analysis.model import Cascade, Step, check_reach, longest
 from simulate.bounds import greatest_cost, is_certain
 from simulate.intervals import CycleTotals
 
@@ -51,6 +51,7 @@ class Cycles:
     """
 
     def __init__(self, cascade: Cascade, uniform: Uniform) -> None:
+        check_reach(cascade)
         self._cascade = cascade
         self._uniform = uniform
         self._unit = cascade.cost(cascade.target).at(1)

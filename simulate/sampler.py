@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.model import Cascade
+from analysis.model import Cascade, check_reach
 from analysis.model.boundary.fields import reject
 from simulate.bounds import is_certain
 from simulate.kernel.arrays import Outcomes, Rule, State, Text, new_state
@@ -87,10 +87,12 @@ class Sampler:
         generation: Whole generations of this kind; None for stationary cycles.
 
     Raises:
-        InputError: where a cost or an acceptance is missing, or the process does not fit the cascade.
+        InputError: where a cost or an acceptance is missing, the draft reads past the end of a table that refuses, or
+            the process does not fit the cascade.
     """
 
     def __init__(self, cascade: Cascade, process: Process | None = None, generation: Generation | None = None) -> None:
+        check_reach(cascade)
         self.process = process or Independent()
         self.plan: Plan = self.process.plan(cascade)
         self.generation = generation

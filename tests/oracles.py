@@ -35,8 +35,11 @@ def call_cost(value, q: int) -> Fraction:
     if not isinstance(value, dict):
         return exact(value)
     if "by_tokens" in value:
-        listed = value["by_tokens"]
-        return exact(listed[q - 1] if q <= len(listed) else listed[-1])
+        listed = [exact(t) for t in value["by_tokens"]]
+        if q <= len(listed):
+            return listed[q - 1]
+        rise = max(Fraction(0), listed[-1] - listed[-2]) if value.get("beyond") == "linear" else Fraction(0)
+        return listed[-1] + rise * (q - len(listed))
     return exact(value["fixed"]) + q * exact(value["per_token"])
 
 

@@ -18,7 +18,7 @@ def hazards(draw):
     if kind == "constant":
         return draw(probabilities)
     if kind == "per_position":
-        return {"per_position": draw(st.lists(probabilities, min_size=1, max_size=4))}
+        return {"per_position": draw(st.lists(probabilities, min_size=1, max_size=4)), "beyond": "last"}
     value = {"initial": draw(probabilities), "decay": draw(st.floats(0, 1.5, allow_subnormal=False))}
     return value | draw(st.sampled_from([{}, {"floor": 0.25}]))
 
@@ -26,17 +26,24 @@ def hazards(draw):
 acceptances = st.one_of(hazards(), st.fixed_dictionaries({"accepted": hazards(), "corrected": hazards()}))
 """An entry of `acceptance`: one hazard, or one by type of token."""
 
+
+def by_tokens(entries):
+    """A table of costs that goes on in one of the two ways, since drafts are often longer than it is."""
+    lists = st.lists(entries, min_size=2, max_size=4)
+    return st.fixed_dictionaries({"by_tokens": lists, "beyond": st.sampled_from(["last", "linear"])})
+
+
 call_costs = st.one_of(
     costs,
     st.fixed_dictionaries({"fixed": costs, "per_token": costs}),
-    st.fixed_dictionaries({"by_tokens": st.lists(costs, min_size=1, max_size=4)}),
+    by_tokens(costs),
 )
 """Any model's `cost`."""
 
 target_costs = st.one_of(
     st.floats(0.5, 2),
     st.fixed_dictionaries({"fixed": st.floats(0.5, 2), "per_token": costs}),
-    st.fixed_dictionaries({"by_tokens": st.lists(st.floats(0.5, 2), min_size=1, max_size=4)}),
+    by_tokens(st.floats(0.5, 2)),
 )
 """The target's `cost`, which is positive."""
 

@@ -269,7 +269,7 @@ def test_acceptances_are_whole_in_the_specification_and_by_type_beside_it():
     evidence = [greedy_evidence(r, ROSTER, 1) for r in RECORDINGS]
     found = Acceptances.of(evidence, resamples(2, np.random.default_rng(0)), ROSTER)
     # drafts from where cycles begin, examined/accepted: 3/2 1/1 and 2/1; too few to tell positions apart
-    assert found.hazards["t"]["a"] == {"per_position": [4 / 6]}
+    assert found.hazards["t"]["a"] == {"per_position": [4 / 6], "beyond": "last"}
     assert found.iid["t"]["a"] == 4 / 6
     typed = found.by_type["t"]["a"]
     assert typed["inner"] == "m"

@@ -217,7 +217,7 @@ SPEC = {
     "models": {"t": {"cost": {"fixed": 0.8, "per_token": 0.2}}, "a": {"cost": 0.15}, "b": {"cost": 0.02}},
     "acceptance": {
         "t": {"a": {"accepted": 0.8, "corrected": 0.7}, "b": 0.5},
-        "a": {"b": {"per_position": [0.5, 0.8]}},
+        "a": {"b": {"per_position": [0.5, 0.8], "beyond": "last"}},
     },
     "draft": [{"by": "a", "rounds": 2, "draft": [{"by": "b", "tokens": 3}]}, {"by": "b", "tokens": 2}],
 }

@@ -64,6 +64,8 @@ def test_specifications_with_one_meaning_have_one_canonical_form():
     wordy["acceptance"]["m"] = {}
     wordy["draft"][0] |= {"lenience": 1, "rounds": 3.0}
     wordy["models"]["m"]["cost"] = -0.0
+    assert Cascade.from_json(wordy).law_json() == plain.law_json()
+    wordy["acceptance"]["t"]["d"] = {"accepted": 0.8, "corrected": {"initial": 0.8, "decay": 1}}
     assert Cascade.from_json(wordy).canonical() == plain.canonical()
 
 

@@ -29,7 +29,7 @@ NESTED = {
     "models": {"t": {"cost": {"fixed": 0.9, "per_token": 0.1}}, "a": {"cost": 0.2}, "b": {"cost": 0.03}},
     "acceptance": {
         "t": {"a": {"accepted": 0.85, "corrected": 0.6}, "b": {"initial": 0.7, "decay": 0.9, "floor": 0.6}},
-        "a": {"b": {"per_position": [0.5, 0.7]}},
+        "a": {"b": {"per_position": [0.5, 0.7], "beyond": "last"}},
     },
     "draft": [{"by": "a", "until": 4, "draft": [{"by": "b", "tokens": 3}]}, {"by": "b", "tokens": 2}],
 }
@@ -168,8 +168,8 @@ def rational_derivative(spec, keys, value, function):
 smooth = st.one_of(
     st.floats(0, 1, allow_subnormal=False),
     st.sampled_from([0.0, 1.0]),
-    st.just({"per_position": [0.25, 0.875, 0.5]}),
-    st.just({"accepted": 0.75, "corrected": {"per_position": [0.125, 0.5]}}),
+    st.just({"per_position": [0.25, 0.875, 0.5], "beyond": "last"}),
+    st.just({"accepted": 0.75, "corrected": {"per_position": [0.125, 0.5], "beyond": "last"}}),
 )
 """Acceptances without the kinks of a decaying hazard, edges included."""
 
@@ -199,8 +199,8 @@ def test_sensitivities_of_a_decaying_hazard_equal_rational_differences(path):
 
 def test_sensitivities_of_the_last_cost_of_a_table_cover_all_longer_calls():
     spec = copy.deepcopy(NESTED)
-    spec["models"]["t"]["cost"] = {"by_tokens": [1.0, 1.25, 1.5]}
-    spec["models"]["a"]["cost"] = {"by_tokens": [0.25, 0.5]}
+    spec["models"]["t"]["cost"] = {"by_tokens": [1.0, 1.25, 1.5], "beyond": "last"}
+    spec["models"]["a"]["cost"] = {"by_tokens": [0.25, 0.5], "beyond": "last"}
     slopes = [s for s in sensitivities(Cascade.from_json(spec)) if "by_tokens" in s.path]
     assert len(slopes) == 5
     for s in slopes:

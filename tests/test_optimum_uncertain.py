@@ -136,15 +136,16 @@ def test_errors_of_nothing_are_refused_by_name(field, errors):
 
 
 def test_hazards_that_vary_are_judged_against_candidates():
-    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8]}, "b": 0.7}, "a": {"b": 0.6}}}
-    result = advice(problem_of({"acceptance": {"t": {"b": 0.1}}}, spec), samples=20)
+    rising = {"per_position": [0.6, 0.8], "beyond": "last"}
+    spec = SPEC | {"acceptance": {"t": {"a": rising, "b": 0.7}, "a": {"b": 0.6}}}
+    result = advice(problem_of({"acceptance": {"t": {"b": 0.1}}}, spec, max_tokens=9), samples=5)
     assert "candidates" in result.against
     assert result.to_json()["regret_is_lower_bound"] is True
     assert 0 <= result.mean_regret < 0.2
 
 
 def test_leaves_whose_hazards_vary_are_judged_against_the_optimum_of_each_draw():
-    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8]}, "b": 0.7}}}
+    spec = SPEC | {"acceptance": {"t": {"a": {"per_position": [0.6, 0.8], "beyond": "last"}, "b": 0.7}}}
     problem = problem_of({"acceptance": {"t": {"b": 0.1}}}, spec)
     result = advice(problem, samples=20)
     assert result.to_json()["regret_is_lower_bound"] is False

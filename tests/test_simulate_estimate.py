@@ -164,7 +164,7 @@ def test_an_interval_of_a_certain_outcome_holds_it():
 
 def rare(chance, length=20):
     """A target that hardly ever accepts the first token, and then all."""
-    return flat({"per_position": [chance, 1.0]}, tokens=length)
+    return flat({"per_position": [chance, 1.0], "beyond": "last"}, tokens=length)
 
 
 def test_events_hardly_ever_seen_are_covered_all_the_same():
@@ -208,7 +208,7 @@ def test_a_comparison_adds_the_unseen_of_the_one_that_did_not_vary():
 
 
 def test_a_difference_never_seen_is_not_taken_for_none():
-    one, other = (flat({"per_position": [0.5, last]}) for last in (0.7, 0.7 + 1e-12))
+    one, other = (flat({"per_position": [0.5, last], "beyond": "last"}) for last in (0.7, 0.7 + 1e-12))
     found = compare(Sampler(one), Sampler(other), (22,), 1000)
     assert found.difference == 0 < found.standard_error
 
@@ -219,7 +219,7 @@ def test_what_is_recorded_alike_is_not_taken_for_certain():
 
 
 def test_certain_outcomes_are_certain_for_every_engine():
-    certain = flat({"per_position": [1, 0]})
+    certain = flat({"per_position": [1, 0], "beyond": "last"})
     assert run_cycles(certain, 100, 0).standard_error == 0
     assert compare(Sampler(certain), Sampler(flat(1.0)), (17,), 100).standard_error == 0
     assert run_cycles(certain, 100, 0).ci95[0] < ewif(certain) < run_cycles(certain, 100, 0).ci95[1]

@@ -84,7 +84,7 @@ def test_torch_counts_of_a_flat_cascade_follow_the_law():
 
 @pytest.mark.parametrize(
     "hazard",
-    [0.8, 0.0, 1.0, {"initial": 0.9, "decay": 0.8}, {"per_position": [0.2, 1.0, 0.7]}],
+    [0.8, 0.0, 1.0, {"initial": 0.9, "decay": 0.8}, {"per_position": [0.2, 1.0, 0.7], "beyond": "last"}],
     ids=["constant", "never", "always", "decaying", "listed"],
 )
 @pytest.mark.parametrize("length", [1, 5, 63])

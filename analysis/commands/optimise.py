@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import replace
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, read_cascade, whole_option
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, read_cascade, whole_file, whole_option
 from analysis.model.records.calibration import Calibration, calibration_of, is_calibration
 from analysis.model.records.named import NamedDraft
 from analysis.optimum import MAX_DEPTH, Optimum, Problem, optimise
@@ -20,6 +20,7 @@ from analysis.optimum.uncertain import Recommendation, recommend
 from analysis.optimum.verify import LONGEST_FLAT, checked_bound
 from analysis.prediction import predict
 from analysis.prediction.specifications import silent, with_loop, without_silence
+from analysis.theory.exact import ewif
 
 EXPECTED = ("speedup", "low", "high", "tokens_per_cycle")
 """What is told of the speedup to expect: it, its 95 % interval, and the tokens of a cycle."""
@@ -38,6 +39,9 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("models", metavar="MODELS.json", help="a specification; its draft, if any, is not read")
     parser.add_argument("--max-tokens", metavar="K", default="16", help="greatest length of a draft at every level")
     parser.add_argument("--max-depth", metavar="D", default="3", help="greatest nesting; drafts of leaves have 1")
+    parser.add_argument(
+        "--out", metavar="CASCADE.json", help="write the cascade to deploy, with its models, as a specification"
+    )
     parser.add_argument("--k-matrix", action="store_true", help="also the best K-matrix of `until` steps")
     parser.add_argument("--verify", action="store_true", help="bound the optimum again by an independent proof")
     parser.add_argument(
@@ -64,21 +68,40 @@ def run(arguments: argparse.Namespace) -> int:
     proved = checked_bound(optimum) if arguments.verify else None
     matrix = best_k_matrix(problem) if arguments.k_matrix else None
     advice = recommend(problem, optimum, samples, seed) if cascade.uncertainty and samples else None
-    expected = None
-    if calibration is not None:
-        expected = _expected(calibration, advice.draft if advice else optimum.draft, seed)
+    chosen = advice.draft if advice else optimum.draft
+    expected = None if calibration is None else _expected(calibration, chosen, seed)
+    if arguments.out:
+        _write(arguments.out, models.with_draft(chosen), optimum)
     if arguments.json:
         found = _as_json(optimum, arguments.verify, proved, matrix, advice)
         print(json.dumps(found | ({"expected": expected} if expected else {}), allow_nan=False))
     else:
-        _show(optimum, arguments.verify, proved, matrix, advice)
+        _show(optimum, arguments.verify, proved, matrix)
+        if advice:
+            _show_advice(optimum, advice, with_interval=expected is None)
         if expected:
             print(
                 f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
                 f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
             )
-            print("             by theory; `python -m simulate replay` is nearer the clock")
+            print(f"             of the {'recommended ' if advice else ''}draft on prompts like these, by theory;")
+            print("             `python -m simulate replay` is nearer the clock")
+        if arguments.out:
+            print(f"written      {arguments.out}")
     return 0
+
+
+def _write(path: str, cascade: Cascade, optimum: Optimum) -> None:
+    """Write the cascade as a specification that every command takes, and says in `meta` what is known of it."""
+    facts = {
+        "ewif": ewif(cascade),
+        "is_optimum": cascade.draft == optimum.draft,
+        "optimum": optimum.ewif,
+        "certificate": optimum.certificate.to_json(),
+    }
+    specification = replace(cascade, meta={"optimise": facts}).to_json()
+    with whole_file(path) as file:
+        file.write(json.dumps(specification, allow_nan=False, indent=1) + "\n")
 
 
 def _timed(calibration: Calibration) -> Cascade:
@@ -115,13 +138,16 @@ def _as_json(
     return result
 
 
-def _show(
-    optimum: Optimum, verify: bool, proved: float | None, matrix: BestKMatrix | None, advice: Recommendation | None
-) -> None:
+def _show(optimum: Optimum, verify: bool, proved: float | None, matrix: BestKMatrix | None) -> None:
     certificate = optimum.certificate
-    print(f"EWIF         {optimum.ewif:.6f}   (autoregressive = 1)")
+    print(f"EWIF         {optimum.ewif:.6f}   (autoregressive = 1), at the numbers given")
     print(f"draft        {_draft_text(optimum.cascade)}")
-    print(f"upper bound  {certificate.upper_bound:.6f}   ({certificate.kind}: at most {certificate.gap:.2%} to gain)")
+    print(
+        f"upper bound  {certificate.upper_bound:.6f}   ({certificate.kind}: at these numbers another draft "
+        f"gains at most {certificate.gap:.2%})"
+    )
+    for note in certificate.limits.notes():
+        print(f"note         {note}")
     if certificate.hull_points is not None:
         print(f"hull         {certificate.hull_points} points, {certificate.nodes} paths of reviewers")
     if verify:
@@ -130,15 +156,30 @@ def _show(
     if matrix:
         print(f"K-matrix     EWIF {matrix.ewif:.6f} of {list(matrix.matrix)} for {', '.join(matrix.drafters)}")
         print(f"             upper bound {matrix.upper_bound:.6f}, {matrix.searched}")
-    if advice:
+        for note in matrix.notes():
+            if note not in certificate.limits.notes():
+                print(f"             {note}")
+
+
+def _show_advice(optimum: Optimum, advice: Recommendation, *, with_interval: bool) -> None:
+    """What the standard errors say: not of the optimum at the numbers given, but of what they leave open."""
+    print(f"recommended  {_draft_text(optimum.cascade.with_draft(advice.draft))}")
+    print(
+        f"             the draft with the least mean regret over {advice.samples} draws of the numbers from their "
+        "standard errors"
+    )
+    if with_interval:
         low, high = advice.ewif_interval
-        print(f"recommended  {_draft_text(optimum.cascade.with_draft(advice.draft))}")
-        print(f"             EWIF between {low:.4f} and {high:.4f} in 95 % of draws")
-        print(
-            f"             mean regret {'at least ' * advice.is_lower_bound}{advice.mean_regret:.2%} "
-            f"(95 % of draws below {advice.quantiles['0.95']:.2%}); "
-            f"best of all in {advice.best_share:.0%} of draws, within 1 % in {advice.near_share:.0%}"
-        )
+        print(f"             its EWIF lies between {low:.4f} and {high:.4f} in 95 % of draws")
+    print(
+        f"             regret is what knowing the true numbers would gain: on average "
+        f"{'at least ' * advice.is_lower_bound}{advice.mean_regret:.2%}, below {advice.quantiles['0.95']:.2%} in 95 % "
+        "of draws"
+    )
+    print(
+        f"             it is the best draft in {advice.best_share:.0%} of draws, within 1 % of the best in "
+        f"{advice.near_share:.0%}"
+    )
 
 
 def _unchecked(optimum: Optimum) -> str:

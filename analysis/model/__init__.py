@@ -4,6 +4,7 @@
 This package imports nothing else of the project.
 """
 
+from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import Advice, advise
 from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
 from analysis.model.boundary.fields import InputError
@@ -25,6 +26,7 @@ from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
 from analysis.model.misuse import advise_on
 from analysis.model.notation import draft_name
+from analysis.model.reach import Reading, check_reach, readings, with_beyond
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Acceptance",
     "Advice",
     "Affine",
+    "Beyond",
     "Cascade",
     "Cost",
     "Decaying",
@@ -40,18 +43,21 @@ __all__ = [
     "Model",
     "Parser",
     "PerPosition",
+    "Reading",
     "Step",
     "Subparsers",
     "Tabulated",
     "acceptances",
     "advise",
     "advise_on",
+    "check_reach",
     "demand_place",
     "demand_regular",
     "demand_text",
     "draft_from_k_matrix",
     "draft_name",
     "exit_with",
+    "goes_on",
     "harmless",
     "inside_file",
     "longest",
@@ -59,6 +65,7 @@ __all__ = [
     "read_bytes",
     "read_cascade",
     "read_text",
+    "readings",
     "run_modules",
     "run_package",
     "scalar_models",
@@ -66,4 +73,5 @@ __all__ = [
     "walk",
     "whole_file",
     "whole_option",
+    "with_beyond",
 ]

@@ -251,6 +251,23 @@ class Cascade:
         """One line of canonical JSON; reading it gives an equal cascade."""
         return json.dumps(self.to_json(), allow_nan=False)
 
+    def law_json(self) -> dict[str, object]:
+        """The specification of all that decides what a cycle yields and costs, in the shortest form.
+
+        It is equal for equal laws: it has no `meta` and no `uncertainty`, and says no more of where a table ends than
+        its values do.
+        """
+        result = self.to_json()
+        result.pop("meta", None)
+        result.pop("uncertainty", None)
+        models = {m: self.models[m] for m in sorted(self.models)}
+        costs = {m: {"cost": model.cost.law_json()} if model.cost else {} for m, model in models.items()}
+        result["models"] = {m: models[m].to_json() | costs[m] for m in models}
+        result["acceptance"] = {
+            r: {d: row[d].law_json() for d in sorted(row)} for r, row in sorted(self.acceptance.items())
+        }
+        return result
+
     def with_draft(self, draft: Draft) -> Cascade:
         """The same models with another draft."""
         return replace(self, draft=draft)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from analysis.model.beyond import KEY, Beyond, as_json, checked_beyond, read_beyond, without_repeats
 from analysis.model.boundary.fields import mapping, number, only_keys, reject, sequence
 
 GREATEST, LEAST_OF_TARGET = 1e60, 1e-60
@@ -36,28 +37,52 @@ class Affine:
         """Cost of a call on q >= 1 tokens."""
         return self.fixed + self.per_token * q
 
+    @property
+    def end(self) -> None:
+        """A formula has no end."""
+        return None
+
     def to_json(self) -> object:
         """The shortest specification with this meaning."""
         return {"fixed": self.fixed, "per_token": self.per_token} if self.per_token else self.fixed
 
+    def law_json(self) -> object:
+        """The same: it has nothing else to say."""
+        return self.to_json()
+
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Cost by_tokens[q - 1] of a call on q tokens; the last entry repeats.
+    """Cost by_tokens[q - 1] of a call on q tokens.
 
     Attributes:
-        by_tokens: At least one cost in [0, 1e60]; trailing repeats are dropped, since they mean nothing.
+        by_tokens: At least one cost in [0, 1e60].
+        beyond: Cost of calls on more tokens than the list has entries. "last": the last entry; "linear", which needs
+            two entries: the last entry and `slope` for each further token; "refuse": none, so that nothing may ask.
+            None says nothing: the last entry, but whoever asks is told.
     """
 
     by_tokens: tuple[float, ...]
+    beyond: Beyond | None = None
 
     def __post_init__(self) -> None:
         if not self.by_tokens:
             reject("by_tokens", list(self.by_tokens), "a list of at least one number in [0, 1e+60]")
         values = [number(t, f"by_tokens[{i}]", 0, GREATEST) for i, t in enumerate(self.by_tokens)]
-        while len(values) > 1 and values[-1] == values[-2]:
-            values.pop()
         object.__setattr__(self, "by_tokens", tuple(values))
+        object.__setattr__(self, "beyond", checked_beyond(self.beyond, ("last", "linear", "refuse")))
+        if self.beyond == "linear" and len(values) < 2:
+            reject("by_tokens", values, 'at least two entries to go on "linear" from')
+
+    @property
+    def end(self) -> int:
+        """Tokens of the greatest call that was tabulated."""
+        return len(self.by_tokens)
+
+    @property
+    def slope(self) -> float:
+        """Further cost of each token beyond the end, >= 0: the last difference, or 0 where the list falls there."""
+        return max(0.0, self.by_tokens[-1] - self.by_tokens[-2]) if self.beyond == "linear" else 0.0
 
     @property
     def least(self) -> float:
@@ -65,12 +90,20 @@ class Tabulated:
         return min(self.by_tokens)
 
     def at(self, q: int) -> float:
-        """Cost of a call on q >= 1 tokens."""
-        return self.by_tokens[min(q, len(self.by_tokens)) - 1]
+        """Cost of a call on q >= 1 tokens; beyond the end by `beyond`, the last entry where it refuses."""
+        further = q - len(self.by_tokens)
+        return self.by_tokens[q - 1] if further <= 0 else self.by_tokens[-1] + self.slope * further
 
     def to_json(self) -> object:
-        """The specification without trailing repeats."""
-        return {"by_tokens": list(self.by_tokens)} if len(self.by_tokens) > 1 else self.by_tokens[0]
+        """The specification."""
+        return as_json("by_tokens", self.by_tokens, self.beyond)
+
+    def law_json(self) -> object:
+        """The shortest specification with these costs, whether tabulated or continued."""
+        if self.slope > 0:
+            return self.to_json()
+        values = without_repeats(self.by_tokens)
+        return {"by_tokens": list(values)} if len(values) > 1 else values[0]
 
 
 Cost: TypeAlias = Affine | Tabulated
@@ -86,9 +119,8 @@ def read_cost(value: object) -> Cost:
         return Affine(number(value, "", 0, GREATEST))
     fields = mapping(value, "")
     if "by_tokens" in fields:
-        only_keys(fields, ("by_tokens",))
-        table = Tabulated(tuple(sequence(fields["by_tokens"], "by_tokens")))  # type: ignore[arg-type]
-        return table if len(table.by_tokens) > 1 else Affine(table.by_tokens[0])
+        only_keys(fields, ("by_tokens", KEY))
+        return Tabulated(tuple(sequence(fields["by_tokens"], "by_tokens")), read_beyond(fields))  # type: ignore[arg-type]
     keys = ("fixed", "per_token")
     only_keys(fields, keys, required=keys)
     return Affine(fields["fixed"], fields["per_token"])  # type: ignore[arg-type]

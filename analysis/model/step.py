@@ -140,6 +140,23 @@ def longest(steps: Sequence[Step]) -> int:
     return lengths.bit_length() - 1
 
 
+def reached_by(lengths: int, step: Step) -> tuple[int, int]:
+    """What a step makes of the lengths that a draft may have before it.
+
+    Args:
+        lengths: Bit L is set where L tokens are possible.
+        step: The step.
+
+    Returns:
+        (possible lengths after it, the greatest length to which the step itself may take the draft; 0 where it drafts
+        nothing).
+    """
+    drafting = lengths if step.until is None else lengths & ((1 << step.until) - 1)
+    if not drafting:
+        return lengths, 0
+    return _after(lengths, step), _after(drafting, step).bit_length() - 1
+
+
 def _after(lengths: int, step: Step) -> int:
     """The set of possible lengths after one more step, as bits."""
     if step.tokens is not None:

@@ -60,7 +60,8 @@ def upper_bound(problem: Problem, near: float = 1.0, points: int = 128, passes: 
         passes: Greatest number of times that the weights are improved.
     """
     bound = _Bound(problem, points)
-    target = bound.draft((problem.cascade.target,), np.ones(problem.max_tokens), problem.max_tokens)
+    longest = problem.longest(problem.cascade.target)
+    target = bound.draft((problem.cascade.target,), np.ones(longest), longest)
     best = bound.ratio(target)
     for _ in tqdm(range(passes), desc="bound", delay=2):
         if best <= near * (1 + 1e-9):
@@ -122,10 +123,13 @@ class _Bound:
     def ratio(self, target: _Draft) -> float:
         """The bound on EWIF: t(1) / mu at the greatest mu with V_0(mu) + mu <= 0.
 
-        The sum is convex, negative at 0 and >= 0 at t(1), since stopping at once has the value -t(1).
+        The sum is convex and >= 0 at t(1), since stopping at once has the value -t(1). V_0 is negative at 0; where the
+        bound on it is not, it bounds nothing, and the answer is infinity.
         """
         mu, total = self.grid.mu, target.values[-1][0] + self.grid.mu
         last = int(np.argmax(total >= 0))
+        if last == 0:
+            return np.inf
         crossing = mu[last - 1] + (mu[last] - mu[last - 1]) * total[last - 1] / (total[last - 1] - total[last])
         return self.grid.top / float(crossing) * (1 + ROUNDING)
 
@@ -137,13 +141,13 @@ class _Bound:
         hazards = {}
         inner: dict[str, list[_Inner]] = {}
         for by in problem.drafters_after(path):
-            pair = cascade.pair(path[-1], by)
-            hazards[by] = ratios * np.array([[pair.at(j, kind) for j in range(longest)] for kind in (False, True)])
+            hazards[by] = ratios * np.array([self._readable(path[-1], by, kind, longest) for kind in (False, True)])
             deeper = (*path, by)
-            if len(path) < problem.max_depth and longest > 1 and problem.drafters_after(deeper):
+            if problem.reviews(path, by):
+                greatest = min(longest - 1, problem.longest(by))
                 later = hazards[by][0, 1:]
                 weights = {max(LEAST_RATIO, float(later.max())), max(LEAST_RATIO, float(later.mean()))}
-                inner[by] = [self._inner(deeper, np.full(longest - 1, y), near) for y in sorted(weights)]
+                inner[by] = [self._inner(deeper, np.full(greatest, y), near) for y in sorted(weights)]
         values = [np.full((longest - left + 1, self.grid.n + 1), np.inf) for left in range(longest + 1)]
         nonempty = [np.full(self.grid.n + 1, np.inf) for _ in values]
         steepest = np.zeros(longest + 1)
@@ -172,7 +176,22 @@ class _Bound:
                     np.maximum(going, sure + self._worth(draft.inner[by], rises), out=going)
                     draft.rises[by, starts - 1] = rises[:, -1]
             np.minimum(known, np.maximum(going, draft.stop[:starts, None]), out=known)
+            known[:, 0] = np.minimum(known[:, 0], -self._cheapest_stop(draft, left))
             np.minimum(draft.nonempty[left], going[0], out=draft.nonempty[left])
+            if left:
+                draft.nonempty[left][0] = min(draft.nonempty[left][0], draft.stop[1 : left + 1].max())
+
+    def _readable(self, reviewer: str, by: str, corrected: bool, longest: int) -> Vector:
+        """Hazards by position; 0 where no draft may have such a token."""
+        end = min(longest, self._problem.ends.tokens(reviewer, by, corrected))
+        hazards = np.zeros(longest)
+        hazards[:end] = self._problem.cascade.pair(reviewer, by).of(corrected).first(end)
+        return hazards
+
+    def _cheapest_stop(self, draft: _Draft, left: int) -> Vector:
+        """Least cost of the review by length: at mu = 0 every policy pays it, and gains nothing."""
+        starts = draft.longest - left + 1
+        return np.array([-draft.stop[j : j + left + 1].max() for j in range(starts)])
 
     def _inner(self, path: Path, ratios: Vector, near: float) -> _Inner:
         return _Inner(ratios, self.draft(path, ratios, ratios.size, near).nonempty)
@@ -186,8 +205,8 @@ class _Bound:
                     rise = draft.rises[by, position][:, nearest]
                     if rise.max() > 0:
                         weights = np.maximum(rise / rise.max(), LEAST_RATIO)
-                        ratios = np.ones(draft.longest - 1)
-                        ratios[: rise.size] = weights / np.append(1.0, weights[:-1])
+                        ratios = np.ones(choices[0].ratios.size)
+                        ratios[: rise.size] = (weights / np.append(1.0, weights[:-1]))[: ratios.size]
                         choices.append(self._inner((*draft.path, by), ratios, float(rise.max())))
             near *= max(float(hazards[0, position]) for hazards in draft.hazards.values())
 
@@ -210,6 +229,7 @@ class _Bound:
     def _worth(self, choices: Sequence[_Inner], rises: Table) -> Table:
         """Greatest W(nu) over the lengths of inner drafts, least over the weights, shape of f(1)."""
         result = np.full(rises.shape[1:], np.inf)
+        rises = rises[: choices[0].ratios.size]
         for inner in choices:
             weights = np.cumprod(inner.ratios[: rises.shape[0]])
             rate = np.maximum.accumulate(np.maximum(rises / weights[:, None, None], 0.0), axis=0)

@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.model import Draft, Step
+from analysis.optimum.costs import first_best, relative_cost, relative_costs
 from analysis.optimum.hull import upper_hull
 from analysis.optimum.problem import Problem
 from analysis.optimum.programme import merged
@@ -20,15 +21,17 @@ def best_flat(problem: Problem) -> Draft:
     """
     cascade = problem.cascade
     target = cascade.target
-    review = cascade.cost(target)
     drafters = problem.drafters_after((target,))
+    price = relative_costs(problem)
     followers: list[list[tuple[str, int]]] = []
     cost, gain = np.zeros(0), np.zeros(0)
-    for position in tqdm(range(problem.max_tokens, -1, -1), desc="drafts of leaves", delay=2):
-        costs, gains = [np.array([review.at(position + 1)])], [np.zeros(1)]
+    for position in tqdm(range(problem.longest(target), -1, -1), desc="drafts of leaves", delay=2):
+        costs, gains = [np.array([relative_cost(problem, target, position + 1)])], [np.zeros(1)]
         origin = [("", 0)]
         for by in drafters if cost.size else ():
-            costs.append(cascade.cost(by).at(1) + cost)
+            if not problem.may_follow(target, position, by):
+                continue
+            costs.append(price[by] + cost)
             gains.append(cascade.pair(target, by).at(position) * (1 + gain))
             origin += [(by, i) for i in range(cost.size)]
         cost, gain = np.concatenate(costs), np.concatenate(gains)
@@ -36,7 +39,7 @@ def best_flat(problem: Problem) -> Draft:
         cost, gain = cost[kept], gain[kept]
         followers.append([origin[i] for i in kept])
     steps = []
-    vertex = int(np.argmax((1 + gain) / cost))
+    vertex = first_best((1 + gain) / cost)
     for level in reversed(followers):
         by, vertex = level[vertex]
         if not by:

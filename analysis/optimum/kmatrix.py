@@ -9,12 +9,16 @@ from typing import TypeAlias
 
 from tqdm import tqdm
 
-from analysis.model import Draft, InputError, Step, draft_from_k_matrix, longest
+from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
 from analysis.optimum.bound import ROUNDING
+from analysis.optimum.certificate import Limits, consistent
 from analysis.optimum.optimise import following_bound
 from analysis.optimum.problem import Problem
 from analysis.theory.exact import ewif
+
+PAPER_TOKENS = 48
+"""Greatest length of a draft of the paper's example [[5, 19, 29], [0, 1, 11], [0, 0, 10]], its overshoot included."""
 
 ENUMERATED = 6000
 """Greatest number of matrices that are all tried."""
@@ -34,6 +38,7 @@ class BestKMatrix:
         ewif: Its EWIF.
         upper_bound: No K-matrix within the problem's lengths and depth has a greater EWIF.
         searched: How it was searched, in words.
+        limits: What it rests on besides the numbers given.
     """
 
     matrix: Matrix
@@ -43,6 +48,17 @@ class BestKMatrix:
     ewif: float
     upper_bound: float
     searched: str
+    limits: Limits
+
+    def notes(self) -> list[str]:
+        """What it rests on, and whether matrices like those of the paper were among those searched, in words."""
+        lines = self.limits.notes()
+        if self.limits.max_tokens < PAPER_TOKENS:
+            lines.append(
+                f"max_tokens is {self.limits.max_tokens}: matrices as long as the paper's own, which draft up to "
+                f"{PAPER_TOKENS} tokens, were not searched"
+            )
+        return lines
 
     def to_json(self) -> dict[str, object]:
         """The result as it is printed."""
@@ -54,6 +70,7 @@ class BestKMatrix:
             "draft": [step.to_json() for step in self.draft],
             "upper_bound": self.upper_bound,
             "searched": self.searched,
+            "notes": self.notes(),
         }
 
 
@@ -85,7 +102,7 @@ class _Matrices:
     def draft(self, lengths: Sequence[int]) -> Draft | None:
         """The matrix as a draft, or None where it is not feasible."""
         draft = draft_from_k_matrix(self.matrix(lengths), self.drafters, "cumulative", self.block)
-        return draft if self._fits(draft, 1) else None
+        return draft if self._fits(draft, 1) and self._is_read(draft) else None
 
     def value(self, lengths: Sequence[int]) -> float:
         """EWIF; 0 where the matrix is not feasible."""
@@ -102,6 +119,11 @@ class _Matrices:
         except InputError:
             return False
         return within and all(self._fits(step.draft, depth + 1) for step in steps if step.draft)
+
+    def _is_read(self, draft: Draft) -> bool:
+        """Whether a draft reads no table past an end at which it has not been told to go on."""
+        read = readings(self.problem.cascade.with_draft(draft))
+        return not any(reading.is_beyond and not goes_on(reading.beyond) for reading in read)
 
 
 def best_k_matrix(problem: Problem) -> BestKMatrix:
@@ -124,12 +146,10 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
         best = max(ends, key=matrices.value)
         searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"
     value = matrices.value(best)
-    bound = following_bound(problem, value)
-    if bound is None:
-        bound = tokens_bound(problem)
+    bound = consistent(min(following_bound(problem, value), tokens_bound(problem)), value)
     draft = matrices.draft(best) or ()
-    bound = max(bound, value)
-    return BestKMatrix(matrices.matrix(best), matrices.drafters, matrices.block, draft, value, bound, searched)
+    limits = Limits.of(problem, draft)
+    return BestKMatrix(matrices.matrix(best), matrices.drafters, matrices.block, draft, value, bound, searched, limits)
 
 
 def tokens_bound(problem: Problem) -> float:
@@ -138,12 +158,10 @@ def tokens_bound(problem: Problem) -> float:
     a is the greatest hazard of any drafter at the target: CS Drafting's limit 1 / (1 - a) for finite drafts.
     """
     target = problem.cascade.target
-    hazards = [problem.cascade.pair(target, by) for by in problem.drafters_after((target,))]
-    most = max(h.at(j, kind) for h in hazards for j in range(problem.max_tokens) for kind in (False, True))
-    cost = problem.cascade.cost(target)
-    least = min(cost.at(length + 1) for length in range(problem.max_tokens + 1))
-    tokens = sum(most**i for i in range(problem.max_tokens + 1))
-    return tokens * cost.at(1) / least * (1 + ROUNDING)
+    constant = problem.relaxed_to_constants().cascade
+    most = max(constant.pair(target, by).at(0) for by in problem.drafters_after((target,)))
+    tokens = sum(most**i for i in range(problem.longest(target) + 1))
+    return tokens * problem.cascade.cost(target).at(1) / constant.cost(target).at(1) * (1 + ROUNDING)
 
 
 def _climb(matrices: _Matrices, start: tuple[int, ...]) -> tuple[int, ...]:

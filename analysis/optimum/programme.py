@@ -22,8 +22,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from tqdm import tqdm
 
 from analysis.model import Draft, InputError, Step
+from analysis.optimum.costs import first_best, relative_costs
 from analysis.optimum.points import Batch, Longest, Origin, Points, hull_with
 from analysis.optimum.problem import Path, Problem
 
@@ -47,21 +49,40 @@ class Node:
     longest: list[Longest] = field(default_factory=list)
 
 
+BATCH = 500
+"""Points whose arithmetic takes as long as what every set of them takes besides."""
+
+
+class TooLargeError(Exception):
+    """A programme is more work than it was allowed; the message is for nobody, a smaller one is solved instead."""
+
+
 class Programme:
-    """The solved programme of a problem with constant acceptances and costs.
+    """The solved programme of a problem with constant acceptances and costs, the costs in one-token target calls.
+
+    Args:
+        problem: What is searched.
+        work: Greatest number of points to put into hulls, plus `BATCH` for every set of them; None for no limit.
 
     Attributes:
         problem: What was searched.
         nodes: Every node, inner ones before those that use them; the target's is the last.
+
+    Raises:
+        InputError: where an acceptance or a cost varies.
+        TooLargeError: where the work is more than allowed.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, work: int | None = None) -> None:
         if not problem.is_constant:
             raise InputError("acceptance", "varies, or a cost does; expected numbers for the exact optimum")
         self.problem = problem
         self.nodes: list[Node] = []
-        self._cost = {model: problem.cascade.cost(model).at(1) for model in problem.models}
-        self._solve((problem.cascade.target,), 1.0)
+        self._cost = relative_costs(problem)
+        self._left = work
+        self._bar = tqdm(desc="hulls", unit=" paths", delay=2)
+        with self._bar:
+            self._solve((problem.cascade.target,), 1.0)
 
     @property
     def vertices(self) -> Points:
@@ -72,32 +93,39 @@ class Programme:
         """The greatest EWIF and a draft that has it; of equal ones, the cheapest."""
         vertices = self.vertices
         ratio = (1 + vertices.gain) / vertices.cost
-        chosen = int(np.argmax(ratio))
-        unit = self._cost[self.problem.cascade.target]
-        return float(ratio[chosen]) * unit, self._draft(self.nodes[-1], vertices.origin[chosen])
+        chosen = first_best(ratio)
+        return float(ratio.max()), self._draft(self.nodes[-1], vertices.origin[chosen])
 
     def _solve(self, path: Path, weight: float) -> Node:
         problem, row = self.problem, self.problem.cascade.acceptance[path[-1]]
         acceptance = {by: weight * row[by].at(0) for by in problem.drafters_after(path) if row[by].at(0) > 0}
         inner = {}
-        if len(path) < problem.max_depth and problem.max_tokens > 1:
-            for by, a in acceptance.items():
-                if problem.drafters_after((*path, by)):
-                    inner[by] = self._solve((*path, by), a)
+        for by, a in acceptance.items():
+            if problem.reviews(path, by):
+                inner[by] = self._solve((*path, by), a)
         node = Node(path, acceptance, inner)
         node.hulls.append(Points.empty_draft(self._cost[path[-1]]))
         node.longest.append(node.hulls[0].of_length(0))
-        # An inner draft leaves room for its reviewer's own token.
-        for left in range(1, problem.max_tokens + (1 if len(path) == 1 else 0)):
-            node.hulls.append(hull_with(node.hulls[-1], self._leaves(node, left) + self._rounds(node, left)))
+        for left in range(1, problem.longest(path[-1]) + 1):
+            batches = self._leaves(node, left) + self._rounds(node, left)
+            node.hulls.append(hull_with(node.hulls[-1], batches))
             node.longest.append(node.hulls[-1].of_length(left))
         self.nodes.append(node)
+        self._bar.update()
         return node
+
+    def _spend(self, points: int) -> None:
+        """Count work, and stop where it is more than allowed."""
+        if self._left is not None:
+            self._left -= points + BATCH
+            if self._left < 0:
+                raise TooLargeError
 
     def _leaves(self, node: Node, left: int) -> list[Batch]:
         rest = node.longest[left - 1]
         if not rest.which.size:
             return []
+        self._spend(rest.which.size * len(node.acceptance))
         return [
             Batch(by, None, rest, self._cost[by] + rest.cost, a * (1 + rest.gain)) for by, a in node.acceptance.items()
         ]
@@ -106,9 +134,10 @@ class Programme:
         batches = []
         for by, child in node.inner.items():
             a = node.acceptance[by]
-            for length in range(1, left):
+            for length in range(1, min(left, len(child.longest))):
                 inner, rest = child.longest[length], node.longest[left - 1 - length]
                 if inner.which.size and rest.which.size:
+                    self._spend(inner.which.size * rest.which.size)
                     cost = np.add.outer(inner.cost, rest.cost)
                     gain = a * (1 + rest.gain) + np.multiply.outer(inner.gain, a - (1 - a) * rest.gain)
                     batches.append(Batch(by, inner, rest, cost, gain))

@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 from tqdm import tqdm
 
 from analysis.model import Acceptance, Affine, Draft, PerPosition, Step
+from analysis.optimum.costs import rounded
 from analysis.optimum.flat import best_flat
 from analysis.optimum.problem import Path, Problem
-from analysis.optimum.programme import Programme, merged
+from analysis.optimum.programme import merged
+from analysis.optimum.solvable import programme_of
 from analysis.theory.exact import ewif
+
+MOST_EVALUATED = 4_000
+"""Number of drafts after which a search begins no further round of changes."""
 
 WIDTH = 8
 """Drafts kept from one round of changes to the next."""
@@ -50,9 +55,9 @@ def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
                 if draft not in values:
                     values[draft] = ewif(problem.cascade.with_draft(draft))
                     bar.update()
-            pool = sorted(pool, key=values.__getitem__, reverse=True)[:WIDTH]
+            pool = sorted(pool, key=lambda draft: rounded(values[draft]), reverse=True)[:WIDTH]
             front = [draft for draft in pool if draft not in climbed]
-            if not front:
+            if not front or len(values) > MOST_EVALUATED:
                 return Found(pool[0], values[pool[0]], len(values))
             climbed.update(front)
             pool = list(dict.fromkeys(pool + [other for draft in front for other in neighbours(problem, draft)]))
@@ -61,6 +66,7 @@ def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
 def representative_optima(problem: Problem) -> Iterator[Draft]:
     """Optima of the problems in which every hazard and cost is that of one position."""
     cascade = problem.cascade
+    top = max(1, problem.longest(cascade.target))
     for position in REPRESENTATIVE:
         models = dict(cascade.models)
         for model in problem.models:
@@ -70,7 +76,9 @@ def representative_optima(problem: Problem) -> Iterator[Draft]:
             hazard = PerPosition((cascade.pair(reviewer, by).at(position),))
             rows.setdefault(reviewer, {})[by] = Acceptance(hazard, hazard)
         constant = replace(cascade, models=models, acceptance=rows, draft=())
-        yield Programme(replace(problem, cascade=constant)).best()[1]
+        programme = programme_of(replace(problem, cascade=constant, max_tokens=top))
+        if programme is not None and problem.fits(draft := programme.best()[1]):
+            yield draft
 
 
 def neighbours(problem: Problem, draft: Draft) -> list[Draft]:
@@ -80,7 +88,7 @@ def neighbours(problem: Problem, draft: Draft) -> list[Draft]:
     by another model, or put in; a leaf made a round over a leaf, and a round made a leaf.
     """
     edits = {merged(steps): None for steps in _edits(problem, (problem.cascade.target,), draft)}
-    return [steps for steps in edits if steps != draft and _fits(steps, problem.max_tokens)]
+    return [steps for steps in edits if steps != draft and problem.fits(steps)]
 
 
 def _edits(problem: Problem, path: Path, steps: Sequence[Step]) -> Iterator[list[Step]]:
@@ -105,7 +113,7 @@ def _singles(problem: Problem, path: Path) -> Iterator[Step]:
 
 
 def _over_leaves(problem: Problem, path: Path, by: str, rounds: int) -> Iterator[Step]:
-    if len(path) < problem.max_depth:
+    if problem.reviews(path, by):
         for inner in problem.drafters_after((*path, by)):
             for tokens in (1, 3, 8):
                 yield Step(by, rounds=rounds, draft=(Step(inner, tokens=tokens),))
@@ -125,12 +133,3 @@ def _changed(problem: Problem, path: Path, step: Step) -> Iterator[Step]:
     for inner in _edits(problem, (*path, step.by), step.draft) if step.draft else ():
         if inner:
             yield replace(step, draft=merged(inner))
-
-
-def _fits(steps: Sequence[Step], max_tokens: int) -> bool:
-    return _length(steps) <= max_tokens and all(_fits(step.draft, max_tokens) for step in steps)
-
-
-def _length(steps: Sequence[Step]) -> int:
-    """Greatest possible length of a draft of leaf and `rounds` steps."""
-    return sum(step.tokens or (step.rounds or 0) * (_length(step.draft) + 1) for step in steps)

@@ -12,8 +12,9 @@ from tqdm import tqdm
 from analysis.model import Cascade, Draft
 from analysis.model.cost import GREATEST
 from analysis.model.records.uncertainty import uncertain_entries
+from analysis.optimum.enumerate import all_drafts
 from analysis.optimum.many import ewif_of_each
-from analysis.optimum.optimise import Optimum, is_solved_exactly, optimise_draft
+from analysis.optimum.optimise import Optimum, optimise_draft
 from analysis.optimum.problem import Problem
 from analysis.theory.exact import ewif
 
@@ -22,6 +23,9 @@ MOST_CANDIDATES = 30
 
 MOST_SEARCHES = 30
 """Greatest number of draws for which a draft is found by local search, where none can be found exactly."""
+
+MOST_EACH = 500
+"""Greatest number of drafts that are all evaluated in every draw."""
 
 QUANTILES = (0.5, 0.9, 0.95, 1.0)
 
@@ -95,21 +99,23 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
         seed: Seed; draw i depends on (seed, i) only.
     """
     drawn = [perturbed(problem.cascade, np.random.default_rng([seed, i])) for i in range(2 * samples)]
-    exactly = is_solved_exactly(problem)
+    problems = [replace(problem, cascade=cascade) for cascade in drawn]
+    many = nominal.is_complete and (len(all_drafts(problem) or ()) <= MOST_EACH)
     optima = [
-        optimise_draft(replace(problem, cascade=cascade), nominal.draft)
-        for cascade in tqdm(drawn if exactly else drawn[: min(samples, MOST_SEARCHES)], desc="optima", delay=2)
+        optimise_draft(each, nominal.draft)
+        for each in tqdm(problems if many else problems[: min(samples, MOST_SEARCHES)], desc="optima", delay=2)
     ]
-    often = Counter(draft for draft, _ in optima[:samples])
+    exactly = many and all(complete for _, _, complete in optima)
+    often = Counter(draft for draft, _, _ in optima[:samples])
     candidates = list(dict.fromkeys([nominal.draft, *(draft for draft, _ in often.most_common(MOST_CANDIDATES))]))
-    if problem.is_constant:
+    if all(each.is_constant for each in problems):
         values = np.column_stack([ewif_of_each(draft, drawn) for draft in candidates])
     else:
         each = tqdm(drawn, desc="candidates", delay=2)
         values = np.array([[ewif(cascade.with_draft(draft)) for draft in candidates] for cascade in each])
     best = values.max(axis=1)
     if exactly:
-        best = np.maximum(best, [value for _, value in optima])
+        best = np.maximum(best, [value for _, value, _ in optima])
     regret = np.maximum(0.0, 1 - values / best[:, None])
     chosen = int(np.argmin(regret[:samples].mean(axis=0)))
     judged = regret[samples:, chosen]
@@ -162,7 +168,7 @@ def _at_least(cost: object, least: float) -> object:
     if not isinstance(cost, Mapping):
         return max(_real(cost), least)
     if "by_tokens" in cost:
-        return {"by_tokens": [max(_real(item), least) for item in cost["by_tokens"]]}
+        return {**cost, "by_tokens": [max(_real(item), least) for item in cost["by_tokens"]]}
     per_token = _real(cost["per_token"])
     return {"fixed": max(_real(cost["fixed"]), least - per_token), "per_token": per_token}
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.optimum.bound import upper_bound
+from analysis.optimum.costs import relative_costs
 from analysis.optimum.optimise import Optimum
 from analysis.optimum.points import Points
 from analysis.optimum.programme import Node, Programme
@@ -56,8 +57,7 @@ def proved_bound(programme: Programme) -> float:
     excess = max((_excess(programme, node, found) for node in programme.nodes), default=0.0)
     target = found[(cascade.target,)].hulls[-1]
     excess += EVALUATION * (1 + float(target.gain.max()))
-    unit = cascade.cost(cascade.target).at(1)
-    return unit * float(np.max((1 + target.gain + problem.max_tokens * excess) / target.cost))
+    return float(np.max((1 + target.gain + problem.max_tokens * excess) / target.cost))
 
 
 def _excess(programme: Programme, node: Node, found: dict[tuple[str, ...], Node]) -> float:
@@ -67,23 +67,23 @@ def _excess(programme: Programme, node: Node, found: dict[tuple[str, ...], Node]
     weight = 1.0
     for reviewer, by in zip(node.path, node.path[1:], strict=False):
         weight *= cascade.pair(reviewer, by).at(0)
-    longest = problem.max_tokens - (len(node.path) > 1)
+    longest, price = problem.longest(node.path[-1]), relative_costs(problem)
     if len(node.hulls) <= longest:
         return np.inf
-    worst = _above(node.hulls[0], np.array([cascade.cost(node.path[-1]).at(1)]), np.zeros(1))
+    worst = _above(node.hulls[0], np.array([price[node.path[-1]]]), np.zeros(1))
     for left in range(1, longest + 1):
         hull = node.hulls[left]
         worst = max(worst, _above(hull, node.hulls[left - 1].cost, node.hulls[left - 1].gain))
         for by in problem.drafters_after(node.path):
             a = weight * cascade.pair(node.path[-1], by).at(0)
             rest = node.hulls[left - 1]
-            worst = max(worst, _above(hull, cascade.cost(by).at(1) + rest.cost, a * (1 + rest.gain)))
+            worst = max(worst, _above(hull, price[by] + rest.cost, a * (1 + rest.gain)))
             deeper = (*node.path, by)
-            if len(node.path) >= problem.max_depth or not problem.drafters_after(deeper) or a == 0:
+            if not problem.reviews(node.path, by) or a == 0:
                 continue
             if left > 1 and deeper not in found:
                 return np.inf
-            for length in range(1, left):
+            for length in range(1, min(left, problem.longest(by) + 1)):
                 inner, rest = found[deeper].hulls[length], node.hulls[left - 1 - length]
                 # An inner gain with a negative coefficient is no better than none, which the leaf covers.
                 worth = np.maximum(a - (1 - a) * rest.gain, 0.0)

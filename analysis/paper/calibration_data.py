@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.model import Cascade, Step
+from analysis.model import Cascade, Step, with_beyond
 from analysis.paper.scale.tables import at_middle_context
 from analysis.paper.scale.tables import label as condition_label
 from analysis.theory.exact import cycle_law
@@ -46,7 +46,7 @@ def neighbourhood(calibration: Json, ladder: Json) -> dict[str, Any] | None:
     drafter of either kind.
     """
     target = calibration["target"]
-    models = Cascade.from_json({**calibration, "draft": []})
+    models = with_beyond(Cascade.from_json({**calibration, "draft": []}), hazards="last", costs="linear")
     neural = [item["model"] for item in call_times(calibration) if item["model"] != target]
     drafts = [(Cascade.from_json({**calibration, "draft": row["draft"]}).draft, row) for row in ladder["cascades"]]
     best: dict[str, Any] | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -104,7 +105,8 @@ def _moved(cascade: Cascade, pair: Pair, step: float) -> Cascade:
 
 def _on_logit_scale(hazard: Hazard, step: float, top: int) -> PerPosition:
     values = [hazard.at(j) for j in range(min(top, 64))]
-    return PerPosition(tuple(h if h in (0.0, 1.0) else 1 / (1 + (1 - h) / h * math.exp(-step)) for h in values))
+    moved = (h if h in (0.0, 1.0) else 1 / (1 + (1 - h) / h * math.exp(-step)) for h in values)
+    return PerPosition(tuple(moved), "last")
 
 
 def _dearer(cascade: Cascade, name: str, step: float) -> Cascade:
@@ -114,7 +116,7 @@ def _dearer(cascade: Cascade, name: str, step: float) -> Cascade:
     if isinstance(cost, Affine):
         raised = Affine(cost.fixed * factor, cost.per_token * factor)
     else:
-        raised = Tabulated(tuple(t * factor for t in cost.by_tokens))
+        raised = replace(cost, by_tokens=tuple(t * factor for t in cost.by_tokens))
     if name == cascade.target:
         top = longest(cascade.draft) + 1
         raised = Tabulated((cost.at(1), *(cost.at(q) * factor for q in range(2, top + 1))))

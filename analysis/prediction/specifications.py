@@ -10,13 +10,14 @@ from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError,
 from analysis.model.boundary.fields import inside, mapping, number
 from analysis.model.boundary.fields import name as read_name
 from analysis.model.hazard import read_acceptance
+from analysis.model.reach import holding_on
 from analysis.model.records.calibration import Calibration
 
 Kept = TypeVar("Kept")
 Acceptances = Mapping[str, Mapping[str, Acceptance]]
 
 TABLE = 64
-"""Greatest number of tokens for which a cost is tabulated; longer calls cost the same."""
+"""Greatest number of tokens for which a cost is tabulated, if calls as long were timed; costs rise on from there."""
 
 
 def iid(calibration: Calibration, *, scalar: bool) -> Cascade:
@@ -146,8 +147,9 @@ def with_cost(cascade: Cascade, name: str, cost: Cost) -> Cascade:
 def _tabulated(calibration: Calibration, name: str, one: float, more: float) -> Tabulated:
     """Costs of a network: its seconds on one token as given, on more tokens those of a call and so many more."""
     times, reference = calibration.times[name], calibration.reference
-    seconds = (one, *(times.at(q, reference) + more for q in range(2, TABLE + 1)))
-    return Tabulated(tuple(each / calibration.unit for each in seconds))
+    sizes = range(2, min(TABLE, times.sizes[-1]) + 1)
+    seconds = (one, *(times.at(q, reference) + more for q in sizes))
+    return Tabulated(tuple(each / calibration.unit for each in seconds), "linear" if sizes else "last")
 
 
 def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:
@@ -156,7 +158,10 @@ def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:
     for reviewer, drafter, fields in _typed(calibration):
         with inside(f"meta.calibration.by_type.{reviewer}.{drafter}"):
             both = {key: fields[key] for key in ("accepted", "corrected")}
-            result.setdefault(reviewer, {})[drafter] = read_acceptance(both)
+            typed = read_acceptance(both)
+            result.setdefault(reviewer, {})[drafter] = Acceptance(
+                holding_on(typed.accepted), holding_on(typed.corrected)
+            )
             if drafter not in calibration.cascade.acceptance.get(reviewer, {}):
                 raise InputError("", "no such `acceptance`")
     return result

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model import Acceptance, Cascade, Step, longest
+from analysis.model import Acceptance, Cascade, Step, check_reach, longest
 
 Vector: TypeAlias = NDArray[np.float64]
 
@@ -48,9 +48,14 @@ class CycleLaw:
 def cycle_law(cascade: Cascade) -> CycleLaw:
     """Law of the tokens and expected cost of one cycle.
 
+    Where the draft reads past the end of a table that does not say what holds there, the last entry does, and an
+    `Advice` says so.
+
     Raises:
-        InputError: where a pair that the draft uses has no acceptance, or a model that is called no cost.
+        InputError: where a pair that the draft uses has no acceptance, or a model that is called no cost; where a table
+            refuses to be read past its end.
     """
+    check_reach(cascade)
     law = _round_law(cascade, cascade.target, cascade.draft)
     return CycleLaw(law.pmf, law.cost / cascade.cost(cascade.target).at(1))
 
@@ -92,8 +97,7 @@ class _Hazards:
 
     @classmethod
     def of(cls, acceptance: Acceptance, top: int) -> _Hazards:
-        both = (np.array([acceptance.at(j, corrected) for j in range(top)]) for corrected in (False, True))
-        return cls(*both)
+        return cls(np.array(acceptance.accepted.first(top)), np.array(acceptance.corrected.first(top)))
 
 
 def _round_law(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> _RoundLaw:

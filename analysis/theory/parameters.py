@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from analysis.model import Acceptance, Affine, Cascade, Cost, Decaying, PerPosition, walk
+from analysis.model import Acceptance, Affine, Cascade, Cost, Decaying, PerPosition, check_reach, walk
 from analysis.model.hazard import Hazard
 from analysis.theory.taylor import Dual
 
@@ -50,6 +50,7 @@ class Parameters:
     """
 
     def __init__(self, cascade: Cascade, *, differentiate: bool) -> None:
+        check_reach(cascade)
         self._cascade = cascade
         self.listed: list[Parameter] = []
         self._index: dict[Path, int] = {}
@@ -64,7 +65,7 @@ class Parameters:
         acceptance = self._cascade.pair(reviewer, drafter)
         hazard = acceptance.corrected if corrected else acceptance.accepted
         result = np.zeros((1 + len(self.listed), positions))
-        result[0] = [hazard.at(j) for j in range(positions)]
+        result[0] = hazard.first(positions)
         if not self.listed or positions == 0:
             return result
         base = ("acceptance", reviewer, drafter, *_type_key(acceptance, corrected))
@@ -93,6 +94,10 @@ class Parameters:
         entry = np.minimum(np.asarray(q), len(names)) - 1
         for i, path in enumerate(names):
             result[1 + self._index[path]] = entry == i
+        if cost.slope > 0:
+            further = np.maximum(np.asarray(q) - len(names), 0)
+            result[1 + self._index[names[-1]]] += further
+            result[1 + self._index[names[-2]]] -= further
         return result
 
 
@@ -121,7 +126,7 @@ def _type_key(acceptance: Acceptance, corrected: bool) -> Path:
 def _hazard_paths(hazard: Hazard, base: Path) -> list[tuple[Path, float]]:
     if isinstance(hazard, Decaying):
         return [((*base, name), getattr(hazard, name)) for name in ("initial", "decay", "floor")]
-    if len(hazard.hazards) == 1:
+    if not hazard.is_list:
         return [(base, hazard.hazards[0])]
     return [((*base, "per_position", j), h) for j, h in enumerate(hazard.hazards)]
 

@@ -248,7 +248,8 @@ def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: 
     costs: dict[str, object] = {}
     errors: dict[str, object] = {}
     for name, table in cost_tables(times, roster.target, generator).items():
-        costs[name], errors[name] = {"by_tokens": table.costs}, {"by_tokens": table.errors}
+        beyond = "linear" if len(table.costs) > 1 else "last"
+        costs[name], errors[name] = {"by_tokens": table.costs, "beyond": beyond}, {"by_tokens": table.errors}
     for name, (cost, error) in proposal_costs(times, roster.target, generator).items():
         costs[name], errors[name] = cost, error
     return _Calls(costs, errors, seconds_table(times), reference_context(times, roster.target))

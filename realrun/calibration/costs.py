@@ -17,7 +17,7 @@ MOST = 64
 
 @dataclass(frozen=True)
 class CostTable:
-    """Costs of one model's calls on 1..MOST tokens in one-token target calls, with their standard errors."""
+    """Costs of a model's calls on 1, 2, ... tokens, as far as timed, in one-token target calls, with their errors."""
 
     costs: list[float]
     errors: list[float]
@@ -85,8 +85,8 @@ def _contexts(samples: Samples) -> list[int]:
 
 
 def _interpolated(values: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
-    """Rows for q = 1..MOST from rows for some sizes, linear between them and constant outside."""
-    wanted = np.arange(1, MOST + 1)
+    """Rows for q = 1, 2, ... up to the greatest size, `MOST` at the most, from rows for some sizes: linear between."""
+    wanted = np.arange(1, min(MOST, max(sizes)) + 1)
     return np.stack([np.interp(wanted, sizes, column) for column in values.T], axis=1)
 
 

@@ -27,7 +27,7 @@ class Acceptances:
     """Acceptance of all pairs at one policy, as JSON.
 
     Attributes:
-        hazards: ``[reviewer][drafter] = {"per_position": [...]}``, whatever the inner review said.
+        hazards: ``[reviewer][drafter] = {"per_position": [...], "beyond": "last"}``, whatever the inner review said.
         errors: Their standard errors, in the same shape.
         iid: One acceptance a pair, of drafts of up to `IID_POSITIONS` tokens.
         iid_errors: Their standard errors.
@@ -52,7 +52,7 @@ class Acceptances:
             found = estimate(pooled, drawn, heaviest)
             if found is None:
                 continue
-            hazards[reviewer][drafter] = {"per_position": found.hazards}
+            hazards[reviewer][drafter] = {"per_position": found.hazards, "beyond": "last"}
             errors[reviewer][drafter] = {"per_position": found.errors}
             share, error = ratio(pooled[:, :IID_POSITIONS].sum(axis=1), drawn, heaviest)
             iid[reviewer][drafter], iid_errors[reviewer][drafter] = share, error
@@ -66,7 +66,7 @@ class Acceptances:
 def _typed(types: Sequence[Estimate | None]) -> dict[str, object]:
     known = [(name, found) for name, found in zip(BY_TYPE, types, strict=True) if found is not None]
     return {
-        **{name: {"per_position": found.hazards} for name, found in known},
+        **{name: {"per_position": found.hazards, "beyond": "last"} for name, found in known},
         "uncertainty": {name: {"per_position": found.errors} for name, found in known},
     }
 

@@ -251,7 +251,7 @@ class _Builder:
         if order is None:
             hazards = {self._cascade.pair(reviewer, step.by) for step in steps}
             only = hazards.pop()
-            if hazards or only.accepted != only.corrected:
+            if any(other.law_json() != only.law_json() for other in hazards) or only.is_typed:
                 return None
             order = [steps[0].by] * length
         survival, table = 1.0, []

@@ -187,7 +187,7 @@ def _as_given(cell: str) -> str:
 def _task(text: str, label: str, parameters: str) -> tuple[Task, Sampler]:
     value: dict[str, object] = dict(mapping(parse_json(text, "task"), "task"))
     value["parameters"] = parse_json(parameters, "parameters")
-    task = Task.from_json(value | {"name": label} if label else value)
+    task = Task.from_canonical(value | {"name": label} if label else value)
     return task, task.sampler()
 
 

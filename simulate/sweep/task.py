@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, cast
 
-from analysis.model import Cascade, InputError, parse_json, read_text
+from analysis.model import Cascade, InputError, parse_json, read_text, with_beyond
 from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
@@ -73,15 +73,19 @@ class Task:
             task.process.plan(cascade)
         return task
 
+    @classmethod
+    def from_canonical(cls, value: object) -> Task:
+        """Read what `canonical` wrote. Its tables hold on past their ends: whoever gave the task has been told."""
+        task = cls.from_json(value)
+        return replace(task, cascade=with_beyond(task.cascade, hazards="last", costs="last"))
+
     @cached_property
     def canonical(self) -> str:
         """What is estimated as one line of JSON; equal for equal tasks, without what does not decide the draws.
 
         That is `name`, `parameters`, `meta` and `uncertainty`.
         """
-        spec = self.cascade.to_json()
-        spec.pop("meta", None)
-        spec.pop("uncertainty", None)
+        spec = self.cascade.law_json()
         process = self.process.to_json()
         if process:
             spec["process"] = process

@@ -33,7 +33,7 @@ class Drawn(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _sampler(task: str) -> Sampler:
-    return Task.from_json(parse_json(task, "task")).sampler()
+    return Task.from_canonical(parse_json(task, "task")).sampler()
 
 
 def draw_batch(task: str, task_id: str, seed: int, batch: int, blocks: int) -> Drawn:

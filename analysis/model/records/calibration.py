@@ -17,6 +17,7 @@ from analysis.model.boundary.fields import InputError, inside, mapping, number, 
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
 from analysis.model.file import read_cascade
+from analysis.model.reach import with_beyond
 from analysis.model.records.call_times import CallTimes
 
 MAX_GRAM = "maxgram"
@@ -52,7 +53,8 @@ class Calibration:
     """A calibration: a cascade without a draft, and how its models behave on a device.
 
     Attributes:
-        cascade: Models, acceptances, standard errors; no draft.
+        cascade: Models, acceptances, standard errors; no draft. Where a file does not say what holds past the end of a
+            table, hazards stay as they are and call times rise on, as in the files written today.
         drafters: Names of the drafters, those that can review first, the dearer before the cheaper.
         statistical: Those of the drafters that cannot review.
         times: Call times of the target and the neural drafters; of a drafter, the mean of a few calls in a row.
@@ -151,7 +153,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
     unit = times[cascade.target].at(1, reference) / cascade.cost(cascade.target).at(1)
     untimed = {name: cascade.cost(name).at(1) * unit for name in statistical - set(propose)}
     return Calibration(
-        cascade=cascade.with_draft(()),
+        cascade=with_beyond(cascade.with_draft(()), hazards="last", costs="linear"),
         drafters=drafters,
         statistical=statistical,
         times=times,

@@ -115,7 +115,7 @@ def _written_out(value: object, error: Mapping[str, object]) -> object:
         return {"accepted": value, "corrected": value}
     for key in ("per_position", "by_tokens"):
         if set(error) == {key} and isinstance(value, (int, float)):
-            return {key: [value]}
+            return {key: [value], "beyond": "last"}
     if set(error) <= {"fixed", "per_token"} and isinstance(value, (int, float)):
         return {"fixed": value, "per_token": 0.0}
     if {"initial", "decay"} <= set(error) <= set(ORDER) and isinstance(value, (int, float)):

@@ -83,4 +83,4 @@ def tabulated(curve: Curve, unit: float) -> Cost:
     table = [curve[sizes[0]]] * sizes[0]
     for low, high in pairwise(sizes):
         table += [curve[low] + (curve[high] - curve[low]) * (q - low) / (high - low) for q in range(low + 1, high + 1)]
-    return Tabulated(tuple(t / unit for t in table[:LONGEST_REVIEW]))
+    return Tabulated(tuple(t / unit for t in table[:LONGEST_REVIEW]), "last")

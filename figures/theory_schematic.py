@@ -6,7 +6,9 @@ from itertools import pairwise
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE
+from figures.style import DOUBLE, SMALL
 
 _TARGET = "#3a3a3a"
 _DRAFTERS = (BLUE, GREEN, ORANGE)
@@ -39,14 +41,14 @@ def _vertical(ax, data) -> None:
         _arrow(ax, (18, lower + 6), (18, upper), GREY)
         _arrow(ax, (26, upper), (26, lower + 6), GREY, dashed=True)
         if i == 0:
-            ax.text(16.8, (upper + lower + 6) / 2, "drafts", ha="right", va="center", fontsize="small", color=GREY)
+            ax.text(16.8, (upper + lower + 6) / 2, "drafts", ha="right", va="center", fontsize=SMALL, color=GREY)
             ax.text(
                 27.2,
                 (upper + lower + 6) / 2,
                 "reviews,\nadds a token",
                 ha="left",
                 va="center",
-                fontsize="small",
+                fontsize=SMALL,
                 color=GREY,
             )
         else:
@@ -56,7 +58,7 @@ def _vertical(ax, data) -> None:
                 "reviews\nin rounds",
                 ha="left",
                 va="center",
-                fontsize="small",
+                fontsize=SMALL,
                 color=GREY,
             )
 
@@ -73,7 +75,7 @@ def _horizontal(ax, data) -> None:
             x += width
         middle = x - block * width / 2
         _arrow(ax, (middle, 30), (middle, 38), GREY)
-        ax.text(middle, 16.2, f"{name}\n{block} tokens", ha="center", va="center", fontsize="small", color=words)
+        ax.text(middle, 16.2, f"{name}\n{block} tokens", ha="center", va="center", fontsize=SMALL, color=words)
         ax.plot([x - block * width + 0.6, x - 0.6], [21.5, 21.5], color=colour, lw=2.2, solid_capstyle="round")
     _arrow(ax, (50, 9), (96, 9), GREY)
     ax.text(
@@ -82,7 +84,7 @@ def _horizontal(ax, data) -> None:
         "position in the draft: later tokens are needed less often,\nso cheaper drafters take them",
         ha="center",
         va="center",
-        fontsize="small",
+        fontsize=SMALL,
         color=GREY,
     )
 
@@ -96,7 +98,7 @@ def _box(ax, x: float, y: float, width: float, height: float, colour: str, text:
         ha="center",
         va="center",
         color="black" if colour == ORANGE else "white",
-        fontsize="small",
+        fontsize=SMALL,
     )
 
 
@@ -114,3 +116,12 @@ def _arrow(ax, start: tuple[float, float], end: tuple[float, float], colour: str
             linestyle="--" if dashed else "-",
         )
     )
+
+
+FIGURE = Figure(
+    "The two cascades",
+    "Vertical: each drafter's work is itself drafted by a smaller one. Horizontal: larger drafters draft the early "
+    "tokens of a draft, smaller ones the later.",
+    (DOUBLE, 3.4),
+    draw,
+)

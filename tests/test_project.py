@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("analysis", "simulate", "realrun", "figures")
+PACKAGES = ("analysis", "simulate", "realrun", "figures", "reproduction")
+
+
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -43,6 +45,7 @@ def test_imports_run_in_one_direction(path):
         "simulate": ("simulate", "analysis.model"),
         "realrun": ("realrun", "analysis.model"),
         "figures": ("figures", "analysis.model"),
+        "reproduction": PACKAGES,
     }[name.split(".")[0]]
     if name.startswith("analysis.model"):
         allowed = ("analysis.model",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 
@@ -14,7 +15,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns:
         rows: Cells, as many as titles; each is turned into text with `str`.
         text_columns: Number of leading columns aligned left; the others are numbers, aligned right.
     """
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in [header, *rows]]
+    cells = [[escaped(str(cell)).replace("|", "\\|") for cell in row] for row in [header, *rows]]
     widths = [max(3, *(len(row[j]) for row in cells)) for j in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -26,6 +27,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns:
 
     rule = [":" + "-" * (w - 1) if j < text_columns else "-" * (w - 1) + ":" for j, w in enumerate(widths)]
     return "\n".join([line(cells[0]), line(rule), *(line(row) for row in cells[1:])])
+
+
+_MARKUP = re.compile(r"&(?=#?\w+;)|<(?=[A-Za-z/!?])|\[(?=[^\n]*\][(\[:])|[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def escaped(text: str) -> str:
+    """Text from a user's files so that Markdown shows it as it is: no HTML, image, link or line break comes of it.
+
+    What begins a tag, an entity or a link becomes a character reference; control characters become a blank. Other
+    text stays, so that tables also read as plain text.
+
+    >>> escaped("d1 2x(copy x4) + [[5,14],[0,1]], 0 < a")
+    'd1 2x(copy x4) + [[5,14],[0,1]], 0 < a'
+    >>> escaped("<img src=x> ![a](b)")
+    '&#60;img src=x> !&#91;a](b)'
+    """
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<[" else " ", text)
 
 
 def table_of(rows: Sequence[Mapping[str, object]], text_columns: int = 1) -> str:

@@ -50,7 +50,7 @@ def draw(ax, curve: Mapping, numbers: Mapping[str, int] | None = None) -> None:
         if key in curve["fits"]:
             ax.plot(x, _shown(curve["fits"][key]["survival"]), color=colour, lw=1.4, ls=line, label=label)
     ax.set_yscale("log")
-    ax.set_ylim(LEAST_SHOWN, 1)
+    ax.set_ylim(0.7 * LEAST_SHOWN, 1.4)
     ax.set_xlim(0.3, x[-1] + 0.7)
     ax.set_title(f"{plain(curve['drafter'])}, constant hazard {whole['constant']:.2f}", loc="left")
     ax.set_xlabel("position in the draft (tokens)")

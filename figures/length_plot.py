@@ -62,7 +62,6 @@ def ewif_by_length(
         color=colour,
         marker="*",
         ms=11,
-        mec="white",
         ls="none",
         zorder=4,
         label=f"best: {lengths[best]:.0f} tokens, EWIF {ewif[best]:.4g}",

@@ -129,7 +129,8 @@ def limits_of(rows: Sequence[Mapping]) -> tuple[float, float]:
     """Least and greatest speedup of all rungs and of all their intervals, with room around."""
     shown = [entry for row in rows for entry in (row["measured"], *row["predicted"].values())]
     values = [entry[key] for entry in shown for key in ("speedup", "low", "high") if entry[key] > 0]
-    return 0.94 * min(values), 1.06 * max(values)
+    room = max((max(values) / min(values)) ** 0.03, 1.04)
+    return min(values) / room, max(values) * room
 
 
 FIGURE = Figure(

@@ -21,7 +21,7 @@ def draw(ax, data: Sequence) -> None:
     for curve, (colour, marker) in zip(data, styles(), strict=False):
         k = np.arange(len(curve.ewif))
         label = f"{curve.label}: $\\alpha$ = {curve.alpha:g}, $c$ = {curve.c:g}, best $k$ = {curve.best_k}"
-        ax.plot(k, curve.ewif, color=colour, lw=1.2, marker=marker, ms=3, markevery=2, label=label)
+        ax.plot(k, curve.ewif, color=colour, lw=1.2, marker=marker, ms=3, markevery=(0, 2), label=label)
         ax.plot(curve.best_k, curve.ewif[curve.best_k], marker=marker, ms=8, mfc="none", mec=colour, mew=1.3, ls="none")
     ax.axhline(1, color=GREY, lw=0.9, ls="--")
     ax.annotate(

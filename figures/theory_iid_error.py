@@ -22,7 +22,7 @@ def draw(ax, data) -> None:
     ]
     for label, errors, colour, marker in series:
         for error, style in zip(errors.values(), LINES, strict=False):
-            ax.plot(data.deviation, 100 * error, color=colour, ls=style, lw=1.2, marker=marker, ms=3, markevery=4)
+            ax.plot(data.deviation, 100 * error, color=colour, ls=style, lw=1.2, marker=marker, ms=3, markevery=(0, 4))
         ax.plot([], [], color=colour, marker=marker, ms=3, lw=1.2, label=label)
     for k, style in zip(data.equal_tokens, LINES, strict=False):
         ax.plot([], [], color=BLACK, ls=style, lw=1.2, label=f"$k$ = {k}")

@@ -29,13 +29,32 @@ def faults(canvas):
         if min(a.x1, b.x1) - max(a.x0, b.x0) > SLACK and min(a.y1, b.y1) - max(a.y0, b.y0) > SLACK:
             found.append(f"{first!r} lies on {second!r}")
     for ax in canvas.axes:
+        found += [f"a marker of {line.get_label()!r} is cut by the frame" for line in ax.get_lines() if _cut(ax, line)]
         if (legend := ax.get_legend()) is not None:
             box = legend.get_window_extent(renderer)
             for line in ax.get_lines():
-                places = line.get_transform().transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
+                places = line.get_transform().transform(_data(line))
                 if any(box.x0 < x < box.x1 and box.y0 < y < box.y1 for x, y in _dense(places)):
                     found.append(f"the legend lies on {line.get_label()!r}")
     return found
+
+
+def _cut(ax, line):
+    """Whether the frame cuts a marker whose centre it does not."""
+    if line.get_marker() in ("", "None", None) or not line.get_clip_on() or not line.get_visible() or not ax.axison:
+        return False
+    places = line.get_transform().transform(_data(line))
+    if not len(places):
+        return False
+    shown = places[line.get_markevery()[0] :: line.get_markevery()[1]] if line.get_markevery() else places
+    radius = 0.4 * line.get_markersize() * ax.figure.dpi / 72
+    box = ax.bbox
+    inside = [(x, y) for x, y in shown if box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1]
+    return any(min(x - box.x0, box.x1 - x, y - box.y0, box.y1 - y) < radius for x, y in inside)
+
+
+def _data(line):
+    return np.column_stack([np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)])
 
 
 def _dense(places):

@@ -174,10 +174,13 @@ def test_overlaps_cuts_and_small_letters_are_faults():
         ax = canvas.subplots()
         ax.plot([0, 1], [0, 1], label="line")
         ax.legend(loc="center")
+        ax.plot([0.5, 1.0], [1.0, 0.5], "o", label="half")
+        ax.set_ylim(0, 1)
         ax.text(0.1, 0.8, "one", fontsize=7)
         ax.text(0.1, 0.8, "two", fontsize=6)
         canvas.text(-0.05, 0.5, "outside")
         found = " ".join(faults(canvas))
+    assert "a marker of 'half' is cut by the frame" in found
     for words in ("'two' has 6.0 points", "'one' lies on 'two'", "'outside' is cut", "the legend lies on 'line'"):
         assert words in found
 

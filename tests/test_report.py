@@ -185,6 +185,7 @@ def test_every_link_of_the_report_leads_to_a_heading_and_nothing_hostile_is_left
     assert "- Claims: of 4, 1 proved" in text
     assert "**Failed:** ValueError: &#60;img" in text
     assert not re.search(r"<[A-Za-z/!]", text)
+    assert "- Failed: broken: ValueError: &#60;img" in text
     assert "not built here (reproduced)" in text
     assert "ValueError" in capsys.readouterr().err
 

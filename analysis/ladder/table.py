@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.model.boundary.markdown import table
+from analysis.model.boundary.markdown import escaped, table
 
 ERRORS = ("mean abs.", "max abs.", "median signed", "within 5 %", "rank corr.")
 
@@ -14,8 +14,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     """Errors by rung, the choice each rung makes, and every cascade."""
     rungs = list(found["rungs"])
     parts = [
-        f"Speedups against {found['baseline']} on {found['prompts']} prompts; errors are (predicted - measured) / "
-        "measured.",
+        f"Speedups against {escaped(found['baseline'])} on {found['prompts']} prompts; errors are "
+        "(predicted - measured) / measured.",
         *_lengths(found["text_tokens"]),
         table(
             ("rung", "cascades", "median abs.", "95 %", *ERRORS),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import figures
 from analysis.model import InputError, parse_json, whole_file
 
 
@@ -147,7 +148,7 @@ class Builder:
 
 def code_fingerprint() -> str:
     """SHA-256 of all our source files."""
-    root = Path(__file__).parents[2]
+    root = Path(figures.__file__).parent.parent
     packages = [root / name for name in ("analysis", "simulate", "realrun", "figures", "reproduction")]
     sources = sorted(path for package in packages for path in package.rglob("*.py"))
     digests = [_digest(path) for path in [*sources, root / "paper_repro.py"]]

@@ -24,6 +24,7 @@ def write_report(artefacts: Sequence[Artefact], builder: Builder) -> None:
     finished = {artefact.name for artefact in artefacts if builder.is_finished(artefact)}
     shown = [artefact for artefact in artefacts if artefact.name in builder.failed or _shows(artefact, finished)]
     said = verdict(run, finished)
+    said += [f"Failed: {name}: {escaped(why)}" for name, why in builder.failed.items() if not why.startswith("needs ")]
     sections = [
         ("Verdict", "\n".join(f"- {line}" for line in said) if said else "Nothing that says one is built yet."),
         ("What of the paper is here", coverage(_links([a for a in shown if a.name in finished]))),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import styles
@@ -13,7 +15,7 @@ from figures.style import SINGLE, SMALL, plain
 TICKS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def draw(ax, data: Sequence[Mapping]) -> None:
+def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     """Draw one curve per model and context length, with half the interquartile range as a band.
 
     Args:

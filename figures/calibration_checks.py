@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, ORANGE, VERMILION
@@ -12,7 +15,7 @@ VERDICTS = {"violated": (VERMILION, "X", "-"), "undecided": (ORANGE, "s", ":"), 
 """Colour, marker and line of the interval, by verdict."""
 
 
-def draw(ax, data: Mapping) -> None:
+def draw(ax: Axes, data: Mapping[str, Any]) -> None:
     """Draw one row per check, its verdict told by colour, marker and line; in the grey band a departure is negligible.
 
     Args:

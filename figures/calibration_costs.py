@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
@@ -21,7 +23,7 @@ MEASURED = (("o", BLUE), ("v", PURPLE), ("P", SKY))
 """Marker and colour of measured ratios, one pair per condition."""
 
 
-def draw(ax, data: Sequence[Mapping]) -> None:
+def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     """Draw one row per drafter and target: what a one-token call costs, in one-token calls of the target.
 
     Args:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import GREY, LINES, styles
 from figures.style import SINGLE, plain
 
 
-def draw(ax, data: Sequence[Mapping]) -> None:
+def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     """Draw one row per domain and one colour per drafter, with intervals over prompts; lines mark the overall rates.
 
     Args:
@@ -33,8 +35,8 @@ def draw(ax, data: Sequence[Mapping]) -> None:
         ax.errorbar(alpha, y, xerr=bars, fmt=marker, ms=3.5, color=colour, elinewidth=0.9, label=plain(item["drafter"]))
         ax.axvline(item["overall"], color=colour, lw=0.9, ls=line, alpha=0.7, label=f"{item['overall']:.2f} overall")
     ax.set_yticks(range(len(order)), [plain(domain) for domain in order])
-    for line in range(len(order) - 1):
-        ax.axhline(line + 0.5, color=GREY, lw=0.3, alpha=0.5)
+    for row in range(len(order) - 1):
+        ax.axhline(row + 0.5, color=GREY, lw=0.3, alpha=0.5)
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel(r"$\alpha$: share of tokens the target would accept")
@@ -51,12 +53,12 @@ def draw(ax, data: Sequence[Mapping]) -> None:
     )
 
 
-def _mean(data: Sequence[Mapping], domain: str) -> float:
+def _mean(data: Sequence[Mapping[str, Any]], domain: str) -> float:
     values = [row["alpha"] for item in data for row in item["alpha"] if row["domain"] == domain]
-    return sum(values) / len(values)
+    return float(sum(values) / len(values))
 
 
-def size_of(data: Sequence[Mapping]) -> tuple[float, float]:
+def size_of(data: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Width and height of the figure, in inches."""
     domains = {row["domain"] for item in data for row in item["alpha"]}
     return SINGLE, 1.3 + 0.15 * len(data) + 0.3 * len(domains)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import MAP, VERMILION
 from figures.style import SINGLE, SMALL, plain
 
 
-def draw(ax, data: Mapping) -> None:
+def draw(ax: Axes, data: Mapping[str, Any]) -> None:
     """Draw the map, its greatest value, and each measured cascade as a number where it lies.
 
     Args:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
@@ -15,7 +18,7 @@ LEAST_SHOWN = 1e-3
 """Survival below which nothing is drawn: too few drafts got there."""
 
 
-def draw(ax, curve: Mapping, numbers: Mapping[str, int] | None = None) -> None:
+def draw(ax: Axes, curve: Mapping[str, Any], numbers: Mapping[str, int] | None = None) -> None:
     """Draw one drafter: recorded survival with its band, every domain in grey with its number, and the fitted laws.
 
     Args:
@@ -57,7 +60,7 @@ def draw(ax, curve: Mapping, numbers: Mapping[str, int] | None = None) -> None:
     ax.set_ylabel("P(accepted up to here)")
 
 
-def panels(fig, curves: Sequence[Mapping]) -> None:
+def panels(fig: Canvas, curves: Sequence[Mapping[str, Any]]) -> None:
     """Draw one panel per drafter, and one legend.
 
     Args:
@@ -66,7 +69,7 @@ def panels(fig, curves: Sequence[Mapping]) -> None:
     """
     axes = fig.subplots(*grid(len(curves)), squeeze=False).ravel()
     numbers = numbered(curves)
-    entries: dict[str, object] = {}
+    entries: dict[str, Any] = {}
     for ax, curve in zip(axes, curves, strict=False):
         draw(ax, curve, numbers)
         handles, labels = ax.get_legend_handles_labels()
@@ -79,19 +82,19 @@ def panels(fig, curves: Sequence[Mapping]) -> None:
     fig.legend([entries[label] for label in order], order, loc="outside lower center", ncols=columns)
 
 
-def numbered(curves: Sequence[Mapping]) -> dict[str, int]:
+def numbered(curves: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """A number from 1 for every domain, the same in all panels."""
     return {domain: i for i, domain in enumerate(dict.fromkeys(d for c in curves for d in c["categories"]), start=1)}
 
 
-def size_of(curves: Sequence[Mapping]) -> tuple[float, float]:
+def size_of(curves: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Width and height of the figure of these curves, in inches."""
     lines, columns = grid(len(curves))
     entries = 4 + len(numbered(curves))
     return (DOUBLE if columns == 2 else SINGLE), 2.5 * lines + 0.15 * -(-entries // (2 * columns)) + 0.1
 
 
-def _shown(survival) -> np.ndarray:
+def _shown(survival: Any) -> np.ndarray[Any, Any]:
     values = np.asarray(survival, dtype=float)
     return np.where(values >= LEAST_SHOWN, values, np.nan)
 

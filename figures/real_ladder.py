@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from figures.figure import Figure
@@ -26,7 +29,7 @@ TICKS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 20, 50)
 MOST_TICKS = 9
 
 
-def draw(ax, rows: Sequence[Mapping], rung: str, limits: tuple[float, float]) -> None:
+def draw(ax: Axes, rows: Sequence[Mapping[str, Any]], rung: str, limits: tuple[float, float]) -> None:
     """Draw every cascade of a rung with both intervals, the line of perfect prediction and a band of +-5 %.
 
     Args:
@@ -76,7 +79,7 @@ def draw(ax, rows: Sequence[Mapping], rung: str, limits: tuple[float, float]) ->
     ax.axvline(1, color=GREY, lw=0.5, ls=":", zorder=0)
 
 
-def panels(fig, found: Mapping) -> None:
+def panels(fig: Canvas, found: Mapping[str, Any]) -> None:
     """Draw a whole ladder, one panel per rung with equal axes, and one legend.
 
     Args:
@@ -86,7 +89,7 @@ def panels(fig, found: Mapping) -> None:
     lines, columns = grid(len(found["rungs"]))
     axes = fig.subplots(lines, columns, squeeze=False).ravel()
     limits = limits_of(found["cascades"])
-    entries: dict[str, object] = {}
+    entries: dict[str, Any] = {}
     for ax, rung in zip(axes, found["rungs"], strict=False):
         draw(ax, found["cascades"], rung, limits)
         handles, labels = ax.get_legend_handles_labels()
@@ -96,13 +99,13 @@ def panels(fig, found: Mapping) -> None:
     fig.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=4 if columns == 2 else 3)
 
 
-def size_of(found: Mapping) -> tuple[float, float]:
+def size_of(found: Mapping[str, Any]) -> tuple[float, float]:
     """Width and height of the figure of a ladder, in inches."""
     lines, columns = grid(len(found["rungs"]))
     return (DOUBLE if columns == 2 else SINGLE), 3.1 * lines + 0.4
 
 
-def styles_of(rows: Sequence[Mapping]) -> dict[str, tuple[str, str]]:
+def styles_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
     """Colour and marker of every family of the rows, no two the same."""
     families = list(dict.fromkeys(row["family"] for row in rows))
     free = (style for style in styles() if style not in FAMILIES.values())
@@ -119,13 +122,13 @@ def ticks_between(low: float, high: float) -> list[float]:
     return ticks[kept::every]
 
 
-def _side(values: Sequence[Mapping], side: str) -> list[float]:
+def _side(values: Sequence[Mapping[str, Any]], side: str) -> list[float]:
     """Lengths of the error bars; a bootstrap interval need not hold its estimate."""
     sign = 1 if side == "high" else -1
     return [max(sign * (value[side] - value["speedup"]), 0.0) for value in values]
 
 
-def limits_of(rows: Sequence[Mapping]) -> tuple[float, float]:
+def limits_of(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Least and greatest speedup of all rungs and of all their intervals, with room around."""
     shown = [entry for row in rows for entry in (row["measured"], *row["predicted"].values())]
     values = [entry[key] for entry in shown for key in ("speedup", "low", "high") if entry[key] > 0]

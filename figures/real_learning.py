@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import styles
 from figures.style import SINGLE, plain
 
 
-def draw(ax, data: Sequence[Mapping]) -> None:
+def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     """Draw acceptance on texts that were never trained on against the tokens trained on, one curve per drafter.
 
     Args:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, ORANGE, VERMILION
@@ -24,7 +26,7 @@ LONGEST = 46
 """Characters of a name that is not shortened in its middle."""
 
 
-def draw(ax, rows: Sequence[Mapping]) -> None:
+def draw(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw one stacked bar per cascade, positive parts to the right; a diamond marks the total.
 
     Args:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, VERMILION
@@ -14,7 +17,7 @@ ROUNDING = 1e-12
 """Share of EWIF by which intervals are wider than that: what cannot vary has to agree but for rounding."""
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw one point per cascade, and in an inset how many standard errors those that vary are off.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib.axes import Axes
+
 from figures.figure import Figure
 from figures.palette import BLUE, GREY
 from figures.style import SINGLE
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw the running estimate with its 95 % interval.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib.axes import Axes
+
 from figures.figure import Figure
 from figures.palette import GREY, styles
 from figures.style import SINGLE
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw one curve per decay rate, with 95 % intervals.
 
     Args:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import GREY, styles
 from figures.style import SINGLE
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw the change of EWIF by process, one marker per cascade.
 
     Args:

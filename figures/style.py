@@ -18,7 +18,7 @@ SINGLE, DOUBLE = 3.3, 6.9
 FONT, SMALL = 8, 7
 """Sizes of text, in points: of titles and labels, and of ticks, legends and words inside the axes."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
     "savefig.dpi": 300,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import MAP, VERMILION
@@ -12,7 +15,7 @@ SHARES = (0.9, 0.95, 0.98, 0.99)
 """Of the best EWIF, at which contours are drawn."""
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw the map with its optimum and, where there is one, the published choice.
 
     Args:
@@ -43,7 +46,7 @@ def draw(ax, data) -> None:
     ax.figure.colorbar(image, ax=ax, label="EWIF (autoregressive = 1)")
 
 
-def _crossing(data, level: float) -> tuple[float, float] | None:
+def _crossing(data: Any, level: float) -> tuple[float, float] | None:
     """Where a contour's label has room: where EWIF falls to a level right of the optimum, or else towards no draft."""
     (k1, k2), (rows, columns) = data.best, data.ewif.shape
     right, down = data.ewif[k1, k2:], data.ewif[(range(k1, -1, -1), np.linspace(k2, 0, k1 + 1).round().astype(int))]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import GREY, styles
 from figures.style import SINGLE, SMALL
 
 
-def draw(ax, data: Sequence) -> None:
+def draw(ax: Axes, data: Sequence[Any]) -> None:
     """Draw one curve per drafter, its best draft length marked.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib.axes import Axes
+
 from figures.figure import Figure
 from figures.palette import BLACK, BLUE, GREEN, GREY, LINES, VERMILION
 from figures.style import SINGLE, SMALL
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw the error for each weighting, by colour and marker, and draft length, by line style.
 
     Args:

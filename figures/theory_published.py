@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, ORANGE, VERMILION
@@ -14,7 +17,7 @@ _SIZES = {"small": 4.5, "base": 6.5, "large": 8.5}
 _MARKERS = {"ENDE": "o", "CNNDM": "s"}
 
 
-def draw(ax, data: Sequence) -> None:
+def draw(ax: Axes, data: Sequence[Any]) -> None:
     """Draw one point per configuration and the line of perfect prediction.
 
     Args:

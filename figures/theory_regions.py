@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.patheffects import withStroke
 
@@ -11,7 +14,7 @@ from figures.palette import MAP, ORANGE, VERMILION
 from figures.style import SINGLE, SMALL
 
 
-def draw_vertical(ax, data) -> None:
+def draw_vertical(ax: Axes, data: Any) -> None:
     """Draw where reviewing rounds of a second drafter beats the first drafter alone.
 
     Args:
@@ -26,7 +29,7 @@ def draw_vertical(ax, data) -> None:
     ax.set_xlabel(r"$\alpha'$: acceptance of the second by the first")
 
 
-def draw_horizontal(ax, data) -> None:
+def draw_horizontal(ax: Axes, data: Any) -> None:
     """Draw where appending a second drafter beats either drafter alone.
 
     Args:
@@ -45,7 +48,7 @@ def draw_horizontal(ax, data) -> None:
     ax.set_xlabel(r"$\alpha_2$: acceptance of the second by the target")
 
 
-def _map(ax, data, gain: str) -> None:
+def _map(ax: Axes, data: Any, gain: str) -> None:
     shown = np.where(data.gain > 1, 100 * (data.gain - 1), np.nan)
     extent = (data.inner[0], data.inner[-1], data.c2[0], data.c2[-1])
     image = ax.imshow(
@@ -58,17 +61,17 @@ def _map(ax, data, gain: str) -> None:
     ax.set_ylabel("$c_2$: cost of a token of the second drafter\n(one-token target calls)")
 
 
-def _line(ax, x, y, colour: str, style: str, label: str) -> None:
+def _line(ax: Axes, x: Any, y: Any, colour: str, style: str, label: str) -> None:
     edge = [withStroke(linewidth=3, foreground="white")]
     ax.plot(x, y, color=colour, lw=1.8, ls=style, label=label, path_effects=edge)
 
 
-def _legend(ax, data) -> None:
+def _legend(ax: Axes, data: Any) -> None:
     title = rf"first drafter: $\alpha$ = {data.alpha:g}, $c_1$ = {data.c1:g}"
     ax.legend(title=title, loc="lower left", bbox_to_anchor=(0, 1.0), alignment="left")
 
 
-def _words(ax, x: float, y: float, text: str, *, on_map: bool = False, rotation: float = 0) -> None:
+def _words(ax: Axes, x: float, y: float, text: str, *, on_map: bool = False, rotation: float = 0) -> None:
     colour = "white" if on_map else "black"
     ax.text(
         x, y, text, transform=ax.transAxes, ha="center", va="center", color=colour, rotation=rotation, fontsize=SMALL

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from figures.figure import Figure
@@ -16,7 +18,7 @@ _WORDS = (BLUE, "#00785a", "#9a6a00")
 """The same, darker where white paper would swallow them."""
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw both cascades side by side.
 
     Args:
@@ -31,7 +33,7 @@ def draw(ax, data) -> None:
     _horizontal(ax, data)
 
 
-def _vertical(ax, data) -> None:
+def _vertical(ax: Axes, data: Any) -> None:
     ax.text(22, 48, "vertical cascade", ha="center", va="center", weight="bold")
     names = [data.target, *data.drafters]
     heights = [38.5 - 11.5 * i for i in range(len(names))]
@@ -63,7 +65,7 @@ def _vertical(ax, data) -> None:
             )
 
 
-def _horizontal(ax, data) -> None:
+def _horizontal(ax: Axes, data: Any) -> None:
     ax.text(73, 48, "horizontal cascade", ha="center", va="center", weight="bold")
     _box(ax, 50, 38.5, 46, 6, _TARGET, f"{data.target}: reviews the whole draft, adds a token")
     total = sum(data.blocks)
@@ -89,7 +91,7 @@ def _horizontal(ax, data) -> None:
     )
 
 
-def _box(ax, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
+def _box(ax: Axes, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
     ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=1", fc=colour, ec="none"))
     ax.text(
         x + width / 2,
@@ -102,7 +104,7 @@ def _box(ax, x: float, y: float, width: float, height: float, colour: str, text:
     )
 
 
-def _arrow(ax, start: tuple[float, float], end: tuple[float, float], colour: str, dashed: bool = False) -> None:
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, dashed: bool = False) -> None:
     ax.add_patch(
         FancyArrowPatch(
             start,

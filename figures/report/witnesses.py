@@ -21,7 +21,7 @@ from simulate.sampler import Sampler
 def build_table1(run: Run) -> None:
     """Reported, closed-form, exact and simulated EWIF of the paper's Table 1."""
     cycles = 1_000_000_000 if run.full else 10_000_000
-    data = []
+    data: list[dict[str, Any]] = []
     for i, row in enumerate(tqdm(table1(), desc="table 1", unit="row", delay=2)):
         sampler = Sampler(row.cascade)
         found = estimate(sampler.draw((run.seed, "table 1", i), cycles), sampler)
@@ -45,7 +45,7 @@ def build_table1(run: Run) -> None:
             *(row[key] for key in ("dataset", "drafters", "k")),
             f"{row['reported']:.2f}",
             *(f"{row[key]:.4f}" for key in ("closed_form", "exact", "simulated")),
-            "{:.4f} to {:.4f}".format(*row["ci95"]),
+            f"{row['ci95'][0]:.4f} to {row['ci95'][1]:.4f}",
         ]
         for row in data
     ]

@@ -3,10 +3,13 @@
 import html
 import json
 import re
+from dataclasses import fields
 
 import pytest
 
+from analysis.claims.ledger import LEDGER, run_ledger
 from analysis.model.boundary.markdown import escaped, table
+from analysis.paper.table1 import TableRow
 from figures.report import coverage, verdict
 from figures.report.artefacts import Artefact, Builder, Run
 from figures.report.glossary import WORDS
@@ -83,7 +86,8 @@ def headline(high):
     }
 
 
-CLAIMS = [{"name": n, "verdict": v} for n, v in (("a", "proved"), ("b", "refuted"), ("c", "refuted"), ("d", "tested"))]
+VERDICTS = (("a", "proved", "CS Drafting"), ("b", "refuted", "CS Drafting, section 4"), ("c", "refuted", "Asked here"))
+CLAIMS = [{"name": n, "verdict": v, "source": s} for n, v, s in (*VERDICTS, ("d", "tested", "Leviathan"))]
 CHECKS = {"checks": [{"name": "constant-hazard", "verdict": v} for v in ("violated", "violated", "holds")]}
 LOSSLESS = [{"category": c} for c in ("identical", "identical", "near-tie")]
 
@@ -107,19 +111,20 @@ def test_the_verdict_says_what_the_artefacts_found(run):
     for file, content in FILES.values():
         run.write(file, content)
     lines = verdict.verdict(run, set(FILES))
-    assert len(lines) == 11
+    assert len(lines) == 10
     text = "\n".join(lines)
     for words in (
         "differ from the 2 reported ones by at most 0.030; 1 of 2 simulated",
         "at best 3.00 (base+small, 5+3 tokens, A), +13.6% over the best single drafter",
         "2 cascades on 7 prompts, speedups from 0.60 to 1.56",
-        "Best cascade: &#60;img src=x>, 1.560 (1.404 to 1.716)",
+        "best cascade: &#60;img src=x>, 1.560 (1.404 to 1.716)",
         "iid 14.7 %, replay 5.2 %; the greatest of replay is 19.0 %",
         "Choosing by replay: b, promised 1.800, measured 1.500, 2.0 % below",
         "SWI (MS), all +45.0% (+17.0% to +60.0%), wall-clock +35.0% (+17.0% to +50.0%)",
         "up to 81% additional: these models' 95 % interval by the clock does not reach it",
         "constant hazard: 1 holds, 2 violated",
-        "of 4, 1 proved, 2 refuted, 1 tested. Refuted by counterexample: b, c.",
+        "of 4, 1 proved, 2 refuted, 1 tested.",
+        "fails by counterexample or recorded data: b.",
         "2 of 3 greedy texts are the target's own token for token, 1 part at a near-tie, 0 are off",
     ):
         assert words in text
@@ -146,6 +151,13 @@ def test_every_file_of_the_verdict_and_every_place_of_the_coverage_is_an_artefac
         assert {*item.artefacts} <= {*listed}
         assert item.status in ("reproduced", "other models", "not covered")
         assert bool(item.artefacts) == (item.status != "not covered")
+
+
+def test_rows_of_the_ledger_and_of_table1_have_what_the_verdict_reads():
+    row = run_ledger(LEDGER[:1])[0].to_json()
+    assert {"name", "verdict", "source"} <= {*row}
+    assert any(verdict.PAPER in claim.source for claim in LEDGER)
+    assert {"dataset", "drafters", "reported", "exact"} <= {*TABLE1[0]} & {field.name for field in fields(TableRow)}
 
 
 def test_the_glossary_has_the_words_that_reports_use():

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, ORANGE, VERMILION
-from figures.style import DOUBLE, plain
+from figures.style import DOUBLE, short
 
 VERDICTS = {"violated": (VERMILION, "X", "-"), "undecided": (ORANGE, "s", ":"), "holds": (BLUE, "o", "--")}
 """Colour, marker and line of the interval, by verdict."""
@@ -33,7 +33,7 @@ def draw(ax: Axes, data: Mapping[str, Any]) -> None:
             ax.plot(item["effect"], row, marker, color=colour, ms=5, mew=0.6, mec="white")
     for verdict, (colour, marker, line) in VERDICTS.items():
         ax.plot([], [], marker=marker, ls=line, color=colour, ms=5, label=verdict)
-    names = [f"{item['name'].replace('-', ' ')}: {plain(item['drafter'])}" for item in data["checks"]]
+    names = [f"{item['name'].replace('-', ' ')}: {short(item['drafter'], 28)}" for item in data["checks"]]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel("departure (of a hazard, deviation of alpha, correlation, or share)")

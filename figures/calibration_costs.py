@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from figures.style import DOUBLE, plain
+from figures.style import DOUBLE, short
 
 ASSUMED = {
     "parameters": ("ratio of parameters", "s", ORANGE),
@@ -37,7 +37,7 @@ def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     for condition, style in zip(conditions, MEASURED * len(conditions), strict=False):
         for row, item in zip(rows, data, strict=True):
             if condition in item["measured"]:
-                row.append((item["measured"][condition], plain(condition), *style))
+                row.append((item["measured"][condition], short(condition, 28), *style))
     marks = dict.fromkeys((label, marker, colour) for row in rows for _, label, marker, colour in row)
     for y, row in enumerate(rows):
         places = [x for x, *_ in row]
@@ -47,7 +47,7 @@ def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
         ax.plot(*zip(*points, strict=True), marker, color=colour, ms=5, mew=0.5, mec="white", ls="none", label=label)
     ax.axvline(1, color=GREY, lw=0.9, ls="--")
     ax.set_xscale("log")
-    ax.set_yticks(np.arange(len(data)), [plain(item["label"]) for item in data])
+    ax.set_yticks(np.arange(len(data)), [short(item["label"], 46) for item in data])
     ax.set_ylim(len(data) - 0.5, -0.5)
     ax.set_xlabel("cost of a drafter's call (target's call = 1)")
     ax.set_ylabel("drafter / target")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import GREY, LINES, styles
-from figures.style import SINGLE, plain
+from figures.style import SINGLE, short
 
 
 def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
@@ -32,9 +32,9 @@ def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
             [0.0 if row[side] is None else max(sign * (row[side] - row["alpha"]), 0.0) for row in item["alpha"]]
             for side, sign in (("low", -1), ("high", 1))
         ]
-        ax.errorbar(alpha, y, xerr=bars, fmt=marker, ms=3.5, color=colour, elinewidth=0.9, label=plain(item["drafter"]))
+        ax.errorbar(alpha, y, xerr=bars, fmt=marker, ms=3.5, color=colour, elinewidth=0.9, label=short(item["drafter"]))
         ax.axvline(item["overall"], color=colour, lw=0.9, ls=line, alpha=0.7, label=f"{item['overall']:.2f} overall")
-    ax.set_yticks(range(len(order)), [plain(domain) for domain in order])
+    ax.set_yticks(range(len(order)), [short(domain, 16) for domain in order])
     for row in range(len(order) - 1):
         ax.axhline(row + 0.5, color=GREY, lw=0.3, alpha=0.5)
     ax.set_ylim(len(order) - 0.5, -0.5)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import MAP, VERMILION
-from figures.style import SINGLE, SMALL, plain
+from figures.style import SINGLE, SMALL, short
 
 
 def draw(ax: Axes, data: Mapping[str, Any]) -> None:
@@ -35,8 +35,8 @@ def draw(ax: Axes, data: Mapping[str, Any]) -> None:
         ax.annotate(f"{point['speedup']:.2f}", place, color=colour, ha="center", va="center", fontsize=SMALL)
     ax.set_xticks(range(ewif.shape[0]))
     ax.set_yticks(range(ewif.shape[1]))
-    ax.set_xlabel(f"tokens drafted by {plain(data['labels'][0])}, first")
-    ax.set_ylabel(f"tokens drafted by {plain(data['labels'][1])}, after them")
+    ax.set_xlabel(f"tokens drafted by {short(data['labels'][0])}, first")
+    ax.set_ylabel(f"tokens drafted by {short(data['labels'][1])}, after them")
     ax.legend(title="numbers: measured speedup", loc="lower left", bbox_to_anchor=(0, 1.0))
 
 

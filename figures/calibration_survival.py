@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
-from figures.style import DOUBLE, SINGLE, grid, plain
+from figures.style import DOUBLE, SINGLE, grid, short
 
 LAWS = {"beta": ("alpha Beta over prompts", GREEN, "-."), "chain": ("hidden chain along the text", ORANGE, ":")}
 LEAST_SHOWN = 1e-3
@@ -42,7 +42,7 @@ def draw(ax: Axes, curve: Mapping[str, Any], numbers: Mapping[str, int] | None =
             ms=4.5 if number < 10 else 7,
             mew=0.3,
             markevery=(number % 4 + 1, 5),
-            label=f"{plain(domain)}",
+            label=f"{short(domain)}",
         )
     low, high = (np.maximum(np.asarray(whole[key], dtype=float), LEAST_SHOWN) for key in ("low", "high"))
     ax.fill_between(x, low, high, color=BLUE, alpha=0.2, lw=0)
@@ -55,7 +55,7 @@ def draw(ax: Axes, curve: Mapping[str, Any], numbers: Mapping[str, int] | None =
     ax.set_yscale("log")
     ax.set_ylim(0.7 * LEAST_SHOWN, 1.4)
     ax.set_xlim(0.3, x[-1] + 0.7)
-    ax.set_title(f"{plain(curve['drafter'])}, constant hazard {whole['constant']:.2f}", loc="left")
+    ax.set_title(f"{short(curve['drafter'], 22)}, constant hazard {whole['constant']:.2f}", loc="left")
     ax.set_xlabel("position in the draft (tokens)")
     ax.set_ylabel("P(accepted up to here)")
 
@@ -76,8 +76,8 @@ def panels(fig: Canvas, curves: Sequence[Mapping[str, Any]]) -> None:
         entries |= dict(zip(labels, handles, strict=True))
     for ax in axes[len(curves) :]:
         ax.set_axis_off()
-    laws = [label for label in entries if label not in {plain(domain) for domain in numbers}]
-    order = [*laws, *(plain(domain) for domain in numbers)]
+    laws = [label for label in entries if label not in {short(domain) for domain in numbers}]
+    order = [*laws, *(short(domain) for domain in numbers)]
     columns = 2 * grid(len(curves))[1]
     fig.legend([entries[label] for label in order], order, loc="outside lower center", ncols=columns)
 

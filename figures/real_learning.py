@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import styles
-from figures.style import SINGLE, plain
+from figures.style import SINGLE, short
 
 
 def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
@@ -29,7 +29,7 @@ def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
             marker=marker,
             ms=2.5,
             lw=1.2,
-            label=f"{plain(item['name'])}{last}",
+            label=f"{short(item['name'])}{last}",
         )
     ax.set_xscale("log")
     ax.set_ylim(bottom=0)

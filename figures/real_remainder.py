@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from figures.figure import Figure
 from figures.palette import BLUE, GREY, ORANGE, VERMILION
-from figures.style import DOUBLE, plain
+from figures.style import DOUBLE, short
 
 PARTS = {
     "acceptance": ("drafting: other texts, and the prediction itself", BLUE),
@@ -45,17 +45,11 @@ def draw(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ax.plot([100 * row["total"] for row in rows], y, "D", ms=3.5, mfc="white", mec="black", ls="none", label="total")
     ax.axvline(0, color="black", lw=0.8)
     ax.axvspan(-5, 5, color=GREY, alpha=0.13, lw=0, zorder=0)
-    ax.set_yticks(y, [plain(short(row["name"])) for row in rows])
+    ax.set_yticks(y, [short(row["name"], LONGEST) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("100 log(predicted / measured)")
     ax.set_ylabel("cascade, the fastest measured first")
     ax.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2)
-
-
-def short(name: str) -> str:
-    """A name with its middle left out where it is too long for a label."""
-    half = (LONGEST - 1) // 2
-    return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
 
 
 FIGURE = Figure(

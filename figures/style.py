@@ -57,6 +57,12 @@ def grid(panels: int) -> tuple[int, int]:
     return -(-panels // columns), columns
 
 
+def short(name: object, longest: int = 18) -> str:
+    """A name as plain text, its middle left out where it has more characters than a label has room for."""
+    text, half = str(name), (longest - 1) // 2
+    return plain(text if len(text) <= longest else f"{text[:half]}…{text[-half:]}")
+
+
 def plain(name: object) -> str:
     """A name from a user's file as text: dollars are no mathematics, and an underscore in front hides no legend."""
     text = str(name).replace("$", r"\$")

@@ -20,7 +20,7 @@ from figures import (
     real_learning,
     real_remainder,
 )
-from figures.style import DOUBLE, SINGLE, figure
+from figures.style import DOUBLE, SINGLE, figure, short
 
 RUNGS = ("iid", "iid+t(q)", "fits", "replay")
 Q = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64]
@@ -390,8 +390,11 @@ def test_checks_tell_their_verdict_by_colour_marker_and_line():
 
 def test_long_names_of_cascades_are_shortened_in_their_middle_and_a_page_has_no_more_than_fit():
     name = "d1 to2(d2 to2(copy to4) + copy to6) + d2 to4(copy to4) + copy to8"
-    assert real_remainder.short(name) == "d1 to2(d2 to2(copy to4…d2 to4(copy to4) + copy to8"[:22] + "…" + name[-22:]
-    assert real_remainder.short("d1 x4") == "d1 x4"
+    assert (
+        short(name, real_remainder.LONGEST)
+        == "d1 to2(d2 to2(copy to4…d2 to4(copy to4) + copy to8"[:22] + "…" + name[-22:]
+    )
+    assert short("d1 x4") == "d1 x4"
     rows = [row | {"name": name} for row in 3 * remainder_rows()]
     canvas, _ = canvas_of("remainder", rows)
     assert canvas.get_figheight() < 9

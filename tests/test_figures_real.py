@@ -235,6 +235,31 @@ def test_a_name_that_begins_with_an_underscore_stays_in_the_legend():
     assert [text.get_text().split(",")[0].strip() for text in ax.get_legend().get_texts()] == ["_a", "b"]
 
 
+LONG = "a-drafter-with-a-very-long-name-{}-instruct-v0.3-bf16"
+DOMAINS = {f"a domain with a rather long name {j}": curve(0.3 + 0.03 * j) for j in range(14)}
+CROWDED = {
+    "autocorrelation": lambda: crowded(autocorrelation(), "drafter", 6),
+    "call_times": lambda: crowded(call_times(), "model", 5),
+    "domains": lambda: crowded(domains(), "drafter", 5),
+    "learning": lambda: crowded(learning(), "name", 4),
+    "costs": lambda: crowded(costs(), "label", 20),
+    "checks": lambda: checks() | {"checks": crowded(checks()["checks"], "drafter", 30)},
+    "survival": lambda: crowded([survival() | {"categories": DOMAINS}], "drafter", 3),
+    "neighbourhood": lambda: neighbourhood() | {"labels": [LONG.format(i) for i in range(2)]},
+}
+
+
+def crowded(items, key, count):
+    """As many items as that, with long names."""
+    return [items[i % len(items)] | {key: LONG.format(i)} for i in range(count)]
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_many_models_with_long_names_stay_legible_too(name):
+    canvas, _ = canvas_of(name, CROWDED[name]())
+    assert faults(canvas) == []
+
+
 def test_the_ladder_has_every_cascade_of_its_rung_and_its_median_error():
     canvas, data = canvas_of("ladder")
     ax, rows = canvas.axes[RUNGS.index("replay")], data["cascades"]

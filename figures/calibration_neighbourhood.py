@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from figures.figure import Figure
 from figures.palette import MAP, VERMILION
+from figures.style import SINGLE, SMALL, short
 
 
-def draw(ax, data: Mapping) -> None:
+def draw(ax: Axes, data: Mapping[str, Any]) -> None:
     """Draw the map, its greatest value, and each measured cascade as a number where it lies.
 
     Args:
@@ -19,33 +23,26 @@ def draw(ax, data: Mapping) -> None:
     """
     ewif = np.asarray(data["ewif"])
     image = ax.imshow(ewif.T, origin="lower", aspect="auto", cmap=MAP)
-    bar = ax.figure.colorbar(image, ax=ax)
-    bar.set_label("predicted EWIF")
+    ax.figure.colorbar(image, ax=ax, label="predicted EWIF")
     best = np.unravel_index(int(ewif.argmax()), ewif.shape)
-    ax.plot(
-        *best,
-        marker="s",
-        ms=17,
-        mfc="none",
-        mec=VERMILION,
-        mew=1.8,
-        ls="none",
-        label=f"best predicted, {ewif.max():.2f}",
-    )
+    label = f"best predicted, {ewif.max():.2f}"
+    x, y = (np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), np.array([-0.5, -0.5, 0.5, 0.5, -0.5]))
+    ax.plot(best[0] + x, best[1] + y, color=VERMILION, lw=1.6, label=label, clip_on=False)
     middle = (ewif.min() + ewif.max()) / 2
     for point in data["measured"]:
-        colour = "black" if ewif[point["first"], point["second"]] > middle else "white"
-        ax.annotate(
-            f"{point['speedup']:.2f}",
-            (point["first"], point["second"]),
-            color=colour,
-            ha="center",
-            va="center",
-            fontsize="x-small",
-        )
+        place = (point["first"], point["second"])
+        colour = "black" if ewif[place] > middle else "white"
+        ax.annotate(f"{point['speedup']:.2f}", place, color=colour, ha="center", va="center", fontsize=SMALL)
     ax.set_xticks(range(ewif.shape[0]))
     ax.set_yticks(range(ewif.shape[1]))
-    ax.set_xlabel(f"tokens drafted by {data['labels'][0]}, first")
-    ax.set_ylabel(f"tokens drafted by {data['labels'][1]}, after them")
-    ax.set_title("numbers: measured speedup", loc="left", fontsize="small")
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+    ax.set_xlabel(f"tokens drafted by {short(data['labels'][0])}, first")
+    ax.set_ylabel(f"tokens drafted by {short(data['labels'][1])}, after them")
+    ax.legend(title="numbers: measured speedup", loc="lower left", bbox_to_anchor=(0, 1.0))
+
+
+FIGURE = Figure(
+    "Around the optimum",
+    "EWIF by the calibrated hazards and call times; numbers are measured speedups.",
+    (SINGLE, 3.3),
+    draw,
+)

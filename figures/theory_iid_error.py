@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from figures.palette import BLUE, GREEN, GREY, VERMILION
+from typing import Any
 
-_STYLES = ("-", "--", ":")
+from matplotlib.axes import Axes
+
+from figures.figure import Figure
+from figures.palette import BLACK, BLUE, GREEN, GREY, LINES, VERMILION
+from figures.style import SINGLE, SMALL
 
 
-def draw(ax, data) -> None:
-    """Draw the error for each weighting and draft length.
+def draw(ax: Axes, data: Any) -> None:
+    """Draw the error for each weighting, by colour and marker, and draft length, by line style.
 
     Args:
         ax: Axes to draw on.
@@ -21,32 +25,25 @@ def draw(ax, data) -> None:
         ("over prompts, equal cycles each", data.equal_cycles, BLUE, "s"),
     ]
     for label, errors, colour, marker in series:
-        for (k, error), style in zip(errors.items(), _STYLES, strict=False):
-            ax.plot(
-                data.deviation,
-                100 * error,
-                color=colour,
-                ls=style,
-                lw=1.7,
-                marker=marker,
-                ms=4,
-                markevery=4,
-                label=f"{label}, $k$ = {k}",
-            )
+        for error, style in zip(errors.values(), LINES, strict=False):
+            ax.plot(data.deviation, 100 * error, color=colour, ls=style, lw=1.2, marker=marker, ms=3, markevery=(0, 4))
+        ax.plot([], [], color=colour, marker=marker, ms=3, lw=1.2, label=label)
+    for k, style in zip(data.equal_tokens, LINES, strict=False):
+        ax.plot([], [], color=BLACK, ls=style, lw=1.2, label=f"$k$ = {k}")
     ax.axhline(0, color=GREY, lw=0.9)
-    ax.text(
-        0.985,
-        0.955,
-        "i.i.d. promises too much",
-        transform=ax.transAxes,
-        ha="right",
-        va="top",
-        color=GREY,
-        fontsize="small",
-    )
-    ax.text(0.985, 0.03, "i.i.d. promises too little", transform=ax.transAxes, ha="right", color=GREY, fontsize="small")
-    ax.set_xlim(data.deviation[0], data.deviation[-1])
+    for y, words in ((0.98, "i.i.d. promises too much"), (0.12, "i.i.d. promises too little")):
+        ax.text(0.02, y, words, transform=ax.transAxes, va="top", color=GREY, fontsize=SMALL)
+    span = data.deviation[-1] - data.deviation[0]
+    ax.set_xlim(data.deviation[0] - 0.02 * span, data.deviation[-1] + 0.02 * span)
     ax.margins(y=0.12)
     ax.set_xlabel(rf"standard deviation of $\alpha$ (mean {data.mean_alpha:g}, $c$ = {data.c:g})")
     ax.set_ylabel("error of the i.i.d. EWIF (%)")
-    ax.legend(loc="lower left", frameon=False, fontsize="small", handlelength=3.4)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), handlelength=3)
+
+
+FIGURE = Figure(
+    "How wrong the i.i.d. assumption is",
+    "Relative error of the i.i.d. prediction when acceptance varies, by how prompts are weighted.",
+    (SINGLE, 3.2),
+    draw,
+)

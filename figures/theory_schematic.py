@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from figures.figure import Figure
 from figures.palette import BLUE, GREEN, GREY, ORANGE
+from figures.style import DOUBLE, SMALL
 
 _TARGET = "#3a3a3a"
 _DRAFTERS = (BLUE, GREEN, ORANGE)
@@ -14,7 +18,7 @@ _WORDS = (BLUE, "#00785a", "#9a6a00")
 """The same, darker where white paper would swallow them."""
 
 
-def draw(ax, data) -> None:
+def draw(ax: Axes, data: Any) -> None:
     """Draw both cascades side by side.
 
     Args:
@@ -29,7 +33,7 @@ def draw(ax, data) -> None:
     _horizontal(ax, data)
 
 
-def _vertical(ax, data) -> None:
+def _vertical(ax: Axes, data: Any) -> None:
     ax.text(22, 48, "vertical cascade", ha="center", va="center", weight="bold")
     names = [data.target, *data.drafters]
     heights = [38.5 - 11.5 * i for i in range(len(names))]
@@ -39,14 +43,14 @@ def _vertical(ax, data) -> None:
         _arrow(ax, (18, lower + 6), (18, upper), GREY)
         _arrow(ax, (26, upper), (26, lower + 6), GREY, dashed=True)
         if i == 0:
-            ax.text(16.8, (upper + lower + 6) / 2, "drafts", ha="right", va="center", fontsize="small", color=GREY)
+            ax.text(16.8, (upper + lower + 6) / 2, "drafts", ha="right", va="center", fontsize=SMALL, color=GREY)
             ax.text(
                 27.2,
                 (upper + lower + 6) / 2,
                 "reviews,\nadds a token",
                 ha="left",
                 va="center",
-                fontsize="small",
+                fontsize=SMALL,
                 color=GREY,
             )
         else:
@@ -56,12 +60,12 @@ def _vertical(ax, data) -> None:
                 "reviews\nin rounds",
                 ha="left",
                 va="center",
-                fontsize="small",
+                fontsize=SMALL,
                 color=GREY,
             )
 
 
-def _horizontal(ax, data) -> None:
+def _horizontal(ax: Axes, data: Any) -> None:
     ax.text(73, 48, "horizontal cascade", ha="center", va="center", weight="bold")
     _box(ax, 50, 38.5, 46, 6, _TARGET, f"{data.target}: reviews the whole draft, adds a token")
     total = sum(data.blocks)
@@ -73,7 +77,7 @@ def _horizontal(ax, data) -> None:
             x += width
         middle = x - block * width / 2
         _arrow(ax, (middle, 30), (middle, 38), GREY)
-        ax.text(middle, 16.2, f"{name}\n{block} tokens", ha="center", va="center", fontsize="small", color=words)
+        ax.text(middle, 16.2, f"{name}\n{block} tokens", ha="center", va="center", fontsize=SMALL, color=words)
         ax.plot([x - block * width + 0.6, x - 0.6], [21.5, 21.5], color=colour, lw=2.2, solid_capstyle="round")
     _arrow(ax, (50, 9), (96, 9), GREY)
     ax.text(
@@ -82,12 +86,12 @@ def _horizontal(ax, data) -> None:
         "position in the draft: later tokens are needed less often,\nso cheaper drafters take them",
         ha="center",
         va="center",
-        fontsize="small",
+        fontsize=SMALL,
         color=GREY,
     )
 
 
-def _box(ax, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
+def _box(ax: Axes, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
     ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=1", fc=colour, ec="none"))
     ax.text(
         x + width / 2,
@@ -96,11 +100,11 @@ def _box(ax, x: float, y: float, width: float, height: float, colour: str, text:
         ha="center",
         va="center",
         color="black" if colour == ORANGE else "white",
-        fontsize="small",
+        fontsize=SMALL,
     )
 
 
-def _arrow(ax, start: tuple[float, float], end: tuple[float, float], colour: str, dashed: bool = False) -> None:
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, dashed: bool = False) -> None:
     ax.add_patch(
         FancyArrowPatch(
             start,
@@ -114,3 +118,12 @@ def _arrow(ax, start: tuple[float, float], end: tuple[float, float], colour: str
             linestyle="--" if dashed else "-",
         )
     )
+
+
+FIGURE = Figure(
+    "The two cascades",
+    "Vertical: each drafter's work is itself drafted by a smaller one. Horizontal: larger drafters draft the early "
+    "tokens of a draft, smaller ones the later.",
+    (DOUBLE, 3.4),
+    draw,
+)

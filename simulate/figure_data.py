@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,14 @@ def decay_curves(
     return curves
 
 
+def decay(seed: int, initial: float = 0.9, cost: float = 0.05) -> dict[str, Any]:
+    """EWIF and half widths against draft length, by how fast acceptance decays with position."""
+    lengths = list(range(1, 17))
+    curves = decay_curves((1.0, 0.95, 0.9, 0.8, 0.6), lengths, seed, initial, cost)
+    points = {rate: [(e.ewif, e.half_width) for e in curve] for rate, curve in curves.items()}
+    return {"lengths": lengths, "curves": points, "initial": initial, "cost": cost}
+
+
 @dataclass(frozen=True)
 class Departure:
     """What departing from independent acceptance, at equal mean acceptance, does to a cascade.
@@ -149,6 +158,11 @@ def departures(seed: int, cycles: int = 2_000_000) -> list[Departure]:
             error = math.hypot(other.half_width / other.ewif, base.half_width / base.ewif)
             found.append(Departure(name, label, ratio - 1, error * ratio))
     return found
+
+
+def departure_rows(seed: int, cycles: int) -> list[dict[str, Any]]:
+    """Those as plain rows."""
+    return [asdict(departure) for departure in departures(seed, cycles)]
 
 
 def _hard_places(hard: Cascade, autocorrelation: float) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """Figures of calibrations and real runs draw the numbers they were given."""
 
 import io
+import itertools
 import warnings
 
 import numpy as np
 import pytest
+from figure_layout import MOST_WIDTH, faults
 
 from figures import (
     calibration_autocorrelation,
@@ -18,7 +20,7 @@ from figures import (
     real_learning,
     real_remainder,
 )
-from figures.style import figure
+from figures.style import DOUBLE, SINGLE, figure, short
 
 RUNGS = ("iid", "iid+t(q)", "fits", "replay")
 Q = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64]
@@ -28,7 +30,7 @@ def ladder_rows():
     rng = np.random.default_rng(1)
     rows = []
     for i in range(40):
-        family = list(real_ladder.MARKERS)[1 + i % 7]
+        family = list(real_ladder.FAMILIES)[i % 8]
         true = float(rng.uniform(0.4, 2.6))
         predicted = {}
         for rung, spread in zip(RUNGS, (0.3, 0.2, 0.08, 0.03), strict=True):
@@ -123,12 +125,12 @@ def checks():
     names = ("constant-hazard", "one-alpha-of-prompts", "one-alpha-of-domains", "independent-along-text")
     rows = []
     for i, name in enumerate(names):
-        for j, verdict in enumerate(calibration_checks.COLOURS):
+        for j, verdict in enumerate(calibration_checks.VERDICTS):
             effect = 0.08 * i - 0.05 * j
             row = {"name": name, "reviewer": "t", "drafter": f"d{j}", "effect": effect, "verdict": verdict}
             rows.append(row | {"low": effect - 0.03, "high": effect + 0.03})
     rows.append(rows[0] | {"effect": None, "low": None, "high": None, "verdict": "undecided"})
-    return rows
+    return {"margin": 0.05, "checks": rows}
 
 
 def autocorrelation():
@@ -145,34 +147,42 @@ def autocorrelation():
     ]
 
 
-def one_rung(ax, rows):
-    real_ladder.draw(ax, rows, "replay", real_ladder.limits_of(rows))
+def ladder():
+    return {"rungs": dict.fromkeys(RUNGS), "cascades": ladder_rows()}
 
 
 FIGURES = {
-    "ladder": (one_rung, ladder_rows),
-    "remainder": (real_remainder.draw, remainder_rows),
-    "survival": (calibration_survival.draw, survival),
-    "domains": (calibration_domains.draw, domains),
-    "call_times": (calibration_call_times.draw, call_times),
-    "costs": (calibration_costs.draw, costs),
-    "neighbourhood": (calibration_neighbourhood.draw, neighbourhood),
-    "learning": (real_learning.draw, learning),
-    "checks": (lambda ax, data: calibration_checks.draw(ax, data, 0.05), checks),
-    "autocorrelation": (calibration_autocorrelation.draw, autocorrelation),
+    "ladder": (real_ladder.FIGURE, ladder),
+    "remainder": (real_remainder.FIGURE, remainder_rows),
+    "survival": (
+        calibration_survival.FIGURE,
+        lambda: [survival() | {"drafter": name} for name in ("d1", "d2", "mag", "copy")],
+    ),
+    "domains": (calibration_domains.FIGURE, domains),
+    "call_times": (calibration_call_times.FIGURE, call_times),
+    "costs": (calibration_costs.FIGURE, costs),
+    "neighbourhood": (calibration_neighbourhood.FIGURE, neighbourhood),
+    "learning": (real_learning.FIGURE, learning),
+    "checks": (calibration_checks.FIGURE, checks),
+    "autocorrelation": (calibration_autocorrelation.FIGURE, autocorrelation),
 }
-SIZES = {"remainder": (6.8, 8.0), "checks": (6.8, 4.4), "domains": (6.4, 5.0), "ladder": (5.0, 4.6)}
 
 
-def drawn(name, file=None):
-    draw, make = FIGURES[name]
-    data = make()
-    with figure(*SIZES.get(name, (6.4, 4.0))) as canvas, warnings.catch_warnings():
+def canvas_of(name, data=None):
+    """A figure as it is printed, and its data."""
+    described, make = FIGURES[name]
+    data = make() if data is None else data
+    with figure(*described.size_of(data)) as canvas, warnings.catch_warnings():
         warnings.simplefilter("error")
-        ax = canvas.subplots()
-        draw(ax, data)
-        canvas.savefig(file or io.BytesIO(), format="png")
-    return ax, data
+        described.put_on(canvas, data)
+        canvas.savefig(io.BytesIO(), format="png")
+    return canvas, data
+
+
+def drawn(name, data=None):
+    """The first axes of a figure, and its data."""
+    canvas, data = canvas_of(name, data)
+    return canvas.axes[0], data
 
 
 def points(ax):
@@ -195,8 +205,64 @@ def test_every_figure_draws_without_a_warning_and_names_its_axes(name):
     assert ax.get_ylabel()
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_legible_at_the_width_of_a_column_or_two_and_nothing_overlaps_or_is_cut(name):
+    canvas, _ = canvas_of(name)
+    assert canvas.get_figwidth() in (SINGLE, DOUBLE)
+    assert canvas.get_figwidth() <= MOST_WIDTH
+    assert faults(canvas) == []
+
+
+HOSTILE = ("a$b$c", "_hidden", "x_{", "$\\frac{$")
+
+
+def renamed(value, names):
+    """Data in which drafters, domains, labels and names of models are others."""
+    if isinstance(value, dict):
+        keys = ("drafter", "model", "name", "label", "domain")
+        return {k: next(names) if k in keys and "effect" not in value else renamed(v, names) for k, v in value.items()}
+    return [renamed(item, names) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", ["survival", "call_times", "costs", "learning", "autocorrelation", "remainder"])
+def test_names_that_look_like_mathematics_are_drawn_as_they_are(name):
+    hostile = itertools.cycle(HOSTILE)
+    canvas_of(name, renamed(FIGURES[name][1](), hostile))
+
+
+def test_a_name_that_begins_with_an_underscore_stays_in_the_legend():
+    ax, _ = drawn("learning", [item | {"name": name} for item, name in zip(learning(), ("_a", "b"), strict=True)])
+    assert [text.get_text().split(",")[0].strip() for text in ax.get_legend().get_texts()] == ["_a", "b"]
+
+
+LONG = "a-drafter-with-a-very-long-name-{}-instruct-v0.3-bf16"
+DOMAINS = {f"a domain with a rather long name {j}": curve(0.3 + 0.03 * j) for j in range(14)}
+CROWDED = {
+    "autocorrelation": lambda: crowded(autocorrelation(), "drafter", 6),
+    "call_times": lambda: crowded(call_times(), "model", 5),
+    "domains": lambda: crowded(domains(), "drafter", 5),
+    "learning": lambda: crowded(learning(), "name", 4),
+    "costs": lambda: crowded(costs(), "label", 20),
+    "checks": lambda: checks() | {"checks": crowded(checks()["checks"], "drafter", 30)},
+    "survival": lambda: crowded([survival() | {"categories": DOMAINS}], "drafter", 3),
+    "neighbourhood": lambda: neighbourhood() | {"labels": [LONG.format(i) for i in range(2)]},
+}
+
+
+def crowded(items, key, count):
+    """As many items as that, with long names."""
+    return [items[i % len(items)] | {key: LONG.format(i)} for i in range(count)]
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_many_models_with_long_names_stay_legible_too(name):
+    canvas, _ = canvas_of(name, CROWDED[name]())
+    assert faults(canvas) == []
+
+
 def test_the_ladder_has_every_cascade_of_its_rung_and_its_median_error():
-    ax, rows = drawn("ladder")
+    canvas, data = canvas_of("ladder")
+    ax, rows = canvas.axes[RUNGS.index("replay")], data["cascades"]
     shown = [row for row in rows if "replay" in row["predicted"]]
     assert len(shown) == len(rows) - 1
     for row in shown:
@@ -217,11 +283,49 @@ def test_a_whole_ladder_has_a_panel_a_rung_on_equal_axes():
     assert len(canvas.axes) == 4
 
 
+def test_every_interval_of_the_ladder_ends_inside_its_panel():
+    found = ladder()
+    found["cascades"][3]["measured"] |= {"low": 0.05, "high": 9.0}
+    found["cascades"][5]["predicted"]["iid"] |= {"low": 0.02, "high": 4.0}
+    canvas, _ = canvas_of("ladder", found)
+    for rung, ax in zip(RUNGS, canvas.axes, strict=True):
+        ends = [end for row in found["cascades"] for end in (row["measured"]["low"], row["measured"]["high"])]
+        predicted = [row["predicted"][rung] for row in found["cascades"] if rung in row["predicted"]]
+        ends += [entry[key] for entry in predicted for key in ("low", "high")]
+        assert ax.get_xlim()[0] < min(ends)
+        assert max(ends) < ax.get_xlim()[1]
+
+
+def test_no_two_families_look_the_same():
+    rows = [{"family": f"family {i}"} for i in range(40)] + [{"family": family} for family in real_ladder.FAMILIES]
+    styles = real_ladder.styles_of(rows)
+    assert len(set(styles.values())) == len(styles) == 48
+    assert len({colour for colour, _ in real_ladder.FAMILIES.values()}) == len(real_ladder.FAMILIES)
+
+
+@pytest.mark.parametrize("limits", [(0.45, 2.4), (0.01, 60), (0.9, 1.1), (2.1, 2.9), (1.2, 30)])
+def test_ticks_are_round_few_and_with_one_among_them_where_it_is_shown(limits):
+    ticks = real_ladder.ticks_between(*limits)
+    assert len(ticks) <= real_ladder.MOST_TICKS
+    assert (1 in ticks) == (limits[0] <= 1 <= limits[1])
+
+
 def test_every_drafter_has_a_panel_of_survival():
     with figure(7.6, 3.8) as canvas:
         calibration_survival.panels(canvas, [survival() | {"drafter": name} for name in ("d1", "mag")])
         canvas.savefig(io.BytesIO(), format="png")
-    assert [ax.get_title(loc="left") for ax in canvas.axes] == ["d1", "mag"]
+    assert [ax.get_title(loc="left").split(",")[0] for ax in canvas.axes] == ["d1", "mag"]
+
+
+def test_every_domain_has_its_number_on_its_line_and_in_the_legend():
+    canvas, data = canvas_of("survival")
+    (legend,) = canvas.legends
+    words = [text.get_text() for text in legend.get_texts()]
+    for ax in canvas.axes:
+        lines = {line.get_label(): line.get_marker() for line in ax.get_lines()}
+        for number, domain in enumerate(data[0]["categories"], start=1):
+            assert lines[domain] == f"${number}$"
+            assert domain in words
 
 
 def test_the_parts_of_a_remainder_are_stacked_to_their_sums():
@@ -236,7 +340,7 @@ def test_the_parts_of_a_remainder_are_stacked_to_their_sums():
 
 
 def test_survival_is_drawn_as_recorded_and_as_every_law_has_it():
-    ax, data = drawn("survival")
+    ax, (data, *_) = drawn("survival")
     for series in (data["all"]["survival"], data["all"]["constant_survival"], data["fits"]["beta"]["survival"]):
         assert has(ax, 3, series[2])
     assert has(ax, 2, data["categories"]["domain 5"]["survival"][1])
@@ -286,8 +390,8 @@ def test_unknown_costs_are_left_out_and_conditions_told_apart():
 def test_measured_speedups_stand_where_they_were_measured():
     ax, data = drawn("neighbourhood")
     assert {(text.get_text(), text.xy) for text in ax.texts} == {("1.71", (2, 4)), ("1.00", (0, 0))}
-    best = np.unravel_index(np.argmax(data["ewif"]), np.shape(data["ewif"]))
-    assert has(ax, *best)
+    i, j = np.unravel_index(np.argmax(data["ewif"]), np.shape(data["ewif"]))
+    assert points(ax) == {(i + x, j + y) for x in (-0.5, 0.5) for y in (-0.5, 0.5)}
 
 
 def test_learning_curves_leave_out_what_has_no_place_on_them():
@@ -298,12 +402,28 @@ def test_learning_curves_leave_out_what_has_no_place_on_them():
     assert has(ax, data[0]["points"][1]["tokens"] / 1e6, data[0]["points"][1]["alpha"])
 
 
-def test_checks_take_the_colour_of_their_verdict():
-    ax, rows = drawn("checks")
-    for i, row in enumerate(rows[:-1]):
-        mark = next(line for line in ax.get_lines() if line.get_marker() == "o" and list(line.get_ydata()) == [i])
-        assert mark.get_color() == calibration_checks.COLOURS[row["verdict"]]
+def test_checks_tell_their_verdict_by_colour_marker_and_line():
+    ax, data = drawn("checks")
+    styles = calibration_checks.VERDICTS.values()
+    assert all(len({style[part] for style in styles}) == 3 for part in range(3))
+    for i, row in enumerate(data["checks"][:-1]):
+        bar, mark = [line for line in ax.get_lines() if list(line.get_ydata()) in ([i], [i, i])]
+        colour, marker, line = calibration_checks.VERDICTS[row["verdict"]]
+        assert (mark.get_color(), mark.get_marker(), bar.get_linestyle()) == (colour, marker, line)
         assert list(mark.get_xdata()) == [row["effect"]]
+
+
+def test_long_names_of_cascades_are_shortened_in_their_middle_and_a_page_has_no_more_than_fit():
+    name = "d1 to2(d2 to2(copy to4) + copy to6) + d2 to4(copy to4) + copy to8"
+    assert (
+        short(name, real_remainder.LONGEST)
+        == "d1 to2(d2 to2(copy to4…d2 to4(copy to4) + copy to8"[:22] + "…" + name[-22:]
+    )
+    assert short("d1 x4") == "d1 x4"
+    rows = [row | {"name": name} for row in 3 * remainder_rows()]
+    canvas, _ = canvas_of("remainder", rows)
+    assert canvas.get_figheight() < 9
+    assert faults(canvas) == []
 
 
 def test_correlations_that_do_not_exist_are_left_out():

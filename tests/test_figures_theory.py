@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figure_layout import faults
 
 from analysis.model import Cascade, Step, acceptances, scalar_models
 from analysis.paper import figure_data
@@ -20,7 +21,7 @@ from figures import (
     theory_regions,
     theory_schematic,
 )
-from figures.style import figure
+from figures.style import DOUBLE, SINGLE, figure
 
 LEVIATHAN = [("small", 0.75, 0.02), ("base", 0.80, 0.04), ("large", 0.82, 0.11)]
 
@@ -140,28 +141,56 @@ def test_the_iid_error_has_the_sign_of_its_weighting():
 
 
 FIGURES = {
-    "curves": (theory_ewif_curves.draw, lambda: figure_data.ewif_curves(LEVIATHAN)),
-    "allocation": (
-        theory_allocation.draw,
-        lambda: figure_data.allocation(("base", "small"), (0.73, 0.65), (0.022, 0.0068), published=(5, 3)),
-    ),
-    "vertical": (theory_regions.draw_vertical, lambda: regions.vertical_region(0.8, 0.1, resolution=21)),
-    "horizontal": (theory_regions.draw_horizontal, lambda: regions.horizontal_region(0.8, 0.1, resolution=21)),
-    "iid_error": (theory_iid_error.draw, lambda: figure_data.iid_error(points=5)),
-    "published": (theory_published.draw, figure_data.published_predictions),
-    "schematic": (theory_schematic.draw, figure_data.schematic),
+    "curves": (theory_ewif_curves.FIGURE, figure_data.curves_of_published_drafters),
+    "allocation": (theory_allocation.FIGURE, figure_data.allocation_of_table1),
+    "vertical": (theory_regions.VERTICAL, lambda: regions.vertical_region(0.8, 0.1, resolution=21)),
+    "horizontal": (theory_regions.HORIZONTAL, lambda: regions.horizontal_region(0.8, 0.1, resolution=21)),
+    "iid_error": (theory_iid_error.FIGURE, lambda: figure_data.iid_error(points=5)),
+    "published": (theory_published.FIGURE, figure_data.published_predictions),
+    "schematic": (theory_schematic.FIGURE, figure_data.schematic),
 }
 
 
 def drawn(name):
-    draw, make = FIGURES[name]
+    described, make = FIGURES[name]
     data = make()
-    with figure() as canvas, warnings.catch_warnings():
+    with figure(*described.size_of(data)) as canvas, warnings.catch_warnings():
         warnings.simplefilter("error")
-        ax = canvas.subplots()
-        draw(ax, data)
+        described.put_on(canvas, data)
         canvas.savefig(io.BytesIO())
-    return ax, data
+    return canvas.axes[0], data
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_legible_at_the_width_of_a_column_or_two_and_nothing_overlaps_or_is_cut(name):
+    ax, _ = drawn(name)
+    assert ax.figure.get_figwidth() in (SINGLE, DOUBLE)
+    assert faults(ax.figure) == []
+
+
+def test_overlaps_cuts_and_small_letters_are_faults():
+    """Negative control."""
+    with figure(SINGLE, 2.0) as canvas:
+        ax = canvas.subplots()
+        ax.plot([0, 1], [0, 1], label="line")
+        ax.legend(loc="center")
+        ax.plot([0.5, 1.0], [1.0, 0.5], "o", label="half")
+        ax.set_ylim(0, 1)
+        ax.text(0.1, 0.8, "one", fontsize=7)
+        ax.text(0.1, 0.8, "two", fontsize=6)
+        canvas.text(-0.05, 0.5, "outside")
+        found = " ".join(faults(canvas))
+    assert "a marker of 'half' is cut by the frame" in found
+    for words in ("'two' has 6.0 points", "'one' lies on 'two'", "'outside' is cut", "the legend lies on 'line'"):
+        assert words in found
+
+
+def test_contours_are_labelled_inside_the_map():
+    ax, data = drawn("allocation")
+    words = {text.get_text() for text in ax.texts}
+    assert words == {"90%", "95%", "98%", "99%"}
+    rows, columns = data.ewif.shape
+    assert all(0 < text.get_position()[0] < columns - 2 and 0 < text.get_position()[1] < rows - 2 for text in ax.texts)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -201,7 +230,7 @@ def test_the_maps_say_what_the_gain_is_over():
     for name, over in (("vertical", "the first drafter alone"), ("horizontal", "the better single drafter")):
         ax, _ = drawn(name)
         bar = next(other for other in ax.figure.axes if other is not ax)
-        assert bar.get_ylabel() == f"gain over {over} (%)"
+        assert bar.get_xlabel() == f"gain over {over} (%)"
 
 
 def test_figures_import_nothing_that_computes():

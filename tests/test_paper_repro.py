@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 import importlib
 import json
+import os
+import subprocess
 import sys
 
 import calibrations
@@ -15,14 +17,16 @@ import paper_repro
 from analysis.model import Cascade, InputError
 from analysis.paper import calibration_data
 from analysis.theory.exact import ewif
-from figures.report.artefacts import Artefact, Builder, Run, with_inputs, write_report
-from figures.report.captions import CAPTIONS
+from figures.figure import Figure
+from figures.report import given, long_run, page, this_run
+from figures.report.artefacts import Artefact, Builder, Run, with_inputs
 from figures.report.command_lines import by_commands, call, words_of
 from figures.report.drawing import drawing
-from paper_repro import ARTEFACTS, Given
+from figures.report.given import Given
 from realrun.runs.prompts import shipped_prompts
 
 OURS = Given(shipped_prompts())
+ARTEFACTS = paper_repro.artefacts(OURS, full=False)
 
 
 @pytest.fixture
@@ -62,9 +66,19 @@ def test_naming_an_artefact_brings_its_inputs():
 
 def test_every_artefact_has_a_title_and_what_the_report_shows_a_caption():
     for artefact in (*ARTEFACTS, *paper_repro.artefacts(OURS, full=True)):
-        assert artefact.title != artefact.name
+        assert artefact.title
         assert artefact.caption or not any(file.endswith((".md", ".png")) for file in artefact.files)
-    assert {*CAPTIONS} - {"learning"} == {artefact.name for artefact in ARTEFACTS} - {"learning"}
+    headings = [artefact.heading for artefact in ARTEFACTS]
+    assert len({page.slug(heading) for heading in headings}) == len(headings)
+
+
+def test_importing_the_script_lists_nothing_and_loads_neither_sympy_nor_torch():
+    assert not [name for name, value in vars(paper_repro).items() if isinstance(value, (tuple, list, Artefact))]
+    code = "import sys, paper_repro; print({'sympy', 'torch', 'transformers'} & set(sys.modules))"
+    call = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=paper_repro.ROOT
+    )
+    assert call.stdout.strip() == "set()"
 
 
 def test_list_names_every_artefact(run):
@@ -80,6 +94,8 @@ def test_list_names_every_artefact(run):
         (["--seed", "-1"], "error: --seed: got '-1', expected a whole number"),
         (["--out", "/dev/null/x", "--only", "ewif-curves"], "error: --out: the folder /dev/null/x cannot be written"),
         (["--prompts", "/none.jsonl", "--list"], "error: /none.jsonl: no such file"),
+        (["--prompts", "/dev/null", "--list"], "error: --prompts: got '/dev/null', expected a regular file"),
+        (["--models", "/dev", "--list"], "error: --models: got '/dev', expected a regular file"),
     ],
 )
 def test_bad_input_is_one_line(run, arguments, message):
@@ -100,6 +116,36 @@ def test_finished_artefacts_are_reused_and_others_are_not(run, tmp_path):
     (tmp_path / "ewif_curves.pdf").unlink()
     assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path, "--seed", "1")[2]
     assert (tmp_path / "ewif_curves.png").read_bytes() == first
+
+
+@pytest.mark.parametrize("damage", ["emptied", "changed", "missing"])
+@pytest.mark.parametrize("file", ["ewif_curves.png", "ewif_curves.pdf"])
+def test_an_output_that_is_not_what_was_written_does_not_count_as_finished(run, tmp_path, file, damage):
+    run("--only", "ewif-curves", "--out", tmp_path)
+    whole = (tmp_path / file).read_bytes()
+    if damage == "missing":
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_bytes(b"" if damage == "emptied" else whole[:-1])
+    assert "ewif-curves: built in" in run("--only", "ewif-curves", "--out", tmp_path)[2]
+    assert (tmp_path / file).read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_an_artefact_that_leaves_a_file_out_or_empty_has_failed(tmp_path, content):
+    (tmp_path / ".finished").mkdir()
+    hollow = Artefact("a", (), ("a.md",), lambda run: None if content is None else run.write("a.md", content))
+    builder = Builder(Run(tmp_path, seed=0, full=False), [hollow])
+    builder.build(hollow)
+    assert builder.failed == {"a": "InputError: a: a.md was not written, or is empty"}
+    assert not builder.is_finished(hollow)
+
+
+def test_prompts_from_a_pipe_are_refused_since_they_can_be_read_but_once(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    status, _, err = run("--prompts", tmp_path / "pipe", "--list")
+    assert status == 2
+    assert "expected a regular file" in err.splitlines()[-1]
 
 
 def counting(name, inputs, value):
@@ -153,10 +199,15 @@ def test_files_of_an_earlier_build_are_gone_before_the_next_and_when_it_fails(tm
     assert not (tmp_path / "a.json").exists()
 
 
+BARE = Figure("Bare", "", (3.3, 2.0), lambda ax, data: None)
+
+
 @pytest.mark.parametrize("nothing", [None, []])
 def test_a_figure_without_data_is_a_failure_by_name(tmp_path, nothing):
     with pytest.raises(InputError, match="bare: the files have nothing to draw"):
-        drawing("bare", lambda _: nothing, lambda ax, data: None).build(Run(tmp_path, 0, False))
+        drawing("bare", lambda _: nothing, Figure("Bare", "", (3.3, 2.0), lambda ax, data: None)).build(
+            Run(tmp_path, 0, False)
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -168,7 +219,7 @@ def test_a_failed_artefact_is_reported_and_the_others_still_come(run, tmp_path, 
     def without(artefact):
         return dataclasses.replace(artefact, build=broken) if artefact.name == "real-calibration" else artefact
 
-    monkeypatch.setattr(paper_repro, "ARTEFACTS", tuple(without(artefact) for artefact in ARTEFACTS))
+    monkeypatch.setattr(paper_repro, "artefacts", lambda *_: tuple(without(artefact) for artefact in ARTEFACTS))
     status, out, _ = run("--only", "real-figure", "ewif-curves", "--out", tmp_path)
     assert status == 1
     assert (tmp_path / "ewif_curves.png").exists()
@@ -234,8 +285,8 @@ def built(recorded, tmp_path_factory):
     """Everything that is drawn from these files."""
     run = Run(tmp_path_factory.mktemp("out"), seed=0, full=False)
     (run.out / ".finished").mkdir()
-    files = paper_repro.recorded(recorded)
-    artefacts = (*paper_repro.of_long_run(files), *paper_repro.of_shapes((), files))
+    files = long_run.recorded(recorded)
+    artefacts = (*long_run.of_long_run(files), *long_run.of_shapes((), files))
     builder = Builder(run, artefacts)
     for artefact in artefacts:
         builder.build(artefact)
@@ -246,12 +297,12 @@ def test_every_artefact_of_a_long_run_comes_from_its_files_alone(built):
     _, builder, artefacts = built
     assert builder.failed == {}
     assert all(builder.is_finished(artefact) for artefact in artefacts)
-    assert all(a.title.endswith(": recorded on 2 CPU cores") for a in artefacts if a.name not in ("scale", "costs"))
+    assert all(a.heading.endswith(": recorded on 2 CPU cores") for a in artefacts if a.name not in ("scale", "costs"))
 
 
 def test_the_tables_of_a_long_run_stand_in_the_report(built):
     run, builder, artefacts = built
-    write_report("Title", artefacts, builder)
+    page.write_report(artefacts, builder)
     report = (run.out / "report.md").read_text()
     for words in ("median abs.", "chosen elsewhere", "constant hazard", "claimed EWIF", "![survival](survival.png)"):
         assert words in report
@@ -309,27 +360,27 @@ def test_a_new_record_is_drawn_anew(built, recorded):
 
 
 def test_half_a_record_is_none(tmp_path, recorded):
-    assert paper_repro.recorded(tmp_path) is None
+    assert long_run.recorded(tmp_path) is None
     (tmp_path / "calibration.json").write_text("{}")
-    assert paper_repro.recorded(tmp_path) is None
-    assert [path.name for path in paper_repro.recorded(recorded)["predicted"]] == ["predicted.jsonl", "replay.jsonl"]
+    assert long_run.recorded(tmp_path) is None
+    assert [path.name for path in long_run.recorded(recorded)["predicted"]] == ["predicted.jsonl", "replay.jsonl"]
 
 
 @pytest.mark.parametrize("case", ["full", "prompts", "models"])
 def test_the_full_profile_and_what_is_ones_own_show_what_was_measured_now(case, recorded, tmp_path):
     mine, models = tmp_path / "mine.jsonl", tmp_path / "models.json"
     mine.write_text(shipped_prompts().read_text())
-    models.write_text(json.dumps(paper_repro.MODELS))
-    given = {"full": OURS, "prompts": Given(mine), "models": Given(shipped_prompts(), models)}[case]
+    models.write_text(json.dumps(given.MODELS))
+    chosen = {"full": OURS, "prompts": Given(mine), "models": Given(shipped_prompts(), models)}[case]
     kept = {a.name: a for a in paper_repro.artefacts(OURS, False, recorded)}
     assert kept["ladder"].inputs == ()
     assert kept["ladder"].sources
-    found = {a.name: a for a in paper_repro.artefacts(given, case == "full", recorded)}
+    found = {a.name: a for a in paper_repro.artefacts(chosen, case == "full", recorded)}
     assert list(found) == list(kept)
     assert found["ladder"].inputs == ("real-calibration", "real-predictions", "real-measurements")
     assert found["checks"].inputs == ("real-calibration",)
-    assert found["real-prompts"].sources == given.files
-    assert found["ladder"].title.endswith(": this run")
+    assert found["real-prompts"].sources == chosen.files
+    assert found["ladder"].heading.endswith(": this run")
     seen = set()
     for artefact in found.values():
         assert seen.issuperset(artefact.inputs), artefact.name
@@ -361,14 +412,14 @@ def test_prompts_are_split_and_the_quick_profile_takes_few(tmp_path):
     every = [row["id"] for row in written(shipped_prompts())]
     for full, counts in ((True, (12, 24)), (False, (6, 6))):
         run = Run(tmp_path, 0, full)
-        artefact = next(a for a in paper_repro.of_this_run(OURS, full) if a.name == "real-prompts")
+        artefact = next(a for a in this_run.of_this_run(OURS, full) if a.name == "real-prompts")
         artefact.build(run)
         files = ("real_calibration_prompts.jsonl", "real_prompts.jsonl")
         found = [[row["id"] for row in written(tmp_path / file)] for file in files]
         assert found == [every[24 : 24 + counts[0]], every[: counts[1]]]
     models = json.loads((tmp_path / "real_models.json").read_text())
     Cascade.from_json(models)
-    assert models == {**paper_repro.MODELS, "draft": []}
+    assert models == {**given.MODELS, "draft": []}
 
 
 def test_models_of_ones_own_take_the_place_of_ours(tmp_path, run):
@@ -387,9 +438,9 @@ def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path)
     rows = [{"name": each["name"], "rung": "replay", "speedup": 1.0 + i / 10} for i, each in enumerate(listed)]
     run.write("real_cascades.jsonl", listed)
     run.write("real_replayed.jsonl", rows)
-    paper_repro.build_choice(run, full=False)
+    this_run.build_choice(run, full=False)
     assert {each["name"] for each in written(tmp_path / "real_chosen.jsonl")} == {*DRAFTS, "a x9"} - {"a x3"}
-    paper_repro.build_choice(run, full=True)
+    this_run.build_choice(run, full=True)
     assert written(tmp_path / "real_chosen.jsonl") == listed
 
 
@@ -408,9 +459,9 @@ def test_a_text_that_is_not_the_targets_own_fails_the_artefact_and_stays_in_its_
 
         return build
 
-    monkeypatch.setattr(paper_repro, "by_commands", commands)
+    monkeypatch.setattr(this_run, "by_commands", commands)
     with pytest.raises(InputError, match="1 texts are not the target's own"):
-        paper_repro.build_lossless(run, OURS, 3, 40)
+        this_run.build_lossless(run, OURS, 3, 40)
     row = (tmp_path / "real_lossless.md").read_text().splitlines()[2]
     assert [cell.strip() for cell in row.strip("|").split("|")] == ["speculative", "2/0/1", "2/1/0"]
     for line in lines:
@@ -433,10 +484,12 @@ def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp
     def commands(*given, files=None, accepted=(0,)):
         return lambda run: lines.extend((line, files or {}) for line in given)
 
-    monkeypatch.setattr(paper_repro, "by_commands", commands)
+    without_commands = ("real-prompts", "real-choice", "real-lossless")
+    for module in (this_run, long_run):
+        monkeypatch.setattr(module, "by_commands", commands)
     for full in (True, False):
         for artefact in paper_repro.artefacts(OURS, full, tmp_path / "none"):
-            if artefact.build.__name__ == "<lambda>" and artefact.name not in ("real-choice", "real-lossless"):
+            if artefact.build.__name__ == "<lambda>" and artefact.name not in without_commands:
                 artefact.build(Run(tmp_path, 0, full))
     asked = set()
     for line, files in lines:

@@ -14,8 +14,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     """Errors by rung, the choice each rung makes, and every cascade."""
     rungs = list(found["rungs"])
     parts = [
-        f"Speedups against {found['baseline']} on {found['prompts']} prompts; errors are (predicted - measured) / "
-        "measured.",
+        f"Speedups against {escaped(found['baseline'])} on {found['prompts']} prompts; errors are "
+        "(predicted - measured) / measured.",
         *_sources(found),
         *_lengths(found["text_tokens"]),
         table(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.model import Cascade, Step, acceptances, scalar_models
 from analysis.paper.published import read_rows
+from analysis.paper.table1 import PARAMETERS_IN_MILLIONS
 from analysis.theory.grid import flat_ewif, leaves_ewif
 from analysis.theory.heterogeneity import beta_ewif, beta_from_mean
 from analysis.theory.markov import HiddenChain, markov_ewif
@@ -80,6 +81,23 @@ def allocation(
     """EWIF at every allocation up to the greatest lengths."""
     lengths = np.moveaxis(np.indices((greatest[0] + 1, greatest[1] + 1)), 0, -1)
     return Allocation(labels, alphas, costs, leaves_ewif(alphas, costs, lengths), published)
+
+
+def greedy_rows(task: str) -> list[dict[str, str]]:
+    """The published greedy measurements of one task of Leviathan et al., one row per drafter."""
+    return [row for row in read_rows("leviathan2023.csv") if row["task"] == task and float(row["temperature"]) == 0]
+
+
+def curves_of_published_drafters() -> list[Curve]:
+    """EWIF against draft length for the English-German drafters of Leviathan et al."""
+    return ewif_curves([(f"T5-{r['drafter']}", float(r["alpha"]), float(r["c"])) for r in greedy_rows("ENDE")])
+
+
+def allocation_of_table1() -> Allocation:
+    """How many tokens of the base and of the small drafter, around the paper's 5 + 3 for CNN/DailyMail."""
+    alphas = {row["drafter"]: float(row["alpha"]) for row in greedy_rows("CNNDM")}
+    base, small = (PARAMETERS_IN_MILLIONS[name] / PARAMETERS_IN_MILLIONS["xxl"] for name in ("base", "small"))
+    return allocation(("base", "small"), (alphas["base"], alphas["small"]), (base, small), published=(5, 3))
 
 
 @dataclass(frozen=True)

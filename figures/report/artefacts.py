@@ -1,4 +1,4 @@
-"""Building an ordered list of artefacts into a folder, and the report that shows them."""
+"""Building an ordered list of artefacts into a folder, and reusing what is finished."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import figures
 from analysis.model import InputError, parse_json, whole_file
-from figures.report.captions import CAPTIONS
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Artefact:
         inputs: Artefacts that must be built before.
         files: What it writes into the results folder; tables (.md) and pictures (.png) are shown in the report.
         build: Writes the files.
+        title: What it is.
+        caption: What the reader should know of it; empty where the report shows nothing.
         origin: Whose numbers it shows, where they are measured ones.
         sources: Files outside the results folder that it is built from.
     """
@@ -66,19 +68,16 @@ class Artefact:
     inputs: tuple[str, ...]
     files: tuple[str, ...]
     build: Callable[[Run], None]
+    title: str = ""
+    caption: str = ""
     origin: str = ""
     sources: tuple[Path, ...] = ()
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         """Its heading in the report."""
-        title = CAPTIONS[self.name][0] if self.name in CAPTIONS else self.name
+        title = self.title or self.name
         return f"{title}: {self.origin}" if self.origin else title
-
-    @property
-    def caption(self) -> str:
-        """What the reader should know of it."""
-        return CAPTIONS[self.name][1] if self.name in CAPTIONS else ""
 
 
 class Builder:
@@ -109,22 +108,33 @@ class Builder:
         started = time.perf_counter()
         try:
             artefact.build(self.run)
+            self._demand_files(artefact)
         except Exception as error:
             if not isinstance(error, InputError):
                 traceback.print_exc()
             self.failed[artefact.name] = f"{type(error).__name__}: {error}"
             _say(f"{artefact.name}: FAILED ({self.failed[artefact.name]})")
             return
-        self.run.write(f".finished/{artefact.name}.json", self._state(artefact))
+        self.run.write(f".finished/{artefact.name}.json", self._state(artefact) | {"files": self._digests(artefact)})
         _say(f"{artefact.name}: built in {time.perf_counter() - started:.1f} s")
 
     def is_finished(self, artefact: Artefact) -> bool:
-        """Whether its files are there, and would come out the same again but for noise."""
+        """Whether its files are those that it wrote, and would come out the same again but for noise."""
         try:
             state = json.loads(self._mark(artefact).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return all(self.run.path(file).is_file() for file in artefact.files) and bool(state == self._state(artefact))
+        return bool(state == self._state(artefact) | {"files": self._digests(artefact)})
+
+    def _demand_files(self, artefact: Artefact) -> None:
+        for file in artefact.files:
+            path = self.run.path(file)
+            if not path.is_file() or not path.stat().st_size:
+                raise InputError(artefact.name, f"{file} was not written, or is empty")
+
+    def _digests(self, artefact: Artefact) -> dict[str, str | None]:
+        paths = {file: self.run.path(file) for file in artefact.files}
+        return {file: _digest(path) if path.is_file() else None for file, path in paths.items()}
 
     def _mark(self, artefact: Artefact) -> Path:
         return self.run.path(f".finished/{artefact.name}.json")
@@ -138,7 +148,7 @@ class Builder:
 
 def code_fingerprint() -> str:
     """SHA-256 of all our source files."""
-    root = Path(__file__).parents[2]
+    root = Path(figures.__file__).parent.parent
     packages = [root / name for name in ("analysis", "simulate", "realrun", "figures")]
     sources = sorted(path for package in packages for path in package.rglob("*.py"))
     digests = [_digest(path) for path in [*sources, root / "paper_repro.py"]]
@@ -148,27 +158,6 @@ def code_fingerprint() -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_report(title: str, artefacts: Sequence[Artefact], builder: Builder) -> None:
-    """Write report.md with every finished table and figure of the list, and every failure."""
-    run = builder.run
-    profile = "full" if run.full else "quick"
-    parts = [f"# {title}", f"Profile {profile}, seed {run.seed}."]
-    for artefact in artefacts:
-        pictures = artefact.files if builder.is_finished(artefact) else ()
-        shown = [_shown(run, file) for file in pictures if file.endswith((".md", ".png"))]
-        if artefact.name in builder.failed:
-            parts.append(f"## {artefact.title}\n\n**Failed:** {builder.failed[artefact.name]}")
-        elif shown:
-            parts.append("\n\n".join([f"## {artefact.title}", *shown, artefact.caption]))
-    run.write("report.md", "\n\n".join(parts) + "\n")
-
-
-def _shown(run: Run, file: str) -> str:
-    if file.endswith(".png"):
-        return f"![{file.removesuffix('.png')}]({file})"
-    return run.path(file).read_text(encoding="utf-8").rstrip()
 
 
 def _say(message: str) -> None:

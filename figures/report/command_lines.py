@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+import figures
 from analysis.model import InputError
 from figures.report.artefacts import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(figures.__file__).parent.parent
 
 Files = Mapping[str, Sequence[str | Path]]
 """Groups of files by name: names in the results folder, or whole paths."""

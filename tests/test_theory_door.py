@@ -9,7 +9,7 @@ import pytest
 from command_line import run
 
 import analysis
-from analysis import Cascade, InputError, Step, ewif, ewif_by_length, fit, moments, optimise, predict
+from analysis import Advice, Cascade, InputError, Step, ewif, ewif_by_length, fit, moments, optimise, predict
 from analysis.commands import ewif as ewif_command
 from analysis.theory.closed_forms import horizontal_ewif, speculative_ewif, vertical_ewif
 
@@ -150,3 +150,19 @@ def test_what_cannot_be_read_is_refused(run_line, words, problem):
     done = run_line("ewif", *words)
     assert done.returncode == 2
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize("function", [ewif, moments, optimise, ewif_by_length, analysis.cycle_law])
+def test_what_is_no_cascade_is_refused_with_what_reads_one(function):
+    with pytest.raises(InputError, match=r"^cascade: got 'my\.json', expected a Cascade \(Cascade\.from_json"):
+        function("my.json")
+
+
+def test_a_missing_file_is_named_once():
+    with pytest.raises(InputError, match=r"^nowhere\.json: no such file$"):
+        Cascade.from_json("nowhere.json")
+
+
+def test_a_cost_in_per_cent_is_told_in_a_notebook_too():
+    with pytest.warns(Advice, match=r"models\.draft\.cost: 6 a call is dearer .* if 6 % of it is meant, write 0\.06"):
+        Cascade.speculative(alpha=0.8, c=6, k=5)

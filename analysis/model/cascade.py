@@ -166,7 +166,11 @@ class Cascade:
     @classmethod
     def _of(cls, costs: Mapping[str, object], acceptance: object, draft: object) -> Cascade:
         models = {model: {"cost": cost} for model, cost in costs.items()}
-        return cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
+        cascade = cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
+        from analysis.model.misuse import advise_on  # it looks at cascades, so it imports this module
+
+        advise_on(cascade)
+        return cascade
 
     @classmethod
     def from_json(cls, value: object, *, needs_draft: bool = True) -> Cascade:
@@ -349,6 +353,16 @@ class Cascade:
                 raise InputError(f"acceptance.{reviewer}.{step.by}", f"missing, {path} uses this pair")
         with inside("draft"):
             longest(self.draft)
+
+
+def demand_cascade(value: object) -> None:
+    """Refuse what is no cascade, such as the name of its file.
+
+    Raises:
+        InputError: with what reads one.
+    """
+    if not isinstance(value, Cascade):
+        reject("cascade", value, "a Cascade (Cascade.from_json reads one from an object, a text or a file)")
 
 
 def _read_models(value: object) -> dict[str, Model]:

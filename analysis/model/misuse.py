@@ -1,7 +1,7 @@
 """What in a specification was probably meant otherwise: costs in per cent, swapped models, survival typed as hazards.
 
 Each suspicion is one line of `Advice`: the answer stands, for what was written. They are looked for where commands read
-a specification, not where one is built.
+a specification, and where `Cascade.speculative` and its like build one, not in every cascade.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from analysis.model import MAX_DRAFT_LENGTH, Cascade
 from analysis.model.boundary.fields import count
+from analysis.model.cascade import demand_cascade
 from analysis.theory.exact import cycle_law
 
 NEAR = 0.01
@@ -48,6 +49,7 @@ def ewif_by_length(cascade: Cascade, longest: int = 16) -> list[LengthRow]:
     >>> [row.tokens for row in rows if row.is_near], max(rows, key=lambda row: row.ewif).tokens
     ([5, 6, 7], 6)
     """
+    demand_cascade(cascade)
     laws = [cycle_law(cascade.with_length(k)) for k in range(count(longest, "longest", MAX_DRAFT_LENGTH) + 1)]
     best = max(law.ewif for law in laws)
     return [

@@ -166,3 +166,16 @@ def test_a_missing_file_is_named_once():
 def test_a_cost_in_per_cent_is_told_in_a_notebook_too():
     with pytest.warns(Advice, match=r"models\.draft\.cost: 6 a call is dearer .* if 6 % of it is meant, write 0\.06"):
         Cascade.speculative(alpha=0.8, c=6, k=5)
+
+
+def test_a_table_of_lengths_says_once_how_far_past_its_data_it_reads():
+    spec = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, "d": {"cost": 0.1}},
+        "acceptance": {"t": {"d": {"per_position": [0.9, 0.8]}}},
+        "draft": [{"by": "d", "tokens": 1}],
+    }
+    with pytest.warns(Advice, match="has 2 entries, the draft reads up to entry 5") as said:
+        rows = ewif_by_length(Cascade.from_json(spec), 5)
+    assert len(said) == 1
+    assert rows[5].tokens_per_cycle == pytest.approx(1 + 0.9 * (1 + 0.8 + 0.8**2 + 0.8**3 + 0.8**4))

@@ -74,9 +74,11 @@ def test_a_calibration_is_smoothed_by_its_own_standard_errors():
     entry = spec["meta"]["calibration"]["seconds"]["t"]
     entry["median"][1][2] *= 1.3
     entry["spread"] = [[0.1 * value for value in row] for row in entry["median"]]
-    rough = calibration_of(Cascade.from_json(spec, needs_draft=False)).times["t"]
+    rough = calibration_of(Cascade.from_json(spec, needs_draft=False)).smoothed.networks["t"].median
     assert rough.at(4, 100) == pytest.approx(entry["median"][1][2])
     errors = {"models": {"t": {"cost": {"by_tokens": [0.0] + [0.1] * 63}}}}
-    smooth = calibration_of(Cascade.from_json(spec | {"uncertainty": errors}, needs_draft=False)).times["t"]
+    known = calibration_of(Cascade.from_json(spec | {"uncertainty": errors}, needs_draft=False))
+    assert known.times["t"].at(4, 100) == rough.at(4, 100)  # reading leaves the measured table as it is
+    smooth = known.smoothed.networks["t"].median
     true = calibrations.call_seconds("t", 4, 100)
     assert abs(smooth.at(4, 100) / true - 1) < 0.5 * abs(rough.at(4, 100) / true - 1)

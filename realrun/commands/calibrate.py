@@ -8,12 +8,12 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
+from analysis.model import InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
+from analysis.model.records.calibration import Calibration
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -136,17 +136,15 @@ def run(arguments: argparse.Namespace) -> int:
                     cascade, ensemble, roster, prompts, policies, limit, stride, turns, LOOP_PROMPTS, words
                 )
             )
-        calibration = calibrate(cascade, ensemble, prompts, settings, journal)
-        specification = calibration.with_traces_in(named)
-        specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256
-        Cascade.from_json(specification)
-        out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
+        measured = calibrate(cascade, ensemble, prompts, settings, journal, file.sha256)
+        calibration = measured.with_traces_in(named)
+        out.write(json.dumps(calibration.to_json(), ensure_ascii=False, allow_nan=False) + "\n")
         if recorded is not None:
-            recorded.write(calibration.traces)
-    print(render(specification), file=sys.stderr if arguments.json else sys.stdout)
+            recorded.write(measured.traces)
+    print(render(calibration), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(summary(specification, arguments.out), allow_nan=False))
+        print(json.dumps(summary(calibration, arguments.out), allow_nan=False))
     return 0
 
 
@@ -155,24 +153,18 @@ def _path_from(folder: Path, file: Path) -> str:
     return Path(os.path.relpath(file.parent.resolve() / file.name, folder.resolve())).as_posix()
 
 
-def summary(specification: Mapping[str, Any], file: str) -> dict[str, object]:
+def summary(calibration: Calibration, file: str) -> dict[str, object]:
     """What was found, without the details."""
-    meta = specification["meta"]["calibration"]
-    costs = {
-        name: model["cost"]["by_tokens"][0] if isinstance(model["cost"], dict) else model["cost"]
-        for name, model in specification["models"].items()
+    cascade = calibration.specification
+    notes = ("policy", "prompts", "first_position", "rounding", "call_check")
+    return {
+        "file": file,
+        "costs": {name: cascade.cost(name).at(1) for name in cascade.models},
+        "acceptance_iid": calibration.iid,
+        "acceptance_iid_se": calibration.iid_errors,
+        "loop_seconds": calibration.loop.to_json(),
+        **{key: calibration.notes[key] for key in notes},
     }
-    keys = (
-        "policy",
-        "prompts",
-        "acceptance_iid",
-        "acceptance_iid_se",
-        "first_position",
-        "loop_seconds",
-        "rounding",
-        "call_check",
-    )
-    return {"file": file, "costs": costs} | {key: meta[key] for key in keys}
 
 
 def chosen_prompts(prompts: Sequence[Prompt], limit: str | None, per_category: str | None) -> list[Prompt]:

@@ -192,9 +192,13 @@ class Calibration:
             "traces": self.traces and self.traces.to_json(),
         }
         facts = {key: value for key, value in facts.items() if value is not None}
-        meta = self.specification.meta
-        others = dict(meta) if isinstance(meta, Mapping) else {}
-        return replace(self.specification, meta=others | {"calibration": facts}).to_json()
+        given = self.specification
+        others = dict(given.meta) if isinstance(given.meta, Mapping) else {}
+        return given.to_json() | {  # models stay from dear to cheap, as they can be calibrated again
+            "models": {name: model.to_json() for name, model in given.models.items()},
+            "acceptance": {r: {d: each.to_json() for d, each in row.items()} for r, row in given.acceptance.items()},
+            "meta": others | {"calibration": facts},
+        }
 
 
 def read_calibration(path: str | Path) -> Calibration:

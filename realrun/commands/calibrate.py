@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         measured = calibrate(cascade, ensemble, prompts, settings, journal, file.sha256)
         calibration = measured.with_traces_in(named)
-        out.write(json.dumps(calibration.to_json(), ensure_ascii=False, allow_nan=False) + "\n")
+        out.write(calibration.dumps())
         if recorded is not None:
             recorded.write(measured.traces)
     print(render(calibration), file=sys.stderr if arguments.json else sys.stdout)

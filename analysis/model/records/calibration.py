@@ -5,12 +5,14 @@ The file is a specification without a draft (acceptances, costs, standard errors
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from analysis.model.boundary.fields import InputError, count, inside, mapping, number, reject, sequence
+from analysis.model.boundary.outputs import whole_file
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
 from analysis.model.file import read_cascade
@@ -199,6 +201,19 @@ class Calibration:
             "acceptance": {r: {d: each.to_json() for d, each in row.items()} for r, row in given.acceptance.items()},
             "meta": others | {"calibration": facts},
         }
+
+    def dumps(self) -> str:
+        """The file's text: one line of JSON."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, path: str | Path) -> None:
+        """Write the file, all of it or nothing; `read_calibration` reads it.
+
+        Raises:
+            InputError: where it cannot be written.
+        """
+        with whole_file(path) as file:
+            file.write(self.dumps())
 
 
 def read_calibration(path: str | Path) -> Calibration:

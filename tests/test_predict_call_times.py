@@ -69,6 +69,16 @@ def test_one_context_is_enough():
     assert 0.9 < found.at(1, 64) < 1.0
 
 
+def test_a_table_that_no_rising_law_lies_near_stays_as_it_is():
+    rows = (
+        (4.1e-3, 6.7e-4, 7.8e-4, 2e-5, 1.6e-3),
+        (1.7e-3, 5.8e-3, 6.1e-4, 1.1e-3, 4.9e-4),
+        (3.1e-4, 4.9e-4, 7.1e-4, 3.9e-3, 1e-3),
+    )
+    wild = CallTimes((106, 114, 132), (1, 2, 4, 8, 16), rows)
+    assert wild.smoothed(0.1) == wild
+
+
 def test_a_calibration_is_smoothed_by_its_own_standard_errors():
     spec = calibrations.calibration(flat(ALPHAS))
     entry = spec["meta"]["calibration"]["seconds"]["t"]

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.checks.counts import Vector, interval, ratio
-from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
+from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.checks.verdict import Check
+from analysis.model.records.traces import Pair
 
 BLOCK = 16
 """Tokens of a block."""

@@ -168,7 +168,7 @@ def calibrate(
         match=next((law for law in reversed(laws) if law is not None), None),
         notes=notes,
     )
-    return Measured(calibration, traces(recordings, roster, loads) if recordings else None)
+    return Measured(calibration, traces(recordings, roster).file_bytes(loads) if recordings else None)
 
 
 def _evidence(

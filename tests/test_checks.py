@@ -215,7 +215,7 @@ def test_domains_that_differ_are_told_from_prompts_that_differ():
     apart = verdicts({("t", "d"): texts})["one-alpha-of-domains", "d"]
     assert apart.verdict == "violated"
     assert apart.check.low < np.std([0.3, 0.4, 0.6, 0.7]) < apart.check.high
-    assert [row["alpha"] for row in apart.check.data["alpha"]] == pytest.approx([0.3, 0.4, 0.6, 0.7], abs=0.05)
+    assert [row["agreement"] for row in apart.check.data["domains"]] == pytest.approx([0.3, 0.4, 0.6, 0.7], abs=0.05)
     within = verdicts({("t", "d"): synthetic.beta(rng)})
     assert within["one-alpha-of-domains", "d"].verdict != "violated"
     assert within["one-alpha-of-prompts", "d"].verdict == "violated"

@@ -509,4 +509,4 @@ def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp
 def test_learning_curves_come_from_cards():
     card = {"curve": [{"step": 1, "tokens": 10, "loss": 3.0, "agreement": 0.1}]}
     found = calibration_data.learning_curves([("d1", card), ("d2", {})])
-    assert found == [{"name": "d1", "points": [{"tokens": 10, "alpha": 0.1}]}]
+    assert found == [{"name": "d1", "points": [{"tokens": 10, "agreement": 0.1}]}]

@@ -81,10 +81,10 @@ def named(checks: Json, name: str) -> list[Json]:
 
 
 def domains(checks: Json) -> list[dict[str, Any]]:
-    """Acceptance by domain of every drafter, beside its overall rate."""
+    """Agreement at every place of a domain's texts, of every drafter, beside its overall rate."""
     overall = {curve["drafter"]: curve["all"]["constant"] for curve in checks["survival"] if curve["all"]}
     return [
-        {"drafter": check["drafter"], "overall": overall[check["drafter"]], "alpha": check["data"]["alpha"]}
+        {"drafter": check["drafter"], "overall": overall[check["drafter"]], "domains": check["data"]["domains"]}
         for check in named(checks, "one-alpha-of-domains")
         if check["drafter"] in overall
     ]
@@ -126,7 +126,7 @@ def learning_curves(cards: Iterable[tuple[str, Json]]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "points": [{"tokens": p["tokens"], "alpha": p["agreement"]} for p in curve],
+            "points": [{"tokens": p["tokens"], "agreement": p["agreement"]} for p in curve],
         }
         for name, card in cards
         if (curve := card.get("curve"))

@@ -17,7 +17,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of a calibration, by first tokens of drafts from every place of their texts.
+    """The prompts of a calibration, by agreement at every place of their texts.
 
     Attributes:
         count: Number of prompts.

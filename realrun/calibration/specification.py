@@ -78,13 +78,13 @@ def _typed(inner: str, accepted: Estimate | None, corrected: Estimate | None) ->
 
 
 def prompt_counts(one: Evidence) -> PromptCounts:
-    """Acceptance of first tokens of drafts from every place of one text."""
+    """Agreement at every place of one text."""
     prompt = one.text.prompt
     return PromptCounts(prompt.id, prompt.category, len(one.text.tokens), one.first)
 
 
 def first_positions(evidence: Sequence[Evidence]) -> dict[str, object]:
-    """Acceptance of first tokens of drafts from every place of the texts: overall and by category."""
+    """Agreement at every place of the texts, of first tokens of drafts from there: overall and by category."""
     everything = "all"
     sums: dict[str, dict[Pair, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for one in evidence:

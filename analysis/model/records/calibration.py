@@ -1,6 +1,10 @@
 """Calibration files: a specification, and what real runs of its models measured beyond it; read and written here.
 
 The file is a specification without a draft (acceptances, costs, standard errors) with ``meta.calibration`` beside it.
+Two numbers in it are not the same: *alpha* (acceptances, hazards, `Calibration.iid`) counts tokens of drafts that begin
+where cycles begin; *agreement at every place* (`Calibration.by_prompt`; ``first_position`` and ``by_category`` of the
+notes) counts a draft's first token as if drafts began at every place of a text, so that long copies weigh by their
+length.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from analysis.model.records.calibration_parts import (
     TypedAcceptance,
     read_pairs,
 )
-from analysis.model.records.call_tables import CallTables, NetworkSeconds
+from analysis.model.records.call_tables import CallTables, SmoothedTimes
 from analysis.model.records.call_times import CallTimes
 from analysis.model.records.uncertainty import relative_cost_error
 
@@ -45,21 +49,6 @@ Table = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class SmoothedTimes:
-    """Call times for predictions: those measured, with less of the measurement's scatter.
-
-    Attributes:
-        networks: Tables of the networks' calls in seconds.
-        propose: Seconds of one proposal of each statistical drafter.
-        unit: Seconds of a one-token target call at the reference context.
-    """
-
-    networks: Mapping[str, NetworkSeconds]
-    propose: Mapping[str, float]
-    unit: float
-
-
-@dataclass(frozen=True)
 class Calibration:
     """What real runs of some models measured, on one device. `read_calibration` reads it, `to_json` writes it.
 
@@ -69,10 +58,10 @@ class Calibration:
         reference: Tokens held to which the costs of the specification refer, >= 0.
         loop: The decoding loop's own time.
         max_new_tokens: Greatest number of tokens of a recorded text; None where the file does not say.
-        iid: One acceptance a pair, in [0, 1]: tokens of drafts that begin where cycles begin, whatever their position.
+        iid: One alpha a pair, in [0, 1]: tokens of drafts that begin where cycles begin, whatever their position.
         iid_errors: Their standard errors.
         by_type: By reviewer and drafter: acceptance by what the drafter's own review said.
-        by_prompt: First tokens of drafts from every place of every text, a prompt at a time.
+        by_prompt: Agreement at every place of every text, a prompt at a time.
         parameters: Parameters of each network that a call multiplies with.
         match: How copies fare; None without a drafter that tells.
         traces: Where the recorded agreements are; None without them.

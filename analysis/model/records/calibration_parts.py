@@ -102,7 +102,7 @@ class TypedAcceptance:
 
 @dataclass(frozen=True)
 class PromptCounts:
-    """How often drafters' first tokens were accepted, at every place of one prompt's text: a row of ``by_prompt``.
+    """Agreement at every place of one prompt's text, a draft's first token there: a row of ``by_prompt``.
 
     Attributes:
         id: Of the prompt; None where the file does not tell.

@@ -148,6 +148,21 @@ class CallTables:
         return timed | {name: {"propose": each.to_json()} for name, each in self.proposals.items()}
 
 
+@dataclass(frozen=True)
+class SmoothedTimes:
+    """Call times for predictions: those measured, with less of the measurement's scatter.
+
+    Attributes:
+        networks: Tables of the networks' calls in seconds.
+        propose: Seconds of one proposal of each statistical drafter.
+        unit: Seconds of a one-token target call at the reference context.
+    """
+
+    networks: Mapping[str, NetworkSeconds]
+    propose: Mapping[str, float]
+    unit: float
+
+
 def root_mean_square(values: Sequence[float]) -> float:
     """Of some numbers; 0 of none."""
     return math.sqrt(sum(value**2 for value in values) / len(values)) if values else 0.0

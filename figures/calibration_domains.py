@@ -68,8 +68,8 @@ def size_of(data: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 FIGURE = Figure(
     "Agreement by domain",
-    "At every place of the texts, not only where cycles begin, as alpha is counted. Intervals over prompts; vertical lines "
-    "are the rates over all domains.",
+    "At every place of the texts, not only where cycles begin, as alpha is counted. Intervals over prompts; vertical "
+    "lines are the rates over all domains.",
     size_of,
     draw,
 )

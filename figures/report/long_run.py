@@ -76,8 +76,8 @@ def of_long_run(files: Files | None) -> tuple[Artefact, ...]:
             by_commands("analysis checks @traces --seed @seed --out @checks.json --markdown @checks.md", files=files),
             title="Which assumptions hold",
             caption="Departures with intervals over prompts: the hazard after three accepted tokens less the first, "
-            "standard deviations of agreement over prompts and domains, the correlation of neighbouring tokens, and how "
-            "much likelier acceptance is where the inner review agreed.",
+            "standard deviations of agreement over prompts and domains, the correlation of neighbouring tokens, and "
+            "how much likelier acceptance is where the inner review agreed.",
         ),
         drawing(
             "checks-figure",

@@ -9,8 +9,8 @@ REVIEWED = (1, 2, 4, 8, 16, 32, 64)
 """Tokens of a review whose cost is shown."""
 
 NOTE = (
-    "alpha: chance that a drafted token is accepted if all before it in its draft were, in drafts of up to 10 tokens that\n"
-    "begin where cycles begin (agreement at every place of the texts is in `first_position`);\n"
+    "alpha: chance that a drafted token is accepted if all before it in its draft were, in drafts of up to 10 tokens\n"
+    "that begin where cycles begin (agreement at every place of the texts is in `first_position`);\n"
     "cost of a call, and t(q), of a review of q - 1 drafted tokens: in calls of the target on one token; se: their "
     "standard errors."
 )

@@ -192,8 +192,10 @@ def cascade_of(
     target: str | Path | Cascade | Mapping[str, object],
     drafters: Mapping[str, object] | None,
     draft: Sequence[Mapping[str, object]] | None,
+    *,
+    needs_draft: bool = True,
 ) -> Cascade:
-    """The cascade that `load` is asked for."""
+    """The cascade that `load` is asked for; a whole one may lack a draft where none is needed."""
     if isinstance(target, Path) and target.is_dir():
         target = str(target)
     whole = not isinstance(target, str) or target.endswith(".json")
@@ -202,9 +204,9 @@ def cascade_of(
     if isinstance(target, Cascade):
         return target
     if isinstance(target, Mapping):
-        return Cascade.from_json(target)
+        return Cascade.from_json(target, needs_draft=needs_draft)
     if whole:
-        return read_cascade(str(target))
+        return read_cascade(str(target), needs_draft=needs_draft)
     demand_file("target", target)
     models: dict[str, object] = {"target": {"load": target}}
     for name, how in (drafters or {}).items():

@@ -24,7 +24,7 @@ from realrun.calibration.calibrate import calibrate as measure
 from realrun.calibration.roster import with_all_models
 from realrun.engine.policy import Policy
 from realrun.loading.ensemble import DTYPES, load_ensemble
-from realrun.loading.options import Source
+from realrun.loading.options import demand_calibratable
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
 
 _MOST = 10**6
@@ -115,26 +115,18 @@ def _loaded(
             if value is not None:
                 raise InputError(field, "given beside loaded models, expected it where they are loaded")
         cascade = models.cascade
-        _demand_lossless(cascade)
         kept = {name: model for name, model in cascade.models.items() if name in models.ensemble.models}
         if len(kept) < 2:
             raise InputError("models", "no drafter is loaded, expected a draft that uses some, or no loaded models")
-        return replace(models, cascade=Cascade(cascade.target, kept, {}, cascade.draft))
+        cascade = Cascade(cascade.target, kept, {}, cascade.draft, cascade.lenience)
+        demand_calibratable(cascade)
+        return replace(models, cascade=cascade)
     name = dtype or "float32"
     if name not in DTYPES:
         raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
-    cascade = cascade_of(models, drafters, None)
-    _demand_lossless(cascade)
-    for each in cascade.models:
-        Source.of(cascade, each)
+    cascade = cascade_of(models, drafters, None, needs_draft=False)
+    demand_calibratable(cascade)
     return LoadedCascade(cascade, load_ensemble(with_all_models(cascade), DTYPES[name], device or "cpu"))
-
-
-def _demand_lossless(cascade: Cascade) -> None:
-    if cascade.lenience > 1:
-        raise InputError(
-            "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
-        )
 
 
 def _prompts(given: Prompts | None) -> tuple[list[Prompt], str | None]:

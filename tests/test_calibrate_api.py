@@ -93,3 +93,10 @@ def test_a_target_without_drafters_is_refused(folder):
 def test_models_in_use_are_refused(models):
     with models.held(), pytest.raises(InputError, match="models: are busy with another text"):
         realrun.calibrate(models, TEXTS, **QUICK)
+
+
+def test_a_lossy_cascade_is_refused(folder):
+    with pytest.raises(InputError, match="lenience: got 2, expected 1"):
+        realrun.calibrate(
+            {"target": "t", "models": {"t": {"load": folder}, "m": {"load": "maxgram"}}, "lenience": 2}, TEXTS
+        )

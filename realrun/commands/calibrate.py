@@ -23,7 +23,7 @@ from realrun.commands.options import (
     temperature_option,
 )
 from realrun.commands.specifications import read_loadable
-from realrun.loading.options import Source, with_target
+from realrun.loading.options import demand_calibratable, with_target
 from realrun.runs.identity import digest, measured_identity
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
@@ -82,12 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.models is None:
         raise InputError("MODELS.json", "missing, expected the models to calibrate")
     cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
-    if cascade.lenience > 1:
-        raise InputError(
-            "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
-        )
-    for name in cascade.models:
-        Source.of(cascade, name)
+    demand_calibratable(cascade)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     seed = whole_option("--seed", arguments.seed, 0, 2**31)
     stride = whole_option("--follow-every", arguments.follow_every, 1, 10**6)

@@ -36,7 +36,7 @@ def draw(ax: Axes, data: Mapping[str, Any]) -> None:
     names = [f"{item['name'].replace('-', ' ')}: {short(item['drafter'], 28)}" for item in data["checks"]]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlabel("departure (of a hazard, deviation of alpha, correlation, or share)")
+    ax.set_xlabel("departure (of a hazard, deviation of agreement, correlation, or share)")
     ax.set_ylabel("assumption: drafter")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4)
 

@@ -13,18 +13,18 @@ from figures.style import SINGLE, short
 
 
 def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
-    """Draw acceptance on texts that were never trained on against the tokens trained on, one curve per drafter.
+    """Draw agreement at every place of texts never trained on against the tokens trained on, one curve per drafter.
 
     Args:
         ax: Axes to draw on.
-        data: Items with `name` and `points`, a list of `tokens` and `alpha`.
+        data: Items with `name` and `points`, a list of `tokens` and `agreement`.
     """
     for item, (colour, marker) in zip(data, styles(), strict=False):
-        points = [point for point in item["points"] if point.get("alpha") is not None and point["tokens"] > 0]
-        last = f", {points[-1]['alpha']:.3f} at the end" if points else ""
+        points = [point for point in item["points"] if point.get("agreement") is not None and point["tokens"] > 0]
+        last = f", {points[-1]['agreement']:.3f} at the end" if points else ""
         ax.plot(
             [point["tokens"] / 1e6 for point in points],
-            [point["alpha"] for point in points],
+            [point["agreement"] for point in points],
             color=colour,
             marker=marker,
             ms=2.5,
@@ -34,13 +34,13 @@ def draw(ax: Axes, data: Sequence[Mapping[str, Any]]) -> None:
     ax.set_xscale("log")
     ax.set_ylim(bottom=0)
     ax.set_xlabel("answer tokens trained on (millions)")
-    ax.set_ylabel(r"greedy $\alpha$ on held-out texts")
+    ax.set_ylabel("agreement on held-out texts")
     ax.legend(loc="lower right")
 
 
 FIGURE = Figure(
     "How the drafters learnt",
-    "Greedy agreement with the target on texts never trained on, as the drafters were distilled.",
+    "Greedy agreement with the target at every place of texts never trained on, as the drafters were distilled.",
     (SINGLE, 2.4),
     draw,
 )

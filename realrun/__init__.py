@@ -1,27 +1,41 @@
 """Cascade speculative decoding on real models, and its measurement.
 
-``from realrun import load, generate`` is the engine in two calls; see `realrun.api`.
+``load`` a cascade of models, ``generate`` text with it, ``calibrate`` its models for `analysis.predict`::
+
+    import analysis, realrun
+
+    models = realrun.load("smollm2-135m", drafters={"mag": "maxgram"}, draft=[{"by": "mag", "tokens": 6}])
+    print(realrun.generate(models, "Why is the sky blue?", max_new_tokens=64).text)
+    rows = analysis.predict(realrun.calibrate(models, ["Why is the sky blue?", "Count to ten."]))
+
+The names below are imported when they are first used, since torch takes seconds.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from realrun.api import Completion, LoadedCascade, generate, load
+    from realrun.calibration_api import calibrate
 
 # Idle OpenMP threads must sleep, not spin: on 2 cores shared with other busy processes, spinning threads made decoding
 # 12 times slower. Read when torch is first imported; a program that imports torch before this package sets it itself.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["Completion", "LoadedCascade", "generate", "load"]
+__all__ = ["Completion", "LoadedCascade", "calibrate", "generate", "load"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine when it is first asked for, since torch takes seconds."""
+    """Import the engine when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from realrun import api
+    module = "realrun.calibration_api" if name == "calibrate" else "realrun.api"
+    return getattr(importlib.import_module(module), name)
 
-    return getattr(api, name)
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -12,9 +12,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,16 @@ class LoadedCascade:
     cascade: Cascade
     ensemble: Ensemble
     busy: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the models for one text; refuses a second one at the same time."""
+        if not self.busy.acquire(blocking=False):
+            raise InputError("models", "are busy with another text, expected one at a time")
+        try:
+            yield
+        finally:
+            self.busy.release()
 
     def with_draft(self, draft: Sequence[Mapping[str, object]]) -> LoadedCascade:
         """The same models with another draft over them; ``[]`` for the target alone.
@@ -107,7 +118,7 @@ def load(
     """
     if dtype not in DTYPES:
         raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
-    cascade = _cascade(target, drafters, draft)
+    cascade = cascade_of(target, drafters, draft)
     demand_loads(cascade)
     return LoadedCascade(cascade, load_ensemble(cascade, DTYPES[dtype], device=device))
 
@@ -165,9 +176,7 @@ def generate(
             advise(f"{idle}: no effect under greedy choice, give a temperature above 0 to sample")
     pieces = Pieces(TextStream(ensemble.tokenizer, stops, on_text), lambda: decoder.origins, on_piece)
     source = None if policy.is_greedy else _source(seed)
-    if not models.busy.acquire(blocking=False):
-        raise InputError("models", "are busy with another text, expected one at a time")
-    try:
+    with models.held():
         generation = decoder.generate(
             ids,
             max_new_tokens,
@@ -175,17 +184,18 @@ def generate(
             source=source,
             watch=pieces if stops or on_text or on_piece else None,
         )
-    finally:
-        models.busy.release()
     text = pieces.finish(generation.tokens, generation.cycle_log)
     return Completion(text, generation.tokens, generation.finish, generation, pieces.found)
 
 
-def _cascade(
+def cascade_of(
     target: str | Path | Cascade | Mapping[str, object],
     drafters: Mapping[str, object] | None,
     draft: Sequence[Mapping[str, object]] | None,
+    *,
+    needs_draft: bool = True,
 ) -> Cascade:
+    """The cascade that `load` is asked for; a whole one may lack a draft where none is needed."""
     if isinstance(target, Path) and target.is_dir():
         target = str(target)
     whole = not isinstance(target, str) or target.endswith(".json")
@@ -194,9 +204,9 @@ def _cascade(
     if isinstance(target, Cascade):
         return target
     if isinstance(target, Mapping):
-        return Cascade.from_json(target)
+        return Cascade.from_json(target, needs_draft=needs_draft)
     if whole:
-        return read_cascade(str(target))
+        return read_cascade(str(target), needs_draft=needs_draft)
     demand_file("target", target)
     models: dict[str, object] = {"target": {"load": target}}
     for name, how in (drafters or {}).items():

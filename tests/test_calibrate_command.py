@@ -72,6 +72,7 @@ def test_the_file_is_a_specification_that_theory_and_simulation_take_as_it_is(ru
     found = optimise(Problem(cascade, 4, 2))
     assert found.ewif >= 1
     calibration = read_calibration(path)
+    assert json.loads(json.dumps(calibration.to_json())) == spec
     assert calibration.drafters == ("s", "z", "mag")
     assert calibration.max_new_tokens == 20
 
@@ -124,7 +125,7 @@ def test_traces_in_another_folder_are_found_from_that_of_the_calibration(run, qu
     result = run(*quick, "--limit", 2, "--out", tmp_path / "specs" / "c.json", "--traces", "t.gz")
     assert result.returncode == 0, result.stderr
     calibration = read_calibration(tmp_path / "specs" / "c.json")
-    assert calibration.details["traces"]["file"] == "../traces/t.gz"
+    assert calibration.traces.file == "../traces/t.gz"
     monkeypatch.chdir(tmp_path)
     found = named_traces("specs/c.json", calibration)
     assert found.resolve() == (tmp_path / "traces" / "t.gz").resolve()

@@ -8,8 +8,10 @@ import tiny
 import torch
 
 from analysis.model import Cascade
+from analysis.model.records.call_tables import CallTables, NetworkSeconds, ProposalSeconds
+from analysis.model.records.call_times import CallTimes
 from realrun.calibration.agreements import Departure, Recording
-from realrun.calibration.costs import MOST, cost_tables, proposal_costs, reference_context, seconds_table
+from realrun.calibration.costs import MOST, call_tables, cost_tables, proposal_costs, reference_context
 from realrun.calibration.evidence import POSITIONS, greedy_evidence
 from realrun.calibration.hazards import estimate, ratio, resamples
 from realrun.calibration.loop import (
@@ -21,7 +23,7 @@ from realrun.calibration.loop import (
     trial_rows,
 )
 from realrun.calibration.roster import Roster, with_all_models
-from realrun.calibration.specification import Acceptances, first_positions, match_law
+from realrun.calibration.specification import Acceptances, first_positions, match_law, prompt_counts
 from realrun.calibration.texts import Text, contexts_of
 from realrun.calibration.timing import CALLS, PROPOSALS, CycleTimes, cycle_seconds
 from realrun.engine.record import CallLog
@@ -120,7 +122,7 @@ def test_costs_are_medians_in_one_token_target_calls_at_the_middle_context_and_i
 
 
 def test_the_table_of_seconds_has_medians_and_half_the_interquartile_range_by_context_and_q():
-    table = seconds_table(times())
+    table = call_tables(times()).to_json()
     assert table["t"]["contexts"] == [10, 20, 30]
     assert table["t"]["q"] == [1, 3, 64]
     assert table["t"]["median"][2] == pytest.approx([0.015] * 3)
@@ -222,11 +224,11 @@ def test_the_loops_own_time_is_measured_on_short_runs(loaded):
     cascade, ensemble = loaded
     rows = trial_rows(cascade, ensemble, Roster("t", ("a",), ("m",)), PROMPTS, 8)
     found = loop_seconds(rows, "t")
-    assert found["runs"] == 2 * 4
-    assert all(found[key] >= 0 for key in ("per_cycle", "per_review", "per_drafted_token", "per_proposal"))
-    assert found["per_cycle"] + found["per_review"] + found["per_drafted_token"] > 0
-    one = {"q": [1, 2], "contexts": [10], "median": [[1.0, 1.0]]}
-    check = call_check(rows, {"t": one, "a": one, "m": {"propose": {"median": 0.5}}})
+    assert found.runs == 2 * 4
+    assert min(found.per_cycle, found.per_review, found.per_drafted_token, found.per_proposal) >= 0
+    assert found.per_cycle + found.per_review + found.per_drafted_token > 0
+    one = NetworkSeconds(CallTimes((10,), (1, 2), ((1.0, 1.0),)))
+    check = call_check(rows, CallTables({"t": one, "a": one}, {"m": ProposalSeconds(0.5)}))
     assert set(check) == {"autoregressive", *trial_drafts(Roster("t", ("a",), ("m",)))}
     assert check["autoregressive"]["t"]["timed"] == sum(row["cycles"] for row in rows[:1]) * 2
     calls = sum(row["calls"]["m"]["calls"] for row in rows if row["method"] == "nested")
@@ -253,11 +255,12 @@ ROSTER = Roster("t", ("a",), ("m",))
 
 
 def test_first_positions_are_counted_overall_by_category_and_by_prompt():
-    found = first_positions([greedy_evidence(r, ROSTER, 1) for r in RECORDINGS])
+    evidence = [greedy_evidence(r, ROSTER, 1) for r in RECORDINGS]
+    found = first_positions(evidence)
     assert found["first_position"] == {"t": {"a": 4 / 6, "m": 3 / 6}, "a": {"m": 3 / 6}}
     assert found["by_category"]["x"]["t"]["a"] == {"examined": 4, "accepted": 3, "hazard": 0.75}
     assert found["by_category"]["y"]["a"]["m"] == {"examined": 2, "accepted": 0, "hazard": 0.0}
-    assert found["by_prompt"][1] == {
+    assert prompt_counts(evidence[1]).to_json() == {
         "id": "y",
         "category": "y",
         "tokens": 2,
@@ -272,17 +275,18 @@ def test_acceptances_are_whole_in_the_specification_and_by_type_beside_it():
     assert found.hazards["t"]["a"] == {"per_position": [4 / 6], "beyond": "last"}
     assert found.iid["t"]["a"] == 4 / 6
     typed = found.by_type["t"]["a"]
-    assert typed["inner"] == "m"
+    assert typed.inner == "m"
     # m agrees with a at places 0, 2 and 3 of the first text, each examined once, and nowhere else
     examined = {"accepted": (3, 2), "corrected": (3, 2)}
     for kind, (n, good) in examined.items():
-        assert typed[kind]["per_position"] == [good / n], kind
+        assert typed.to_json()[kind]["per_position"] == [good / n], kind
     assert "m" not in found.by_type["t"]
 
 
 def test_the_match_law_tells_copies_from_guesses():
     law = match_law(RECORDINGS, "t", "m")
-    assert law["found"] == 1 - 2 / 6
-    assert law["by_length"] == {"0": [2, 1], "1": [2, 1], "2": [1, 0], "3": [1, 1]}
-    assert law["hazard_by_position"] == [2 / 4]
+    assert law.by == "m"
+    assert law.found == 1 - 2 / 6
+    assert law.by_length == {0: (2, 1), 1: (2, 1), 2: (1, 0), 3: (1, 1)}
+    assert law.hazards == (2 / 4,)
     assert match_law([Recording(RECORDINGS[0].text, {}, {}, {})], "t", "m") is None

@@ -391,6 +391,6 @@ def test_an_encoder_decoder_says_along_a_text_what_it_says_to_each_prefix(kind):
 
 
 def test_traces_are_the_same_bytes_for_the_same_recordings_and_hold_no_tokens(recordings):
-    data = traces(recordings, ROSTER, {})
-    assert data == traces(recordings, ROSTER, {})
+    data = traces(recordings, ROSTER).file_bytes({})
+    assert data == traces(recordings, ROSTER).file_bytes({})
     assert not any(str(recording.text.tokens)[1:20].encode() in data for recording in recordings)

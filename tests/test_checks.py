@@ -215,7 +215,7 @@ def test_domains_that_differ_are_told_from_prompts_that_differ():
     apart = verdicts({("t", "d"): texts})["one-alpha-of-domains", "d"]
     assert apart.verdict == "violated"
     assert apart.check.low < np.std([0.3, 0.4, 0.6, 0.7]) < apart.check.high
-    assert [row["alpha"] for row in apart.check.data["alpha"]] == pytest.approx([0.3, 0.4, 0.6, 0.7], abs=0.05)
+    assert [row["agreement"] for row in apart.check.data["domains"]] == pytest.approx([0.3, 0.4, 0.6, 0.7], abs=0.05)
     within = verdicts({("t", "d"): synthetic.beta(rng)})
     assert within["one-alpha-of-domains", "d"].verdict != "violated"
     assert within["one-alpha-of-prompts", "d"].verdict == "violated"
@@ -354,13 +354,14 @@ def lines():
         (lambda x: x[0].update(schema=2), "line 1.schema: got 2, expected 1"),
         (lambda x: x[0].pop("drafters"), "line 1.drafters: got null, expected a list"),
         (lambda x: x[2].update(tokens=11), "line 3.agree.t.d: got '"),
-        (lambda x: x[2].update(tokens=True), "line 3.tokens: got true, expected a whole number >= 0"),
-        (lambda x: x[2]["agree"]["t"].update(d="01x0100101"), "10 characters, each 0, 1 or a full stop"),
+        (lambda x: x[2].update(tokens=True), "line 3.tokens: got true, expected a whole number in 1..1000000000"),
+        (lambda x: x[2]["agree"]["t"].update(d="01x0100101"), "a string of 10 of the characters 0, 1 and ."),
         (lambda x: x[2]["agree"].update(d={"m": "1" * 10}), "line 3.agree: expected the same pairs as in the first"),
         (lambda x: x[2].update(id="p0"), "the prompt 'p0' is there twice"),
-        (lambda x: x[2].pop("id"), "line 3.id: got null, expected a non-empty string"),
-        (lambda x: x[0].update(target="u"), "line 2: agree.u: missing"),
-        (lambda x: x.__delitem__(slice(1, None)), "holds no prompt"),
+        (lambda x: x[2].pop("id"), "line 3.id: got null, expected a string or a whole number"),
+        (lambda x: x[0].update(target="u"), "line 1.reviewers: expected the target 'u' among them"),
+        (lambda x: x[0].update(drafters=["m"]), "line 2.agree.t: missing"),
+        (lambda x: x.__delitem__(slice(1, None)), "holds no trace"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_in_one_line(lines, tmp_path, spoil, message):

@@ -72,12 +72,12 @@ def domains():
     rng = np.random.default_rng(3)
     data = []
     for drafter, overall in (("d1", 0.6), ("d2", 0.4), ("mag", 0.25)):
-        alpha = []
+        rows = []
         for i in range(9):
             a = float(np.clip(overall + rng.normal(0, 0.1), 0.05, 0.95))
-            alpha.append({"domain": f"domain {i}", "prompts": 8, "alpha": a, "low": a - 0.05, "high": a + 0.05})
-        alpha[0] |= {"low": None, "high": None, "prompts": 1}
-        data.append({"drafter": drafter, "overall": overall, "alpha": alpha})
+            rows.append({"domain": f"domain {i}", "prompts": 8, "agreement": a, "low": a - 0.05, "high": a + 0.05})
+        rows[0] |= {"low": None, "high": None, "prompts": 1}
+        data.append({"drafter": drafter, "overall": overall, "domains": rows})
     return data
 
 
@@ -113,11 +113,11 @@ def neighbourhood():
 
 def learning():
     def points(top):
-        return [{"tokens": n, "alpha": top * (1 - 0.8 * 0.6**i)} for i, n in enumerate(np.geomspace(1e4, 8e6, 12))]
+        return [{"tokens": n, "agreement": top * (1 - 0.8 * 0.6**i)} for i, n in enumerate(np.geomspace(1e4, 8e6, 12))]
 
     return [
-        {"name": "d1", "points": [{"tokens": 0, "alpha": 0.0}, *points(0.55)]},
-        {"name": "d2", "points": [*points(0.4), {"tokens": 9e6, "alpha": None}]},
+        {"name": "d1", "points": [{"tokens": 0, "agreement": 0.0}, *points(0.55)]},
+        {"name": "d2", "points": [*points(0.4), {"tokens": 9e6, "agreement": None}]},
     ]
 
 
@@ -364,10 +364,10 @@ def test_survival_that_is_unknown_is_left_out():
 def test_domains_are_ordered_by_their_acceptance_and_hold_every_drafter():
     ax, data = drawn("domains")
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
-    means = [np.mean([r["alpha"] for item in data for r in item["alpha"] if r["domain"] == d]) for d in labels]
+    means = [np.mean([r["agreement"] for item in data for r in item["domains"] if r["domain"] == d]) for d in labels]
     assert means == sorted(means, reverse=True)
     xs = {x for x, _ in points(ax)}
-    assert all(round(row["alpha"], 9) in xs for item in data for row in item["alpha"])
+    assert all(round(row["agreement"], 9) in xs for item in data for row in item["domains"])
 
 
 def test_call_times_are_in_milliseconds():
@@ -399,7 +399,7 @@ def test_learning_curves_leave_out_what_has_no_place_on_them():
     line = ax.get_lines()[0]
     assert len(line.get_xdata()) == 12
     assert len(ax.get_lines()[1].get_xdata()) == 12
-    assert has(ax, data[0]["points"][1]["tokens"] / 1e6, data[0]["points"][1]["alpha"])
+    assert has(ax, data[0]["points"][1]["tokens"] / 1e6, data[0]["points"][1]["agreement"])
 
 
 def test_checks_tell_their_verdict_by_colour_marker_and_line():

@@ -15,6 +15,7 @@ import synthetic_traces
 
 import paper_repro
 from analysis.model import Cascade, InputError
+from analysis.model.records.calibration import calibration_of
 from analysis.paper import calibration_data
 from analysis.theory.exact import ewif
 from figures.figure import Figure
@@ -318,12 +319,16 @@ def test_the_ladder_joins_what_was_measured(built):
 
 def test_the_map_has_the_measured_cascades_where_they_belong(built, recorded):
     calibration = json.loads((recorded / "calibration.json").read_text())
-    found = calibration_data.neighbourhood(calibration, built[0].read("ladder.json"))
+    found = calibration_data.neighbourhood(_calibration(calibration), built[0].read("ladder.json"))
     assert found["labels"] == ["a", "mag"]
     assert {(p["first"], p["second"]) for p in found["measured"]} == {(3, 0), (0, 4), (2, 2)}
     assert found["ewif"][0][0] == pytest.approx(1)
     del calibration["meta"]["calibration"]["seconds"]["mag"]
-    assert calibration_data.neighbourhood(calibration, built[0].read("ladder.json")) is None
+    assert calibration_data.neighbourhood(_calibration(calibration), built[0].read("ladder.json")) is None
+
+
+def _calibration(document):
+    return calibration_of(Cascade.from_json(document, needs_draft=False))
 
 
 def test_the_map_is_of_the_two_drafters_measured_most():
@@ -333,7 +338,7 @@ def test_the_map_is_of_the_two_drafters_measured_most():
         {"draft": [{"by": by, "tokens": n} for by, n in draft], "measured": {"speedup": 1.0 + i}}
         for i, draft in enumerate(drafts)
     ]
-    found = calibration_data.neighbourhood(calibration, {"cascades": rows})
+    found = calibration_data.neighbourhood(_calibration(calibration), {"cascades": rows})
     assert found["labels"] == ["b", "mag"]
     assert [(p["first"], p["second"], p["speedup"]) for p in found["measured"]] == [
         (1, 4, 2.0),
@@ -504,4 +509,4 @@ def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp
 def test_learning_curves_come_from_cards():
     card = {"curve": [{"step": 1, "tokens": 10, "loss": 3.0, "agreement": 0.1}]}
     found = calibration_data.learning_curves([("d1", card), ("d2", {})])
-    assert found == [{"name": "d1", "points": [{"tokens": 10, "alpha": 0.1}]}]
+    assert found == [{"name": "d1", "points": [{"tokens": 10, "agreement": 0.1}]}]

@@ -69,14 +69,26 @@ def test_one_context_is_enough():
     assert 0.9 < found.at(1, 64) < 1.0
 
 
+def test_a_table_that_no_rising_law_lies_near_stays_as_it_is():
+    rows = (
+        (4.1e-3, 6.7e-4, 7.8e-4, 2e-5, 1.6e-3),
+        (1.7e-3, 5.8e-3, 6.1e-4, 1.1e-3, 4.9e-4),
+        (3.1e-4, 4.9e-4, 7.1e-4, 3.9e-3, 1e-3),
+    )
+    wild = CallTimes((106, 114, 132), (1, 2, 4, 8, 16), rows)
+    assert wild.smoothed(0.1) == wild
+
+
 def test_a_calibration_is_smoothed_by_its_own_standard_errors():
     spec = calibrations.calibration(flat(ALPHAS))
     entry = spec["meta"]["calibration"]["seconds"]["t"]
     entry["median"][1][2] *= 1.3
     entry["spread"] = [[0.1 * value for value in row] for row in entry["median"]]
-    rough = calibration_of(Cascade.from_json(spec, needs_draft=False)).times["t"]
+    rough = calibration_of(Cascade.from_json(spec, needs_draft=False)).smoothed.networks["t"].median
     assert rough.at(4, 100) == pytest.approx(entry["median"][1][2])
     errors = {"models": {"t": {"cost": {"by_tokens": [0.0] + [0.1] * 63}}}}
-    smooth = calibration_of(Cascade.from_json(spec | {"uncertainty": errors}, needs_draft=False)).times["t"]
+    known = calibration_of(Cascade.from_json(spec | {"uncertainty": errors}, needs_draft=False))
+    assert known.times["t"].at(4, 100) == rough.at(4, 100)  # reading leaves the measured table as it is
+    smooth = known.smoothed.networks["t"].median
     true = calibrations.call_seconds("t", 4, 100)
     assert abs(smooth.at(4, 100) / true - 1) < 0.5 * abs(rough.at(4, 100) / true - 1)

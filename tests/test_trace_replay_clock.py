@@ -1,8 +1,10 @@
 """What replay predicts from recorded agreements: tokens as theory has them, seconds as the tables have them."""
 
+import gzip
 import hashlib
 import json
 import random
+from pathlib import Path
 
 import calibrations
 import numpy as np
@@ -197,8 +199,8 @@ def test_a_proposal_counts_in_the_loop_whether_or_not_it_names_a_token(tmp_path)
         ([HEADER | {"schema": 2}], "line 1.schema: got 2"),
         ([HEADER | {"policy": "sampled"}], "line 1.policy"),
         ([HEADER], "holds no trace"),
-        ([HEADER, line({"t": {"a": "012"}}, 3)], r"line 2.agree\.t\.a: expected a string of 3"),
-        ([HEADER, line({"t": {"a": "01"}}, 3)], r"line 2.agree\.t\.a: expected a string of 3"),
+        ([HEADER, line({"t": {"a": "012"}}, 3)], r"line 2.agree\.t\.a: got '012', expected a string of 3"),
+        ([HEADER, line({"t": {"a": "01"}}, 3)], r"line 2.agree\.t\.a: got '01', expected a string of 3"),
         ([HEADER, line({"t": {"a": "010"}}, 3, finish="x")], "line 2.finish"),
         ([HEADER, line({"t": {"a": "01", "b": "01"}, "a": {"b": "10"}}, 2)], "line 2.agree: t, a and b contradict"),
         ([HEADER, line({"t": {"b": "010"}}, 3, {"a": {"b": [[0, "1"]]}})], r"line 2.off\.a"),
@@ -302,3 +304,22 @@ def test_neighbours_differ_in_one_step():
     } <= found
     assert (Step("mag", until=4), draft[1]) not in found
     assert draft in set(neighbours((draft[0], Step("a", until=1)), ("a", "b", "mag"), ("a", "b")))
+
+
+def test_traces_come_back_as_they_were_written(tmp_path):
+    agree = {"t": {"a": "11100111", "mag": "1.100111"}, "a": {"mag": "1.111111"}}
+    off = {"a": {"mag": [[3, "01"], [4, "11"]]}}
+    records = recording(tmp_path, line(agree, 8, off, finish="context"), line(agree, 8, finish="eos"))
+    (tmp_path / "again.gz").write_bytes(records.file_bytes({"t": "somewhere"}))
+    assert read_traces(tmp_path / "again.gz") == records
+    assert records.file_bytes({}) == records.file_bytes({})
+
+
+def test_the_kept_traces_are_written_as_they_were_read(tmp_path):
+    kept = Path(__file__).parent.parent / "results" / "cpu" / "calibration.traces.jsonl.gz"
+    records = read_traces(kept)
+    (tmp_path / "again.gz").write_bytes(records.file_bytes({}))
+    assert read_traces(tmp_path / "again.gz") == records
+    both = (gzip.decompress(file.read_bytes()).splitlines()[1:] for file in (kept, tmp_path / "again.gz"))
+    for old, new in zip(*(map(json.loads, lines) for lines in both), strict=True):
+        assert {key: new[key] for key in new if key != "off"} == {key: old[key] for key in old if key != "off"}

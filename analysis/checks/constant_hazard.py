@@ -16,8 +16,9 @@ import numpy as np
 from scipy.stats import f as f_law
 
 from analysis.checks.counts import Vector, count_positions, interval, ratio, runs_ahead
-from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
+from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.checks.verdict import Check
+from analysis.model.records.traces import Pair
 
 POSITIONS = 30
 """Drafted tokens followed, as in the paper's figure of acceptance by position."""

@@ -1,10 +1,10 @@
-"""Do all prompts, and all domains, share one alpha?
+"""Do all prompts, and all domains, share one alpha? Seen by agreement, at every place of a text.
 
 The agreements of one text are correlated (see `serial`), so the rates of prompts differ more than binomial counts would
 even where all prompts are alike. What belongs to a prompt shows in stretches of its text that lie far apart. Texts are
 cut into blocks with gaps between; if prompts are alike and correlation dies out within a gap, the blocks at one place
 of the texts are exchangeable between prompts, which gives an exact permutation test, and the products of the residuals
-of two blocks of one prompt have the variance of alpha over prompts as their mean.
+of two blocks of one prompt have the variance of agreement over prompts as their mean.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.checks.counts import Vector, interval, ratio
-from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
+from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.checks.verdict import Check
+from analysis.model.records.traces import Pair
 
 BLOCK = 16
 """Tokens of a block."""
@@ -26,7 +27,7 @@ PERMUTATIONS = 4999
 
 
 def check_prompts(traces: Traces, pair: Pair, generator: np.random.Generator) -> Check:
-    """Does alpha vary over prompts, beyond binomial counts and beyond correlation along the text?"""
+    """Does agreement vary over prompts, beyond binomial counts and beyond correlation along the text?"""
     agreed, seen = block_counts(traces.sequences(pair))
     used = (seen > 0).sum(axis=1) > 1
     agreed, seen = agreed[used], seen[used]
@@ -43,8 +44,8 @@ def check_prompts(traces: Traces, pair: Pair, generator: np.random.Generator) ->
         low,
         high,
         prompts_p_value(agreed, seen, generator) if enough else np.nan,
-        f"standard deviation of alpha over prompts, from blocks of {BLOCK} tokens, {GAP} apart; permutation of blocks "
-        "between prompts",
+        f"standard deviation of agreement over prompts, from blocks of {BLOCK} tokens, {GAP} apart; permutation of "
+        "blocks between prompts",
         {"deviation_of_rates": float(rates.std(ddof=1)) if enough else np.nan},
     )
 
@@ -99,7 +100,13 @@ def _between(residuals: Vector) -> float:
 
 
 def _prompt_variance(agreed: Vector, seen: Vector, weights: Vector) -> Vector:
-    """Variance of alpha over prompts in each bootstrap sample, weights of shape (samples, prompts); may be negative."""
+    """Variance of agreement over prompts in each bootstrap sample; may be negative.
+
+    Args:
+        agreed: Agreements, shape (prompts, blocks).
+        seen: Places, the same shape.
+        weights: Shape (samples, prompts).
+    """
     means = ratio(weights @ agreed, weights @ seen)[:, None, :]
     residuals = np.where(seen > 0, agreed - seen * means, 0.0)
     products = residuals.sum(axis=2) ** 2 - (residuals**2).sum(axis=2)
@@ -111,7 +118,7 @@ def _prompt_variance(agreed: Vector, seen: Vector, weights: Vector) -> Vector:
 
 
 def check_domains(traces: Traces, pair: Pair, generator: np.random.Generator) -> Check:
-    """Does alpha vary over domains, beyond prompts that differ?"""
+    """Does agreement vary over domains, beyond prompts that differ?"""
     texts = traces.sequences(pair)
     agreed = np.array([(bits == 1).sum() for bits in texts], dtype=float)
     seen = np.array([(bits != ABSTAINED).sum() for bits in texts], dtype=float)
@@ -134,8 +141,8 @@ def check_domains(traces: Traces, pair: Pair, generator: np.random.Generator) ->
         low,
         high,
         domains_p_value(agreed, seen, domain, generator) if enough else np.nan,
-        "standard deviation of alpha over domains; permutation of prompts between domains",
-        {"alpha": [_of_domain(agreed, seen, domain == i, str(n), generator) for i, n in enumerate(names)]},
+        "standard deviation of agreement over domains; permutation of prompts between domains",
+        {"domains": [_of_domain(agreed, seen, domain == i, str(n), generator) for i, n in enumerate(names)]},
     )
 
 
@@ -144,7 +151,7 @@ def _of_domain(
 ) -> dict[str, object]:
     a, s = agreed[chosen], seen[chosen]
     low, high = interval(lambda w: ratio(w @ a, w @ s), a.size, generator) if a.size > 1 else _NONE[1:]
-    return {"domain": domain, "prompts": int(a.size), "alpha": float(a.sum() / s.sum()), "low": low, "high": high}
+    return {"domain": domain, "prompts": int(a.size), "agreement": float(a.sum() / s.sum()), "low": low, "high": high}
 
 
 def domains_p_value(agreed: Vector, seen: Vector, domain: NDArray[np.intp], generator: np.random.Generator) -> float:
@@ -161,7 +168,7 @@ def domains_p_value(agreed: Vector, seen: Vector, domain: NDArray[np.intp], gene
 
 
 def _domain_variance(agreed: Vector, seen: Vector, member: Vector, weights: Vector) -> Vector:
-    """Variance of alpha over domains in each bootstrap sample: products of different prompts of one domain."""
+    """Variance of agreement over domains in each bootstrap sample: products of different prompts of one domain."""
     means = ratio(weights @ agreed, weights @ seen)[:, None]
     residuals = agreed - seen * means
     products = ((weights * residuals) @ member) ** 2 - (weights * residuals) ** 2 @ member

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.stats import norm
 
 from analysis.checks.counts import Vector, interval, ratio
-from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
+from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.checks.verdict import Check
+from analysis.model.records.traces import Pair
 
 LAGS = 16
 """Greatest distance at which correlation is reported."""

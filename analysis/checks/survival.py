@@ -10,9 +10,10 @@ from tqdm import tqdm
 from analysis.checks.chain import fit_chain
 from analysis.checks.constant_hazard import POSITIONS, constant_hazard_p_value, counts_by_run
 from analysis.checks.counts import count_positions, ratio, resampled, survival
-from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
+from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.fitting import Observations, read_observations
 from analysis.fitting.beta import fit_beta
+from analysis.model.records.traces import Pair
 
 
 def survival_of_target(traces: Traces, seed: int, *, chain: bool = True) -> list[dict[str, object]]:

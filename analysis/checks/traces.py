@@ -1,10 +1,6 @@
-"""Recorded agreements of real runs: which tokens a reviewer would have accepted, at every position of many texts.
+"""Recorded agreements as arrays: which tokens a reviewer would have accepted, at every place of many texts.
 
-A traces file is JSONL, plain or gzipped. Its first line describes it: ``{"schema": 1, "target": "t", "reviewers":
-[...], "drafters": [...], "policy": "greedy"}``. Every other line is one prompt: ``id``, ``category``, ``tokens`` and
-``agree[reviewer][drafter]``, a string of that many characters. Character i is 1 where, given the prompt and the
-target's first i tokens, the drafter's next token is the one the reviewer lets pass; 0 where it is another; and a full
-stop where the drafter knows none. Other keys are left to other readers.
+The file is that of `analysis.model.records.traces`.
 """
 
 from __future__ import annotations
@@ -16,16 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model import InputError, parse_json, read_text
-from analysis.model.boundary.fields import inside, mapping, name, reject, sequence
+from analysis.model import InputError
+from analysis.model.boundary.fields import inside
+from analysis.model.records.traces import AGREES, DIFFERS, SILENT, Pair, Recording
+from analysis.model.records.traces import read_traces as read_recording
 
-SCHEMA = 1
 ABSTAINED = -1
-"""Mark of a position where the drafter knew no token."""
+"""Mark of a place where reviewer or drafter proposes nothing."""
 
 Bits = NDArray[np.int8]
-Pair = tuple[str, str]
-"""(reviewer, drafter)."""
 
 
 @dataclass(frozen=True)
@@ -75,60 +70,35 @@ class Traces:
 
 
 def read_traces(path: str | Path) -> Traces:
-    """Read a traces file.
+    """Read a file of traces whose prompts all have the same pairs, the target's among them.
 
     Raises:
         InputError: naming the line and the field that is wrong.
     """
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
-    with inside(f"{path}: line 1"):
-        target, drafters = _header(mapping(parse_json(lines[0], str(path)), ""))
-    prompts: list[PromptTrace] = []
-    for number, line in enumerate(lines[1:], 2):
-        with inside(f"{path}: line {number}"):
-            prompt = _prompt(mapping(parse_json(line, str(path), number), ""))
-            if prompts and set(prompt.agree) != set(prompts[0].agree):
-                raise InputError("agree", "expected the same pairs as in the first prompt")
-            prompts.append(prompt)
-    if not prompts:
-        raise InputError(str(path), "holds no prompt, expected at least one line after the first")
-    ids = [prompt.id for prompt in prompts]
-    twice = next((key for key in ids if ids.count(key) > 1), None)
-    if twice is not None:
-        raise InputError(str(path), f"the prompt {twice!r} is there twice")
-    found = [pair for pair in prompts[0].agree if pair[1] in drafters]
-    if not any(reviewer == target for reviewer, _ in found):
-        raise InputError(f"{path}: line 2: agree.{target}", "missing, expected the target's agreement with a drafter")
-    pairs = sorted(found, key=lambda pair: (pair[0] != target, found.index(pair)))
-    return Traces(target, drafters, tuple(pairs), tuple(prompts))
+    recording = read_recording(path, consistent=False)
+    with inside(str(path)):
+        return _as_arrays(recording)
 
 
-def _header(fields: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
-    if fields.get("schema") != SCHEMA:
-        reject("schema", fields.get("schema"), str(SCHEMA))
-    target = name(fields.get("target"), "target")
-    drafters = tuple(
-        name(item, f"drafters[{i}]") for i, item in enumerate(sequence(fields.get("drafters"), "drafters"))
+def _as_arrays(recording: Recording) -> Traces:
+    first, seen = recording.traces[0], set()
+    for line, trace in enumerate(recording.traces, start=2):
+        if set(trace.agree) != set(first.agree):
+            raise InputError(f"line {line}.agree", "expected the same pairs as in the first prompt")
+        if str(trace.id) in seen:
+            raise InputError("", f"the prompt {str(trace.id)!r} is there twice")
+        seen.add(str(trace.id))
+    target = recording.target
+    pairs = [pair for pair in first.agree if pair[1] in recording.drafters]
+    if not any(reviewer == target for reviewer, _ in pairs):
+        raise InputError(f"line 2.agree.{target}", "missing, expected the target's agreement with a drafter")
+    prompts = tuple(
+        PromptTrace(str(each.id), each.category or "all", {pair: _bits(text) for pair, text in each.agree.items()})
+        for each in recording.traces
     )
-    return target, drafters
-
-
-def _prompt(fields: Mapping[str, object]) -> PromptTrace:
-    tokens = fields.get("tokens")
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
-        reject("tokens", tokens, "a whole number >= 0")
-    agree: dict[Pair, Bits] = {}
-    for reviewer, row in mapping(fields.get("agree"), "agree").items():
-        for drafter, text in mapping(row, f"agree.{reviewer}").items():
-            if not isinstance(text, str) or len(text) != tokens or set(text) - set("01."):
-                reject(f"agree.{reviewer}.{drafter}", text, f"{tokens} characters, each 0, 1 or a full stop")
-            agree[reviewer, drafter] = _bits(text)
-    identity = fields.get("id")
-    key = str(identity) if isinstance(identity, int) and not isinstance(identity, bool) else name(identity, "id")
-    category = fields.get("category")
-    return PromptTrace(key, "all" if category is None else name(category, "category"), agree)
+    return Traces(target, recording.drafters, tuple(sorted(pairs, key=lambda pair: pair[0] != target)), prompts)
 
 
 def _bits(text: str) -> Bits:
-    codes = np.frombuffer(text.encode("ascii"), dtype=np.int8)
-    return np.where(codes == ord("."), ABSTAINED, codes - ord("0")).astype(np.int8)
+    numbers = {ord(AGREES): 1, ord(DIFFERS): 0, ord(SILENT): ABSTAINED}
+    return np.array([numbers[code] for code in text.encode("ascii")], dtype=np.int8)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
-from analysis.model.boundary.fields import mapping, number
+from analysis.model.boundary.fields import mapping
 from analysis.model.boundary.options import add_report, real_option, report
 from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.model.records.runs import PromptId, Run, read_runs
@@ -123,10 +123,7 @@ def _shared(runs: Sequence[Run]) -> list[Run]:
 
 
 def _parameters(given: Sequence[str], calibration: Calibration | None, target: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    if calibration:
-        for model, n in mapping(calibration.details.get("parameters", {}), "meta.calibration.parameters").items():
-            found[model] = number(n, f"meta.calibration.parameters.{model}", 1)
+    found: dict[str, float] = dict(calibration.parameters) if calibration else {}
     for entry in given:
         model, _, text = entry.partition("=")
         found[model] = real_option("--parameters", text, 1)

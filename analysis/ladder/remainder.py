@@ -134,10 +134,11 @@ def _middle(one: OnePrompt) -> float:
 def _call(calibration: Calibration, model: str, q: int, held: float, first: float) -> float:
     """Calibrated seconds of a call, of which a share are the first ones after a call of the target."""
     if model in calibration.statistical:
-        return calibration.propose[model]
-    if model in calibration.cold and model in calibration.warm:
-        return first * calibration.cold[model].at(q, held) + (1 - first) * calibration.warm[model].at(q, held)
-    return calibration.times[model].at(q, held)
+        return calibration.smoothed.propose[model]
+    times = calibration.smoothed.networks[model]
+    if times.first and times.following:
+        return first * times.first.at(q, held) + (1 - first) * times.following.at(q, held)
+    return times.median.at(q, held)
 
 
 def _loop(method: Measured, ids: Sequence[PromptId], draft: Draft, calibration: Calibration) -> float:

@@ -13,6 +13,7 @@ from analysis.model.boundary.advice import advise
 from analysis.model.cascade import Cascade
 from analysis.model.cost import Affine
 from analysis.model.hazard import Hazard, PerPosition
+from analysis.model.standard_errors import error_entries
 from analysis.model.step import walk
 
 _CERTAIN = 0.95
@@ -133,16 +134,15 @@ def looks_like_survival(rates: tuple[float, ...]) -> bool:
 
 def _errors(cascade: Cascade) -> Iterator[str]:
     """Standard errors that say nothing, or more than the number itself."""
-    errors = cascade.uncertainty or {}
-    acceptance, models = errors.get("acceptance"), errors.get("models")
-    for reviewer, row in acceptance.items() if isinstance(acceptance, Mapping) else ():
-        for drafter, error in row.items() if isinstance(row, Mapping) else ():
-            if isinstance(error, (int, float)) and error > _UNIFORM:
-                yield (
-                    f"uncertainty.acceptance.{reviewer}.{drafter}: {error:g} is a greater standard error than that of "
-                    f"a number of which nothing is known but that it lies in [0, 1] ({_UNIFORM:.2g})"
-                )
-    for name, row in models.items() if isinstance(models, Mapping) else ():
-        cost, error = cascade.models[name].cost, row.get("cost") if isinstance(row, Mapping) else None
-        if isinstance(cost, Affine) and isinstance(error, (int, float)) and 0 < cost.at(1) < error:
-            yield f"uncertainty.models.{name}.cost: {error:g} is a greater standard error than the cost, {cost.at(1):g}"
+    for (part, first, second), error in error_entries(cascade.uncertainty):
+        if not isinstance(error, (int, float)):
+            continue
+        if part == "acceptance" and error > _UNIFORM:
+            yield (
+                f"uncertainty.acceptance.{first}.{second}: {error:g} is a greater standard error than that of "
+                f"a number of which nothing is known but that it lies in [0, 1] ({_UNIFORM:.2g})"
+            )
+        cost = cascade.models[first].cost if part == "models" else None
+        if isinstance(cost, Affine) and 0 < cost.at(1) < error:
+            where = f"uncertainty.models.{first}.cost"
+            yield f"{where}: {error:g} is a greater standard error than the cost, {cost.at(1):g}"

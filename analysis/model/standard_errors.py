@@ -8,7 +8,7 @@ independent.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -45,6 +45,17 @@ def read_uncertainty(value: object) -> dict[str, object]:
                             with inside(second):
                                 _check_errors(errors, most)
     return fields
+
+
+def error_entries(uncertainty: Mapping[str, object] | None) -> Iterator[tuple[tuple[str, str, str], object]]:
+    """Every entry of an `uncertainty`, acceptances first: ((part, name, name), its standard errors).
+
+    The names are reviewer and drafter in the part ``acceptance``, model and ``cost`` in the part ``models``.
+    """
+    for part in ("acceptance", "models"):
+        for first, row in mapping((uncertainty or {}).get(part, {}), f"uncertainty.{part}").items():
+            for second, errors in mapping(row, f"uncertainty.{part}.{first}").items():
+                yield (part, first, second), errors
 
 
 def _check_errors(value: object, most: float) -> None:

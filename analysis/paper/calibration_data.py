@@ -6,7 +6,10 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.model import Cascade, Step, with_beyond
+from analysis.model import Step
+from analysis.model.records.calibration import Calibration
+from analysis.model.records.call_tables import NetworkSeconds
+from analysis.model.step import read_draft
 from analysis.paper.scale.tables import at_middle_context
 from analysis.paper.scale.tables import label as condition_label
 from analysis.theory.exact import cycle_law
@@ -17,40 +20,30 @@ FIRST, SECOND = range(9), range(13)
 """Draft lengths of the two drafters on the map of the optimum's neighbourhood."""
 
 
-def call_times(calibration: Json) -> list[dict[str, Any]]:
-    """Median call times of every neural model, by tokens fed and by context."""
-    details = calibration["meta"]["calibration"]
+def call_times(calibration: Calibration) -> list[dict[str, Any]]:
+    """Median call times of every neural model, by tokens fed and by context, as measured."""
     return [
-        {
-            "model": model,
-            "q": times["q"],
-            "curves": [
-                {"context": context, "median": median, "spread": spread}
-                for context, median, spread in zip(times["contexts"], times["median"], times["spread"], strict=True)
-            ],
-        }
-        for model, times in details["seconds"].items()
-        if "q" in times
+        {"model": model, "q": list(times.median.sizes), "curves": _curves(times)}
+        for model, times in calibration.seconds.networks.items()
     ]
 
 
-def statistical_drafters(calibration: Json) -> list[str]:
-    """Drafters whose proposals are timed instead of calls."""
-    return [model for model, times in calibration["meta"]["calibration"]["seconds"].items() if "propose" in times]
+def _curves(times: NetworkSeconds) -> list[dict[str, Any]]:
+    spreads = (times.spread or times.median.scaled(0.0)).seconds
+    rows = zip(times.median.contexts, times.median.seconds, spreads, strict=True)
+    return [{"context": context, "median": list(median), "spread": list(spread)} for context, median, spread in rows]
 
 
-def neighbourhood(calibration: Json, ladder: Json) -> dict[str, Any] | None:
+def neighbourhood(calibration: Calibration, ladder: Json) -> dict[str, Any] | None:
     """EWIF of tokens of a neural drafter followed by a statistical one's, and what was measured there.
 
     Of several such pairs it is the one of which most cascades were measured. None where the calibration lacks a
     drafter of either kind.
     """
-    target = calibration["target"]
-    models = with_beyond(Cascade.from_json({**calibration, "draft": []}), hazards="last", costs="linear")
-    neural = [item["model"] for item in call_times(calibration) if item["model"] != target]
-    drafts = [(Cascade.from_json({**calibration, "draft": row["draft"]}).draft, row) for row in ladder["cascades"]]
+    neural = [model for model in calibration.seconds.networks if model != calibration.target]
+    drafts = [(read_draft(row["draft"]), row) for row in ladder["cascades"]]
     best: dict[str, Any] | None = None
-    for pair in itertools.product(neural, statistical_drafters(calibration)):
+    for pair in itertools.product(neural, calibration.seconds.proposals):
         places = {_in_turn(pair, (i, j)): (i, j) for i in FIRST for j in SECOND}
         measured = [
             {"first": places[draft][0], "second": places[draft][1], "speedup": row["measured"]["speedup"]}
@@ -61,7 +54,7 @@ def neighbourhood(calibration: Json, ladder: Json) -> dict[str, Any] | None:
             best = {"labels": list(pair), "measured": measured}
     if best is None:
         return None
-    drawn = [[models.with_draft(_in_turn(best["labels"], (i, j))) for j in SECOND] for i in FIRST]
+    drawn = [[calibration.cascade.with_draft(_in_turn(best["labels"], (i, j))) for j in SECOND] for i in FIRST]
     return best | {"ewif": [[cycle_law(cascade).ewif for cascade in row] for row in drawn]}
 
 
@@ -88,10 +81,10 @@ def named(checks: Json, name: str) -> list[Json]:
 
 
 def domains(checks: Json) -> list[dict[str, Any]]:
-    """Acceptance by domain of every drafter, beside its overall rate."""
+    """Agreement at every place of a domain's texts, of every drafter, beside its overall rate."""
     overall = {curve["drafter"]: curve["all"]["constant"] for curve in checks["survival"] if curve["all"]}
     return [
-        {"drafter": check["drafter"], "overall": overall[check["drafter"]], "alpha": check["data"]["alpha"]}
+        {"drafter": check["drafter"], "overall": overall[check["drafter"]], "domains": check["data"]["domains"]}
         for check in named(checks, "one-alpha-of-domains")
         if check["drafter"] in overall
     ]
@@ -105,7 +98,7 @@ def autocorrelations(checks: Json) -> list[dict[str, Any]]:
     ]
 
 
-def cost_ratios(scale: Json, calibration: Json) -> list[dict[str, Any]]:
+def cost_ratios(scale: Json, calibration: Calibration) -> list[dict[str, Any]]:
     """Assumed and measured costs of every measured pair of shapes, and of a calibration's own drafters.
 
     Measured are the conditions of ``python -m analysis scale`` at the middle one of their contexts, by their label.
@@ -117,14 +110,12 @@ def cost_ratios(scale: Json, calibration: Json) -> list[dict[str, Any]]:
             assumed = {key: ratio["assumed"].get(key) for key in ("MS", "PW")}
             row = rows.setdefault(name, {"label": name, "parameters": ratio["parameters"], **assumed, "measured": {}})
             row["measured"][condition_label(entry["condition"], scale)] = ratio["measured"]
-    target = calibration["target"]
-    sizes = calibration["meta"]["calibration"].get("parameters", {})
-    for item in call_times(calibration):
-        drafter = item["model"]
+    target, sizes = calibration.target, calibration.parameters
+    for drafter in calibration.seconds.networks:
         if drafter != target:
             name = f"{drafter} / {target}, calibrated"
             share = sizes[drafter] / sizes[target] if drafter in sizes and target in sizes else None
-            cost = calibration["models"][drafter]["cost"]["by_tokens"][0]
+            cost = calibration.specification.cost(drafter).at(1)
             rows[name] = {"label": name, "parameters": share, "MS": None, "PW": None}
             rows[name]["measured"] = {"calibrated": cost}
     return list(rows.values())
@@ -135,7 +126,7 @@ def learning_curves(cards: Iterable[tuple[str, Json]]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "points": [{"tokens": p["tokens"], "alpha": p["agreement"]} for p in curve],
+            "points": [{"tokens": p["tokens"], "agreement": p["agreement"]} for p in curve],
         }
         for name, card in cards
         if (curve := card.get("curve"))

@@ -9,7 +9,7 @@ target's one-token call is the unit and is certain.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -19,8 +19,9 @@ from scipy.special import logit
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabulated, longest
 from analysis.model.hazard import Hazard
-from analysis.model.records.calibration import relative_error
-from analysis.prediction.prompts import Pair, Prompts
+from analysis.model.records.calibration_parts import Pair
+from analysis.model.records.uncertainty import relative_cost_error
+from analysis.prediction.prompts import Prompts
 from analysis.prediction.specifications import used_models, used_pairs, with_acceptance, with_cost
 from analysis.theory.exact import ewif
 
@@ -70,16 +71,7 @@ class Errors:
 
     def _relative(self, cascade: Cascade, name: str) -> float:
         """Root mean square relative standard error of a model's costs over short calls."""
-        models = self._uncertainty.get("models", {})
-        entry = models.get(name, {}).get("cost") if isinstance(models, Mapping) else None
-        table = entry.get("by_tokens") if isinstance(entry, Mapping) else entry
-        if table is None:
-            return 0.0
-        errors = list(table) if isinstance(table, Sequence) else [table]
-        first = 2 if name == cascade.target else 1
-        sizes = [q for q in range(first, _SIZES + 1) if cascade.cost(name).at(q) > 0]
-        shares = [relative_error(cascade, name, q, float(errors[min(q, len(errors)) - 1])) for q in sizes]
-        return math.sqrt(sum(share**2 for share in shares) / len(shares)) if shares else 0.0
+        return relative_cost_error(cascade, name, range(1, _SIZES + 1), self._uncertainty)
 
 
 def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError
-from analysis.model.boundary.fields import inside, mapping, number, sequence
 from analysis.model.records.calibration import Calibration
+from analysis.model.records.calibration_parts import Pair
 
 Vector = NDArray[np.float64]
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of a calibration, by first tokens of drafts from every place of their texts.
+    """The prompts of a calibration, by agreement at every place of their texts.
 
     Attributes:
         count: Number of prompts.
@@ -32,28 +31,18 @@ class Prompts:
 
     @classmethod
     def of(cls, calibration: Calibration) -> Prompts:
-        """Read `by_prompt`."""
-        counts: dict[Pair, list[tuple[float, float]]] = {}
-        with inside("meta.calibration.by_prompt"):
-            listed = sequence(calibration.details.get("by_prompt"), "")
-            for i, item in enumerate(listed):
-                with inside(f"[{i}]"):
-                    fields = mapping(item, "")
-                    for reviewer, row in mapping(fields.get("agree"), "agree").items():
-                        for drafter, pair in mapping(row, f"agree.{reviewer}").items():
-                            both = sequence(pair, f"agree.{reviewer}.{drafter}")
-                            if len(both) != 2:
-                                raise InputError(f"agree.{reviewer}.{drafter}", "expected [accepted, examined]")
-                            examined = number(both[1], "examined", 0)
-                            cell = number(both[0], "accepted", 0, examined), examined
-                            counts.setdefault((reviewer, drafter), [(0.0, 0.0)] * i).append(cell)
-                for cells in counts.values():
-                    cells += [(0.0, 0.0)] * (i + 1 - len(cells))
-        if not listed:
+        """Those of `by_prompt`.
+
+        Raises:
+            InputError: where there are none.
+        """
+        rows = calibration.by_prompt
+        if not rows:
             raise InputError("meta.calibration.by_prompt", "is empty, expected at least one prompt")
-        tables = {pair: np.array(cells) for pair, cells in counts.items()}
+        pairs = dict.fromkeys(pair for row in rows for pair in row.agree)
+        tables = {pair: np.array([row.agree.get(pair, (0.0, 0.0)) for row in rows], dtype=np.float64) for pair in pairs}
         return cls(
-            len(listed),
+            len(rows),
             {pair: table[:, 0] for pair, table in tables.items()},
             {pair: table[:, 1] for pair, table in tables.items()},
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError, Model, PerPosition, Tabulated, walk
-from analysis.model.boundary.fields import inside, mapping, number
-from analysis.model.boundary.fields import name as read_name
-from analysis.model.hazard import read_acceptance
-from analysis.model.reach import holding_on
+from analysis.model.boundary.fields import inside, mapping
 from analysis.model.records.calibration import Calibration
+from analysis.model.records.calibration_parts import flat
 
 Kept = TypeVar("Kept")
 Acceptances = Mapping[str, Mapping[str, Acceptance]]
@@ -22,14 +20,11 @@ TABLE = 64
 
 def iid(calibration: Calibration, *, scalar: bool) -> Cascade:
     """One acceptance a pair, whatever the position; costs as measured, or those of a one-token call for every call."""
-    with inside("meta.calibration.acceptance_iid"):
-        table = mapping(calibration.details.get("acceptance_iid"), "")
-        acceptance = {
-            reviewer: {
-                d: constant(number(alpha, f"{reviewer}.{d}", 0, 1)) for d, alpha in mapping(row, reviewer).items()
-            }
-            for reviewer, row in table.items()
-        }
+    if not calibration.iid:
+        raise InputError("meta.calibration.acceptance_iid", "missing, expected one acceptance a pair")
+    acceptance = {
+        reviewer: {d: constant(alpha) for d, alpha in row.items()} for reviewer, row in calibration.iid.items()
+    }
     cascade = replace(calibration.cascade, acceptance=acceptance, uncertainty=None)
     if not scalar:
         return cascade
@@ -45,21 +40,23 @@ def with_loop(calibration: Calibration, draft: Draft = ()) -> Cascade:
     Where a drafter of `draft` only reviews, and the calibration tells how its tokens fare by the outcome of that
     review, the hazards are those by type.
     """
-    cascade, loop = calibration.cascade, calibration.loop
+    cascade, loop, times = calibration.cascade, calibration.loop, calibration.smoothed
     models = {}
     for name, model in cascade.models.items():
         cost: Cost
         if name in calibration.statistical:
-            cost = Affine((calibration.propose[name] + loop.per_proposal) / calibration.unit)
+            cost = Affine((times.propose[name] + loop.per_proposal) / times.unit)
         elif name == calibration.target:
-            cost = _tabulated(calibration, name, calibration.unit + loop.per_cycle, loop.per_cycle)
+            cost = _tabulated(calibration, name, times.unit + loop.per_cycle, loop.per_cycle)
         else:
-            one = calibration.times[name].at(1, calibration.reference) + loop.per_drafted_token
+            one = times.networks[name].median.at(1, calibration.reference) + loop.per_drafted_token
             cost = _tabulated(calibration, name, one, loop.per_review)
         models[name] = replace(model, cost=cost)
     acceptance = {reviewer: dict(row) for reviewer, row in cascade.acceptance.items()}
     for reviewer, drafter in typed_pairs(calibration, draft):
-        acceptance[reviewer][drafter] = _by_type(calibration)[reviewer][drafter]
+        hazards = calibration.by_type[reviewer][drafter].hazards
+        assert hazards is not None
+        acceptance[reviewer][drafter] = hazards
     return Cascade(cascade.target, models, acceptance, draft)
 
 
@@ -68,7 +65,7 @@ def typed_pairs(calibration: Calibration, draft: Draft) -> set[tuple[str, str]]:
 
     Another inner drafter agrees elsewhere: what its reviews let pass is another selection of tokens.
     """
-    inner = _inner(calibration)
+    inner = {pair: each.inner for pair, each in flat(calibration.by_type).items() if each.hazards is not None}
     steps = [(reviewer, step) for _, reviewer, step in walk(draft, calibration.target)]
     return {
         (reviewer, step.by)
@@ -146,41 +143,7 @@ def with_cost(cascade: Cascade, name: str, cost: Cost) -> Cascade:
 
 def _tabulated(calibration: Calibration, name: str, one: float, more: float) -> Tabulated:
     """Costs of a network: its seconds on one token as given, on more tokens those of a call and so many more."""
-    times, reference = calibration.times[name], calibration.reference
+    times, reference = calibration.smoothed.networks[name].median, calibration.reference
     sizes = range(2, min(TABLE, times.sizes[-1]) + 1)
     seconds = (one, *(times.at(q, reference) + more for q in sizes))
-    return Tabulated(tuple(each / calibration.unit for each in seconds), "linear" if sizes else "last")
-
-
-def _by_type(calibration: Calibration) -> dict[str, dict[str, Acceptance]]:
-    """Hazards by the outcome of the drafter's own review, where both outcomes were seen."""
-    result: dict[str, dict[str, Acceptance]] = {}
-    for reviewer, drafter, fields in _typed(calibration):
-        with inside(f"meta.calibration.by_type.{reviewer}.{drafter}"):
-            both = {key: fields[key] for key in ("accepted", "corrected")}
-            typed = read_acceptance(both)
-            result.setdefault(reviewer, {})[drafter] = Acceptance(
-                holding_on(typed.accepted), holding_on(typed.corrected)
-            )
-            if drafter not in calibration.cascade.acceptance.get(reviewer, {}):
-                raise InputError("", "no such `acceptance`")
-    return result
-
-
-def _inner(calibration: Calibration) -> dict[tuple[str, str], str]:
-    """Whose drafts the drafter's review judged where its types were told, by reviewer and drafter."""
-    found = {}
-    for reviewer, drafter, fields in _typed(calibration):
-        with inside(f"meta.calibration.by_type.{reviewer}.{drafter}"):
-            found[reviewer, drafter] = read_name(fields.get("inner"), "inner")
-    return found
-
-
-def _typed(calibration: Calibration) -> Iterator[tuple[str, str, Mapping[str, object]]]:
-    """Reviewer, drafter and what `by_type` says of them, where both outcomes were seen."""
-    with inside("meta.calibration.by_type"):
-        for reviewer, row in mapping(calibration.details.get("by_type", {}), "").items():
-            for drafter, entry in mapping(row, reviewer).items():
-                fields = mapping(entry, f"{reviewer}.{drafter}")
-                if "accepted" in fields and "corrected" in fields:
-                    yield reviewer, drafter, fields
+    return Tabulated(tuple(each / calibration.smoothed.unit for each in seconds), "linear" if sizes else "last")

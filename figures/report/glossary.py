@@ -6,6 +6,8 @@ from analysis.model.boundary.markdown import table
 
 WORDS = {
     "alpha": "acceptance: the probability that a reviewer accepts a drafted token, all before it in the draft accepted",
+    "agreement": "the share of all places of a text at which drafter and target say the same; alpha counts only the "
+    "places that drafts come to, beginning where cycles begin, and is lower for a drafter that copies",
     "hazard": "alpha at one position of the draft, given that everything before it was accepted",
     "survival": "the probability that all tokens up to a position are accepted: the product of the hazards",
     "cycle": "one draft and the target's review of it; yields the accepted tokens and one more",

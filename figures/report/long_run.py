@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.checks import MARGIN
+from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.paper import calibration_data
 from figures import (
     calibration_autocorrelation,
@@ -48,8 +49,8 @@ def of_long_run(files: Files | None) -> tuple[Artefact, ...]:
     calibrates, measures = ((), ()) if files else (("real-calibration",), ("real-predictions", "real-measurements"))
     files = files or FILES
 
-    def calibration(run: Run) -> Any:
-        return run.read(str(files["calibration"][0]))
+    def calibration(run: Run) -> Calibration:
+        return read_calibration(run.path(str(files["calibration"][0])))
 
     def ladder(run: Run) -> Any:
         return run.read("ladder.json")
@@ -75,8 +76,8 @@ def of_long_run(files: Files | None) -> tuple[Artefact, ...]:
             by_commands("analysis checks @traces --seed @seed --out @checks.json --markdown @checks.md", files=files),
             title="Which assumptions hold",
             caption="Departures with intervals over prompts: the hazard after three accepted tokens less the first, "
-            "standard deviations of alpha over prompts and domains, the correlation of neighbouring tokens, and how "
-            "much likelier acceptance is where the inner review agreed.",
+            "standard deviations of agreement over prompts and domains, the correlation of neighbouring tokens, and "
+            "how much likelier acceptance is where the inner review agreed.",
         ),
         drawing(
             "checks-figure",
@@ -132,7 +133,7 @@ def of_shapes(shapes: tuple[Path, ...], files: Files | None) -> tuple[Artefact, 
     calibration = str((files or FILES)["calibration"][0])
     costs = drawing(
         "costs",
-        lambda run: calibration_data.cost_ratios(run.read("scale.json"), run.read(calibration)),
+        lambda run: calibration_data.cost_ratios(run.read("scale.json"), read_calibration(run.path(calibration))),
         calibration_costs.FIGURE,
         ("scale",) if files else ("scale", "real-calibration"),
     )

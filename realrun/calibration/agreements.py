@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from analysis.model.records.traces import AGREES, DIFFERS, SILENT
 from realrun.calibration.path import choices_along, readable
 from realrun.calibration.roster import Roster
 from realrun.calibration.texts import Text
@@ -161,8 +162,8 @@ def _proposals(model: MaxGram, text: Text) -> tuple[list[int | None], list[int]]
 
 
 def agreement(reviewer: Choices, drafter: Choices) -> str:
-    """Agreement by position: "1" for the same token, "0" for another, "." where either has none."""
+    """Agreement by position, in the characters of `analysis.model.records.traces`."""
     return "".join(
-        "." if own is None or drafted is None else str(int(own == drafted))
+        SILENT if own is None or drafted is None else AGREES if own == drafted else DIFFERS
         for own, drafted in zip(reviewer, drafter, strict=True)
     )

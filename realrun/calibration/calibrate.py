@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from analysis.model import Cascade
+from analysis.model.records.calibration import Calibration
+from analysis.model.records.calibration_parts import TracesFile
+from analysis.model.records.call_tables import CallTables
 from realrun.calibration.agreements import Recorder, Recording
-from realrun.calibration.costs import cost_tables, proposal_costs, reference_context, seconds_table
+from realrun.calibration.costs import call_tables, cost_tables, proposal_costs, reference_context
 from realrun.calibration.evidence import Evidence, greedy_evidence
 from realrun.calibration.hazards import resamples
 from realrun.calibration.loop import call_check, loop_seconds, trial_rows
 from realrun.calibration.path import rounding
 from realrun.calibration.roster import Roster, writing_cascade
 from realrun.calibration.sampled import ESTIMATOR, sampled_evidence
-from realrun.calibration.specification import Acceptances, first_positions, match_law
+from realrun.calibration.specification import Acceptances, first_positions, match_law, prompt_counts
 from realrun.calibration.texts import Text, contexts_of, text_writer
 from realrun.calibration.timing import cycle_seconds
 from realrun.calibration.traces import traces
@@ -37,7 +40,6 @@ from realrun.runs.generate import encode_all
 from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
 
-SCHEMA = 1
 LOOP_PROMPTS = 3
 """Prompts on which the loop is timed."""
 _CHECKED_TEXTS = 2
@@ -67,24 +69,22 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Measured:
     """What a calibration gives.
 
     Attributes:
-        specification: A cascade specification without a draft, as JSON, but for the name of the traces' file.
+        calibration: All but the name of the traces' file.
         traces: The recorded agreements as a gzipped file; None where the acceptances are not of greedy choice.
     """
 
-    specification: dict[str, object]
+    calibration: Calibration
     traces: bytes | None
 
-    def with_traces_in(self, file: str) -> dict[str, object]:
-        """The specification, saying where the traces are."""
+    def with_traces_in(self, file: str) -> Calibration:
+        """The calibration, saying where the traces are."""
         if self.traces is None:
-            return self.specification
-        meta: dict[str, dict[str, object]] = self.specification["meta"]  # type: ignore[assignment]
-        named = {"file": file, "sha256": hashlib.sha256(self.traces).hexdigest()}
-        return self.specification | {"meta": {"calibration": meta["calibration"] | {"traces": named}}}
+            return self.calibration
+        return replace(self.calibration, traces=TracesFile(file, hashlib.sha256(self.traces).hexdigest()))
 
 
 def calibrate(
@@ -93,7 +93,8 @@ def calibrate(
     prompts: Sequence[Prompt],
     settings: Settings,
     journal: Journal | None = None,
-) -> Calibration:
+    prompts_sha256: str | None = None,
+) -> Measured:
     """Measure acceptances and call times of loaded models.
 
     Args:
@@ -102,6 +103,7 @@ def calibrate(
         prompts: At least two.
         settings: How.
         journal: Keeps every text and every turn of timing, for the same call to go on with.
+        prompts_sha256: Hash of the file that the prompts are from; None for none.
     """
     journal = Journal() if journal is None else journal
     roster = Roster.of(cascade, ensemble)
@@ -112,8 +114,10 @@ def calibrate(
     texts = [one.text for one in evidence]
     calls = _times(ensemble, roster, texts, settings, journal)
     trials = journal.once("loop", lambda: trial_rows(cascade, ensemble, roster, prompts[:LOOP_PROMPTS]))
-    facts = {
-        "schema": SCHEMA,
+    laws = [match_law(recordings, roster.target, name) for name in roster.proposers] if recordings else []
+    origin = {} if prompts_sha256 is None else {"file_sha256": prompts_sha256}
+    tokens = sum(len(text.tokens) for text in texts)
+    notes: dict[str, object] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **_provenance(),
         "device": settings.device,
@@ -121,21 +125,9 @@ def calibrate(
         "dtype": settings.dtype,
         "policy": _policy(first),
         **(ensemble.settings.to_json() if ensemble.settings else {}),
-        "max_new_tokens": settings.max_new_tokens,
         "seed": settings.seed,
-        "prompts": {"ids": [p.id for p in prompts], "count": len(prompts), "tokens": sum(len(t.tokens) for t in texts)},
-        "parameters": {
-            name: multiplied_parameters(model.network)
-            for name, model in ensemble.models.items()
-            if isinstance(model, CachedModel)
-        },
-        "acceptance_iid": found.iid,
-        "acceptance_iid_se": found.iid_errors,
+        "prompts": {"ids": [p.id for p in prompts], "count": len(prompts), "tokens": tokens, **origin},
         **first_positions(evidence),
-        "by_type": found.by_type,
-        "seconds": calls.seconds,
-        "reference_context": calls.context,
-        "loop_seconds": loop_seconds(trials, roster.target),
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
@@ -144,26 +136,39 @@ def calibrate(
             if first.is_greedy
         },
     }
-    for name in roster.proposers if recordings else ():
-        law = match_law(recordings, roster.target, name)
-        facts |= {"match": {"by": name, **law}} if law is not None else {}
     if others:
-        facts["temperature"] = [
+        notes["temperature"] = [
             _at_policy(cascade, ensemble, roster, prompts, settings, policy, drawn, journal) for policy in others
         ]
     loads = {name: model.load for name, model in cascade.models.items()}
-    specification: dict[str, object] = {
+    specification = {
         "target": roster.target,
         "models": {name: {"load": loads[name], "cost": calls.costs[name]} for name in cascade.models},
         "acceptance": found.hazards,
-        "draft": [],
         "uncertainty": {
             "acceptance": found.errors,
             "models": {name: {"cost": error} for name, error in calls.errors.items()},
         },
-        "meta": {"calibration": facts},
     }
-    return Calibration(specification, traces(recordings, roster, loads) if recordings else None)
+    calibration = Calibration(
+        specification=Cascade.from_json(specification, needs_draft=False),
+        seconds=calls.seconds,
+        reference=calls.context,
+        loop=loop_seconds(trials, roster.target),
+        max_new_tokens=settings.max_new_tokens,
+        iid=found.iid,
+        iid_errors=found.iid_errors,
+        by_type=found.by_type,
+        by_prompt=tuple(prompt_counts(one) for one in evidence),
+        parameters={
+            name: multiplied_parameters(model.network)
+            for name, model in ensemble.models.items()
+            if isinstance(model, CachedModel)
+        },
+        match=next((law for law in reversed(laws) if law is not None), None),
+        notes=notes,
+    )
+    return Measured(calibration, traces(recordings, roster).file_bytes(loads) if recordings else None)
 
 
 def _evidence(
@@ -226,17 +231,17 @@ def _at_policy(
         "uncertainty": {"acceptance": found.errors},
         "acceptance_iid": found.iid,
         "acceptance_iid_se": found.iid_errors,
-        "by_type": found.by_type,
+        "by_type": {r: {d: each.to_json() for d, each in row.items()} for r, row in found.by_type.items()},
     }
 
 
 @dataclass(frozen=True)
 class _Calls:
-    """Call times as JSON: costs and their errors by model, seconds, and the context of the costs."""
+    """Call times: costs and their errors by model as JSON, seconds, and the context of the costs."""
 
     costs: Mapping[str, object]
     errors: Mapping[str, object]
-    seconds: Mapping[str, object]
+    seconds: CallTables
     context: int
 
 
@@ -252,7 +257,7 @@ def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: 
         costs[name], errors[name] = {"by_tokens": table.costs, "beyond": beyond}, {"by_tokens": table.errors}
     for name, (cost, error) in proposal_costs(times, roster.target, generator).items():
         costs[name], errors[name] = cost, error
-    return _Calls(costs, errors, seconds_table(times), reference_context(times, roster.target))
+    return _Calls(costs, errors, call_tables(times), reference_context(times, roster.target))
 
 
 def vocabulary_of(ensemble: Ensemble, roster: Roster) -> int:

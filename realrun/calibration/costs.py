@@ -1,13 +1,15 @@
-"""From timed calls to costs in one-token target calls, with standard errors, and to the table of a calibration."""
+"""From timed calls to costs in one-token target calls, with standard errors, and to the tables of a calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.model.records.call_tables import CallTables, NetworkSeconds, ProposalSeconds
+from analysis.model.records.call_times import CallTimes
 from realrun.calibration.hazards import RESAMPLES
 from realrun.calibration.timing import CycleTimes, Samples
 
@@ -60,24 +62,25 @@ def proposal_costs(times: CycleTimes, target: str, generator: np.random.Generato
     return result
 
 
-def seconds_table(times: CycleTimes) -> dict[str, dict[str, object]]:
+def call_tables(times: CycleTimes) -> CallTables:
     """Medians and half interquartile ranges of all timed calls, in seconds, by model, context and q."""
-    result: dict[str, dict[str, object]] = {}
+    networks = {}
     for name, samples in times.calls.items():
-        contexts, sizes = _contexts(samples), sorted({q for _, q in samples})
-        result[name] = {
-            "unit": "s",
-            "contexts": contexts,
-            "q": sizes,
-            "median": [[_median(samples[context, q]) for q in sizes] for context in contexts],
-            "spread": [[_spread(samples[context, q]) for q in sizes] for context in contexts],
-        }
-        for key, part in (("first_call", times.first), ("following_calls", times.following)):
-            if name in part:
-                result[name][key] = [[_median(part[name][context, q]) for q in sizes] for context in contexts]
-    for name, values in times.propose.items():
-        result[name] = {"propose": {"unit": "s", "median": _median(values), "spread": _spread(values)}}
-    return result
+        networks[name] = NetworkSeconds(
+            median=_table(samples, samples, _median),
+            spread=_table(samples, samples, _spread),
+            first=_table(times.first[name], samples, _median) if name in times.first else None,
+            following=_table(times.following[name], samples, _median) if name in times.following else None,
+        )
+    proposals = {name: ProposalSeconds(_median(values), _spread(values)) for name, values in times.propose.items()}
+    return CallTables(networks, proposals)
+
+
+def _table(samples: Samples, shape: Samples, number: Callable[[Sequence[float]], float]) -> CallTimes:
+    """A number of each entry's samples, for the contexts and sizes of `shape`."""
+    contexts, sizes = _contexts(shape), sorted({q for _, q in shape})
+    rows = tuple(tuple(number(samples[context, q]) for q in sizes) for context in contexts)
+    return CallTimes(tuple(contexts), tuple(sizes), rows)
 
 
 def _contexts(samples: Samples) -> list[int]:

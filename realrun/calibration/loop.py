@@ -11,14 +11,14 @@ from scipy.optimize import linprog
 
 from analysis.model import Cascade, Step
 from analysis.model.notation import AUTOREGRESSIVE
-from analysis.model.records.call_times import CallTimes
+from analysis.model.records.calibration_parts import LoopSeconds
+from analysis.model.records.call_tables import CallTables
 from realrun.calibration.roster import Roster
 from realrun.loading.ensemble import Ensemble
 from realrun.runs.measure import measure
 from realrun.runs.prompts import Prompt
 
 TOKENS = 48
-PARTS = ("per_cycle", "per_review", "per_drafted_token", "per_proposal")
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def trial_rows(
     return list(measure(cascades, ensemble, prompts, max_new_tokens, "timing the loop"))
 
 
-def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
+def loop_seconds(rows: Sequence[Row], target: str) -> LoopSeconds:
     """Seconds of the greedy decoding loop outside all calls, split by least absolute deviations over short runs.
 
     A run's seconds without prefill and calls are taken as a sum over its cycles (the target's review included), its
@@ -51,15 +51,15 @@ def loop_seconds(rows: Sequence[Row], target: str) -> dict[str, object]:
     seconds = np.array([_own_seconds(row) for row in rows])
     parts = least_absolute_deviations(counts, seconds)
     left = seconds - counts @ parts
-    return {
-        **dict(zip(PARTS, parts.tolist(), strict=True)),
-        "runs": len(rows),
-        "own_seconds": float(seconds.sum()),
-        "residual_share": float(np.abs(left).sum() / seconds.sum()),
-    }
+    return LoopSeconds(
+        *parts.tolist(),
+        runs=len(rows),
+        own_seconds=float(seconds.sum()),
+        residual_share=float(np.abs(left).sum() / seconds.sum()),
+    )
 
 
-def call_check(rows: Sequence[Row], table: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+def call_check(rows: Sequence[Row], seconds: CallTables) -> dict[str, dict[str, dict[str, float]]]:
     """Seconds inside the calls of short runs, by method and model, next to what the timed calls say of the same calls.
 
     Contexts are taken in the middle of each text. A ratio off 1 is what timing calls outside of decoding misses, and
@@ -67,13 +67,8 @@ def call_check(rows: Sequence[Row], table: Mapping[str, Any]) -> dict[str, dict[
 
     Args:
         rows: From `trial_rows`.
-        table: From `realrun.calibration.costs.seconds_table`.
+        seconds: The timed calls.
     """
-    times = {
-        name: CallTimes(tuple(timed["contexts"]), tuple(timed["q"]), tuple(tuple(row) for row in timed["median"]))
-        for name, timed in table.items()
-        if "propose" not in timed
-    }
     found: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
         held = row["prompt_tokens"] + len(row["tokens"]) / 2
@@ -81,9 +76,8 @@ def call_check(rows: Sequence[Row], table: Mapping[str, Any]) -> dict[str, dict[
             sums = found.setdefault(row["method"], {}).setdefault(name, {"measured": 0.0, "timed": 0.0})
             sums["measured"] += log["seconds"]
             for q, n in log["q"].items():
-                sums["timed"] += n * (
-                    times[name].at(int(q), held) if name in times else table[name]["propose"]["median"]
-                )
+                timed = seconds.networks.get(name)
+                sums["timed"] += n * (timed.median.at(int(q), held) if timed else seconds.proposals[name].median)
     return found
 
 

@@ -45,9 +45,13 @@ class Roster:
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every (reviewer, drafter): each reviewer with all drafters behind it."""
-        for i, reviewer in enumerate(self.reviewers):
-            for drafter in self.drafters[i:]:
+        for reviewer in self.reviewers:
+            for drafter in self.behind(reviewer):
                 yield reviewer, drafter
+
+    def behind(self, reviewer: str) -> tuple[str, ...]:
+        """The drafters that a reviewer reviews: all after it."""
+        return self.drafters[self.reviewers.index(reviewer) :]
 
     def inner(self, drafter: str) -> str | None:
         """Whose drafts a drafter's own review is taken to judge: the last proposer's; None where there is none."""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.model import PerPosition
+from analysis.model.records.calibration_parts import MatchLaw, Pair, PromptCounts, TypedAcceptance, nested
 from realrun.calibration.agreements import Recording
-from realrun.calibration.evidence import Evidence, Pair
+from realrun.calibration.evidence import TYPES, Evidence
 from realrun.calibration.hazards import Estimate, estimate, ratio
 from realrun.calibration.roster import Roster
 
 IID_POSITIONS = 10
 """Positions pooled into one acceptance: that of drafts of up to so many tokens."""
 
-BY_TYPE = ("accepted", "corrected")
-
 Table = dict[str, dict[str, object]]
+Rates = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,23 @@ class Acceptances:
         errors: Their standard errors, in the same shape.
         iid: One acceptance a pair, of drafts of up to `IID_POSITIONS` tokens.
         iid_errors: Their standard errors.
-        by_type: Where a drafter's own review comes before: hazards and errors by what it said.
+        by_type: Where a drafter's own review comes before: acceptance by what it said.
     """
 
     hazards: Table
     errors: Table
-    iid: Table
-    iid_errors: Table
-    by_type: Table
+    iid: Rates
+    iid_errors: Rates
+    by_type: dict[str, dict[str, TypedAcceptance]]
 
     @classmethod
     def of(cls, evidence: Sequence[Evidence], drawn: NDArray[np.float64], roster: Roster) -> Acceptances:
         """Estimates from the evidence of every prompt."""
-        tables: list[Table] = [defaultdict(dict) for _ in range(5)]
-        hazards, errors, iid, iid_errors, by_type = tables
+        hazards: Table = defaultdict(dict)
+        errors: Table = defaultdict(dict)
+        iid: Rates = defaultdict(dict)
+        iid_errors: Rates = defaultdict(dict)
+        by_type: dict[str, dict[str, TypedAcceptance]] = defaultdict(dict)
         for reviewer, drafter in roster.pairs():
             stacked = np.stack([one.counts[reviewer, drafter] for one in evidence])  # (prompts, types, positions, 2)
             pooled = stacked.sum(axis=1)
@@ -58,36 +62,41 @@ class Acceptances:
             iid[reviewer][drafter], iid_errors[reviewer][drafter] = share, error
             inner = roster.inner(drafter)
             if inner is not None:
-                types = [estimate(stacked[:, kind], drawn, heaviest) for kind in range(len(BY_TYPE))]
-                by_type[reviewer][drafter] = {"inner": inner} | _typed(types)
-        return cls(*(dict(table) for table in tables))
+                types = [estimate(stacked[:, kind], drawn, heaviest) for kind in range(TYPES)]
+                by_type[reviewer][drafter] = _typed(inner, *types)
+        return cls(dict(hazards), dict(errors), dict(iid), dict(iid_errors), dict(by_type))
 
 
-def _typed(types: Sequence[Estimate | None]) -> dict[str, object]:
-    known = [(name, found) for name, found in zip(BY_TYPE, types, strict=True) if found is not None]
-    return {
-        **{name: {"per_position": found.hazards, "beyond": "last"} for name, found in known},
-        "uncertainty": {name: {"per_position": found.errors} for name, found in known},
-    }
+def _typed(inner: str, accepted: Estimate | None, corrected: Estimate | None) -> TypedAcceptance:
+    both = {"accepted": accepted, "corrected": corrected}
+    return TypedAcceptance(
+        inner,
+        accepted and PerPosition(tuple(accepted.hazards), "last", is_list=True),
+        corrected and PerPosition(tuple(corrected.hazards), "last", is_list=True),
+        {name: {"per_position": found.errors} for name, found in both.items() if found is not None},
+    )
+
+
+def prompt_counts(one: Evidence) -> PromptCounts:
+    """Agreement at every place of one text."""
+    prompt = one.text.prompt
+    return PromptCounts(prompt.id, prompt.category, len(one.text.tokens), one.first)
 
 
 def first_positions(evidence: Sequence[Evidence]) -> dict[str, object]:
-    """Acceptance of first tokens of drafts from every place of the texts: overall, by category and by prompt."""
+    """Agreement at every place of the texts, of first tokens of drafts from there: overall and by category."""
     everything = "all"
     sums: dict[str, dict[Pair, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    by_prompt = []
     for one in evidence:
         prompt = one.text.prompt
         for pair, counts in one.first.items():
             for table in (sums[everything], sums[f"category {prompt.category or 'none'}"]):
                 table[pair] = [total + count for total, count in zip(table[pair], counts, strict=True)]
-        agree = _nested({pair: list(counts) for pair, counts in one.first.items()})
-        by_prompt.append({"id": prompt.id, "category": prompt.category, "tokens": len(one.text.tokens), "agree": agree})
     whole = sums.pop(everything)
     return {
-        "first_position": _nested({pair: _share(*counts) for pair, counts in whole.items()}),
+        "first_position": nested({pair: _share(*counts) for pair, counts in whole.items()}),
         "by_category": {
-            category.removeprefix("category "): _nested(
+            category.removeprefix("category "): nested(
                 {
                     pair: {"examined": examined, "accepted": accepted, "hazard": _share(accepted, examined)}
                     for pair, (accepted, examined) in table.items()
@@ -95,11 +104,10 @@ def first_positions(evidence: Sequence[Evidence]) -> dict[str, object]:
             )
             for category, table in sorted(sums.items())
         },
-        "by_prompt": by_prompt,
     }
 
 
-def match_law(recordings: Sequence[Recording], target: str, proposer: str) -> dict[str, object] | None:
+def match_law(recordings: Sequence[Recording], target: str, proposer: str) -> MatchLaw | None:
     """How Max-Gram's copies fare: the share of places with a match, agreement by its length, hazards once there is one.
 
     The hazards are of drafts that begin with a match.
@@ -121,19 +129,13 @@ def match_law(recordings: Sequence[Recording], target: str, proposer: str) -> di
                 if not good:
                     break
     places = sum(n for n, _ in by_length.values())
-    return {
-        "found": 1 - by_length[0][0] / places,
-        "by_length": {str(length): by_length[length] for length in sorted(by_length) if by_length[length][0]},
-        "hazard_by_position": [accepted[j] / examined[j] for j in sorted(examined)],
-    }
+    return MatchLaw(
+        by=proposer,
+        found=1 - by_length[0][0] / places,
+        by_length={n: (by_length[n][0], by_length[n][1]) for n in sorted(by_length) if by_length[n][0]},
+        hazards=tuple(accepted[j] / examined[j] for j in sorted(examined)),
+    )
 
 
 def _share(accepted: float, examined: float) -> float | None:
     return accepted / examined if examined else None
-
-
-def _nested(pairs: Mapping[Pair, object]) -> Table:
-    result: Table = defaultdict(dict)
-    for (reviewer, drafter), value in pairs.items():
-        result[reviewer][drafter] = value
-    return dict(result)

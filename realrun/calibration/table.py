@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from analysis.model.records.calibration import Calibration
+from analysis.model.records.uncertainty import cost_error
 
 REVIEWED = (1, 2, 4, 8, 16, 32, 64)
 """Tokens of a review whose cost is shown."""
 
 NOTE = (
-    "alpha: chance that a drafted token is accepted if all before it in its draft were, drafts of up to 10 tokens;\n"
+    "alpha: chance that a drafted token is accepted if all before it in its draft were, in drafts of up to 10 tokens\n"
+    "that begin where cycles begin (agreement at every place of the texts is in `first_position`);\n"
     "cost of a call, and t(q), of a review of q - 1 drafted tokens: in calls of the target on one token; se: their "
     "standard errors."
 )
 
 
-def render(specification: Mapping[str, Any]) -> str:
-    """Tables of a calibration's specification."""
-    meta = specification["meta"]["calibration"]
-    errors = meta["acceptance_iid_se"]
+def render(calibration: Calibration) -> str:
+    """Tables of a calibration."""
+    errors, cascade = calibration.iid_errors, calibration.specification
     alphas = [
         (reviewer, drafter, f"{alpha:.3f}", f"{errors[reviewer][drafter]:.3f}")
-        for reviewer, row in meta["acceptance_iid"].items()
+        for reviewer, row in calibration.iid.items()
         for drafter, alpha in row.items()
     ]
-    uncertain = specification["uncertainty"]["models"]
     costs = [
-        (name, f"{_at(model['cost'], 1):.4g}", f"{_at(uncertain[name]['cost'], 1):.2g}")
-        for name, model in specification["models"].items()
+        (name, f"{cascade.cost(name).at(1):.4g}", f"{cost_error(cascade.uncertainty, name, 1):.2g}")
+        for name in cascade.models
     ]
-    target = specification["models"][specification["target"]]["cost"]
-    reviews = [("q", *map(str, REVIEWED)), ("t(q)", *(f"{_at(target, q):.3f}" for q in REVIEWED))]
+    target = cascade.cost(cascade.target)
+    reviews = [("q", *map(str, REVIEWED)), ("t(q)", *(f"{target.at(q):.3f}" for q in REVIEWED))]
     return "\n\n".join(
         [
             _aligned([("reviewer", "drafter", "alpha", "se"), *alphas]),
@@ -39,14 +38,6 @@ def render(specification: Mapping[str, Any]) -> str:
             NOTE,
         ]
     )
-
-
-def _at(cost: Any, q: int) -> float:
-    """A cost of a call on q tokens: a number, or a table whose last entry repeats."""
-    if not isinstance(cost, Mapping):
-        return float(cost)
-    table = cost["by_tokens"]
-    return float(table[min(q, len(table)) - 1])
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> str:

@@ -8,12 +8,12 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
+from analysis.model import InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
+from analysis.model.records.calibration import Calibration
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -23,7 +23,7 @@ from realrun.commands.options import (
     temperature_option,
 )
 from realrun.commands.specifications import read_loadable
-from realrun.loading.options import Source, with_target
+from realrun.loading.options import demand_calibratable, with_target
 from realrun.runs.identity import digest, measured_identity
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
@@ -82,12 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.models is None:
         raise InputError("MODELS.json", "missing, expected the models to calibrate")
     cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
-    if cascade.lenience > 1:
-        raise InputError(
-            "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
-        )
-    for name in cascade.models:
-        Source.of(cascade, name)
+    demand_calibratable(cascade)
     limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
     seed = whole_option("--seed", arguments.seed, 0, 2**31)
     stride = whole_option("--follow-every", arguments.follow_every, 1, 10**6)
@@ -136,17 +131,15 @@ def run(arguments: argparse.Namespace) -> int:
                     cascade, ensemble, roster, prompts, policies, limit, stride, turns, LOOP_PROMPTS, words
                 )
             )
-        calibration = calibrate(cascade, ensemble, prompts, settings, journal)
-        specification = calibration.with_traces_in(named)
-        specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256
-        Cascade.from_json(specification)
-        out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
+        measured = calibrate(cascade, ensemble, prompts, settings, journal, file.sha256)
+        calibration = measured.with_traces_in(named)
+        out.write(calibration.dumps())
         if recorded is not None:
-            recorded.write(calibration.traces)
-    print(render(specification), file=sys.stderr if arguments.json else sys.stdout)
+            recorded.write(measured.traces)
+    print(render(calibration), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(summary(specification, arguments.out), allow_nan=False))
+        print(json.dumps(summary(calibration, arguments.out), allow_nan=False))
     return 0
 
 
@@ -155,24 +148,18 @@ def _path_from(folder: Path, file: Path) -> str:
     return Path(os.path.relpath(file.parent.resolve() / file.name, folder.resolve())).as_posix()
 
 
-def summary(specification: Mapping[str, Any], file: str) -> dict[str, object]:
+def summary(calibration: Calibration, file: str) -> dict[str, object]:
     """What was found, without the details."""
-    meta = specification["meta"]["calibration"]
-    costs = {
-        name: model["cost"]["by_tokens"][0] if isinstance(model["cost"], dict) else model["cost"]
-        for name, model in specification["models"].items()
+    cascade = calibration.specification
+    notes = ("policy", "prompts", "first_position", "rounding", "call_check")
+    return {
+        "file": file,
+        "costs": {name: cascade.cost(name).at(1) for name in cascade.models},
+        "acceptance_iid": calibration.iid,
+        "acceptance_iid_se": calibration.iid_errors,
+        "loop_seconds": calibration.loop.to_json(),
+        **{key: calibration.notes[key] for key in notes},
     }
-    keys = (
-        "policy",
-        "prompts",
-        "acceptance_iid",
-        "acceptance_iid_se",
-        "first_position",
-        "loop_seconds",
-        "rounding",
-        "call_check",
-    )
-    return {"file": file, "costs": costs} | {key: meta[key] for key in keys}
 
 
 def chosen_prompts(prompts: Sequence[Prompt], limit: str | None, per_category: str | None) -> list[Prompt]:

@@ -167,6 +167,16 @@ def demand_loads(cascade: Cascade, *, but_target: bool = False) -> None:
             Source.of(cascade, name)
 
 
+def demand_calibratable(cascade: Cascade) -> None:
+    """Refuse a cascade that is lossy at its target, or has a model without a `load`."""
+    if cascade.lenience > 1:
+        raise InputError(
+            "lenience", f"got {cascade.lenience:g}, expected 1: acceptances are those of a lossless review"
+        )
+    for name in cascade.models:
+        Source.of(cascade, name)
+
+
 def demand_file(field: str, load: str) -> None:
     """Refuse what looks like the name of a file that is not there; hub ids have an owner, or no dot."""
     if "." in load and "/" not in load and not Path(load).exists():

@@ -90,13 +90,11 @@ def named_traces(path: str, calibration: Calibration) -> Path:
     Raises:
         InputError: where it names none, or the file is not the one that was written with it.
     """
-    entry = calibration.details.get("traces")
-    file = entry.get("file") if isinstance(entry, dict) else None
-    if not isinstance(file, str):
+    named = calibration.traces
+    if named is None:
         raise InputError("--traces", "missing, and the calibration names no file of traces")
-    found = Path(path).parent / file
-    expected = entry.get("sha256") if isinstance(entry, dict) else None
-    if expected is not None and found.is_file() and hashlib.sha256(found.read_bytes()).hexdigest() != expected:
+    found = Path(path).parent / named.file
+    if named.sha256 and found.is_file() and hashlib.sha256(found.read_bytes()).hexdigest() != named.sha256:
         raise InputError(
             "--traces", f"{found} is not the file that the calibration was written with; name it to use it"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 
 from analysis.model.records.calibration import Calibration
+from analysis.model.records.call_tables import When
 from simulate.replay.decode import Call, Cycle, Run
 
 
@@ -43,11 +44,12 @@ class Clock:
     """Turns calls into seconds.
 
     Args:
-        calibration: The measured times.
+        calibration: The measured times; they are smoothed for prediction (`Calibration.smoothed`).
     """
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
+        self._times = calibration.smoothed
         self._at = cache(self._looked_up)
 
     def cascade(self, run: Run, switches: Switches = ALL) -> dict[str, float]:
@@ -89,12 +91,10 @@ class Clock:
 
     def _call(self, call: Call, first: bool, switches: Switches) -> float:
         if call.model in self._calibration.statistical:
-            return self._calibration.propose[call.model]
+            return self._times.propose[call.model]
         q = call.q if switches.catch_up else call.judged
-        kind = ("cold" if first else "warm") if switches.cold else "mean"
-        return self._at(call.model, kind, q, call.held if switches.context else self._calibration.reference)
+        when: When = ("first" if first else "following") if switches.cold else "mean"
+        return self._at(call.model, when, q, call.held if switches.context else self._calibration.reference)
 
-    def _looked_up(self, model: str, kind: str, q: int, held: int) -> float:
-        calibration = self._calibration
-        tables = {"cold": calibration.cold, "warm": calibration.warm, "mean": calibration.times}[kind]
-        return tables.get(model, calibration.times[model]).at(q, held)
+    def _looked_up(self, model: str, when: When, q: int, held: int) -> float:
+        return self._times.networks[model].of(when).at(q, held)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
-from analysis.model.records.traces import Recording, Strings, Trace
+from analysis.model.records.traces import SILENT, Recording, Strings, Trace
 
 
 class Frequencies:
@@ -56,7 +56,7 @@ class Frequencies:
         here = "".join(
             now for text in texts for before, now in itertools.pairwise(text) if (before == "1") == follows_itself
         )
-        return here.count(".") / len(here) if here else 0.0
+        return here.count(SILENT) / len(here) if here else 0.0
 
     def _along(self, a: str, b: str) -> Iterator[str]:
         """Agreement of two models, whichever of them was recorded as the reviewer; "" where neither was."""

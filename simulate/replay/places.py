@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
-from analysis.model.records.traces import Pair, Strings, Trace
+from analysis.model.records.traces import SILENT, Pair, Strings, Trace
 from simulate.replay.frequencies import Frequencies
 
 
@@ -100,7 +100,7 @@ class OnText:
     def abstains(self, model: str) -> bool:
         """As recorded."""
         text = self._text
-        return model != text.target and text.trace.agree[text.target, model][self._index] == "."
+        return model != text.target and text.trace.agree[text.target, model][self._index] == SILENT
 
     def after(self, model: str) -> Place:
         """On the text where the token is the target's."""
@@ -145,7 +145,7 @@ class OnContinuation:
         if model not in self._silent:
             told = "" if self._borrowed and model == self._last else self._told(model)
             silence = self._text.frequencies.silence(model, model == self._last)
-            self._silent[model] = told == "." if told else model != self._owner and self._drawn(silence)
+            self._silent[model] = told == SILENT if told else model != self._owner and self._drawn(silence)
         return self._silent[model]
 
     def after(self, model: str) -> Place:

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Trace
+from analysis.model.records.uncertainty import cost_error
 from simulate.replay.clock import NAMES, Clock, Switches
 from simulate.replay.decode import Run
 
@@ -96,16 +97,12 @@ def _errors(calls: Mapping[str, Mapping[str, int]], calibration: Calibration) ->
 
     It is the error of single entries of the table; smoothing, which lessens it, is not counted, to be on the safe side.
     """
-    given = (calibration.cascade.uncertainty or {}).get("models", {})
     found = {}
     for model, by_q in calls.items():
-        entry = given.get(model, {}).get("cost") if isinstance(given, Mapping) else None
-        table = entry.get("by_tokens") if isinstance(entry, Mapping) else entry
-        errors = table if isinstance(table, (list, tuple)) else [0.0 if table is None else table]
         cost = calibration.cascade.cost(model)
-        weights = {int(q): n * cost.at(int(q)) for q, n in by_q.items()}
-        absolute = sum(n * errors[min(int(q), len(errors)) - 1] for q, n in by_q.items())
-        found[model] = absolute / sum(weights.values()) if sum(weights.values()) else 0.0
+        seconds = sum(n * cost.at(int(q)) for q, n in by_q.items())
+        errors = sum(n * cost_error(calibration.cascade.uncertainty, model, int(q)) for q, n in by_q.items())
+        found[model] = errors / seconds if seconds else 0.0
     return found
 
 

@@ -1,88 +1,136 @@
-"""What a calibration file says beyond a specification: call times by size and context, the loop's own time, policy.
+"""Calibration files: a specification, and what real runs of its models measured beyond it; read and written here.
 
-The file's tables of call times are medians of a few dozen calls each. Their scatter is smoothed out as far as it is the
-measurement's (`CallTimes.smoothed`).
+The file is a specification without a draft (acceptances, costs, standard errors) with ``meta.calibration`` beside it.
+Two numbers in it are not the same: *alpha* (acceptances, hazards, `Calibration.iid`) counts tokens of drafts that begin
+where cycles begin; *agreement at every place* (`Calibration.by_prompt`; ``first_position`` and ``by_category`` of the
+notes) counts a draft's first token as if drafts began at every place of a text, so that long copies weigh by their
+length.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
-from analysis.model.boundary.fields import InputError, inside, mapping, number, sequence
+from analysis.model.boundary.fields import InputError, count, inside, mapping, number, reject, sequence
+from analysis.model.boundary.outputs import whole_file
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
 from analysis.model.file import read_cascade
 from analysis.model.reach import with_beyond
+from analysis.model.records.calibration_parts import (
+    LoopSeconds,
+    MatchLaw,
+    PromptCounts,
+    TracesFile,
+    TypedAcceptance,
+    read_pairs,
+)
+from analysis.model.records.call_tables import CallTables, SmoothedTimes
 from analysis.model.records.call_times import CallTimes
+from analysis.model.records.uncertainty import relative_cost_error
 
 MAX_GRAM = "maxgram"
-_TABLES = {"median": 1.0, "first_call": 2.0, "following_calls": 2.0}
-"""Tables of timed calls, and how much more an entry scatters than a median of means of a few calls in a row."""
+SCHEMA = 1
 
 _MOST = 1e9
-"""Greatest number of tokens or seconds of a calibration."""
-_MOST_RELATIVE = 100.0
-"""Greatest standard error of a cost, over the cost."""
+"""Greatest number of tokens of a calibration."""
+_KEYS = (
+    *("schema", "acceptance_iid", "acceptance_iid_se", "by_type", "by_prompt", "parameters", "seconds"),
+    *("reference_context", "loop_seconds", "max_new_tokens", "match", "traces"),
+)
+"""Keys of ``meta.calibration`` that have an attribute; all others are notes."""
 
-
-@dataclass(frozen=True)
-class LoopSeconds:
-    """The decoding loop's own time, outside the models' calls, in seconds.
-
-    Attributes:
-        per_cycle: Of each cycle, the target's review included, >= 0.
-        per_review: Of each inner review, >= 0.
-        per_drafted_token: Of each token that a network drafts in a leaf step, >= 0.
-        per_proposal: Of each token that a statistical drafter is asked for, >= 0; far less than that of a network,
-            which is chosen from logits.
-    """
-
-    per_cycle: float = 0.0
-    per_review: float = 0.0
-    per_drafted_token: float = 0.0
-    per_proposal: float = 0.0
+Table = Mapping[str, Mapping[str, float]]
+"""``[reviewer][drafter]``."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A calibration: a cascade without a draft, and how its models behave on a device.
+    """What real runs of some models measured, on one device. `read_calibration` reads it, `to_json` writes it.
 
     Attributes:
-        cascade: Models, acceptances, standard errors; no draft. Where a file does not say what holds past the end of a
-            table, hazards stay as they are and call times rise on, as in the files written today.
-        drafters: Names of the drafters, those that can review first, the dearer before the cheaper.
-        statistical: Those of the drafters that cannot review.
-        times: Call times of the target and the neural drafters; of a drafter, the mean of a few calls in a row.
-        cold: Call times of drafters for the first call after one of the target; empty where not told apart.
-        warm: The same for the calls that follow.
-        reference: Tokens held to which the costs refer.
-        propose: Seconds of one proposal of each statistical drafter.
-        loop: The loop's own time.
+        specification: Models, acceptances and standard errors as the file has them; no draft.
+        seconds: The calls as timed.
+        reference: Tokens held to which the costs of the specification refer, >= 0.
+        loop: The decoding loop's own time.
         max_new_tokens: Greatest number of tokens of a recorded text; None where the file does not say.
-        details: All of `meta.calibration`.
+        iid: One alpha a pair, in [0, 1]: tokens of drafts that begin where cycles begin, whatever their position.
+        iid_errors: Their standard errors.
+        by_type: By reviewer and drafter: acceptance by what the drafter's own review said.
+        by_prompt: Agreement at every place of every text, a prompt at a time.
+        parameters: Parameters of each network that a call multiplies with.
+        match: How copies fare; None without a drafter that tells.
+        traces: Where the recorded agreements are; None without them.
+        notes: All else that the file says, as it says it, and that no number is computed from: when, where, with what
+            settings and by which versions it was made, checks on it, acceptances at other temperatures.
     """
 
-    cascade: Cascade
-    drafters: tuple[str, ...]
-    statistical: frozenset[str]
-    times: Mapping[str, CallTimes]
-    cold: Mapping[str, CallTimes]
-    warm: Mapping[str, CallTimes]
+    specification: Cascade
+    seconds: CallTables
     reference: int
-    propose: Mapping[str, float]
-    loop: LoopSeconds
-    max_new_tokens: int | None
-    details: Mapping[str, object]
+    loop: LoopSeconds = field(default_factory=LoopSeconds)
+    max_new_tokens: int | None = None
+    iid: Table = field(default_factory=dict)
+    iid_errors: Table = field(default_factory=dict)
+    by_type: Mapping[str, Mapping[str, TypedAcceptance]] = field(default_factory=dict)
+    by_prompt: tuple[PromptCounts, ...] = ()
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    match: MatchLaw | None = None
+    traces: TracesFile | None = None
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.seconds.networks.keys() & self.specification.models.keys():
+            relative_cost_error(self.specification, name)
+        with inside("meta.calibration.seconds"):
+            for name in (self.target, *self.neural):
+                if name not in self.seconds.networks:
+                    whose = "the target's" if name == self.target else "this drafter's"
+                    raise InputError(name, f"missing, expected {whose} call times")
+            if not self.unit > 0:
+                raise InputError(self.target, "a call on one token takes no time, expected > 0")
+        with inside("meta.calibration.by_type"):
+            for reviewer, row in self.by_type.items():
+                for drafter in row:
+                    if drafter not in self.specification.acceptance.get(reviewer, {}):
+                        raise InputError(f"{reviewer}.{drafter}", "no such `acceptance`")
 
     @property
     def target(self) -> str:
         """Name of the target."""
-        return self.cascade.target
+        return self.specification.target
+
+    @cached_property
+    def cascade(self) -> Cascade:
+        """The specification for predictions, whose tables go on past their ends.
+
+        Where a table does not say how, hazards stay and call times rise on, as in the files written today.
+        """
+        return with_beyond(self.specification, hazards="last", costs="linear")
+
+    @cached_property
+    def statistical(self) -> frozenset[str]:
+        """The drafters that are no networks and cannot review."""
+        drafters = [name for name in self.specification.models if name != self.target]
+        proposing = {name for name in drafters if _loaded_by(self.specification, name) == MAX_GRAM}
+        return frozenset(proposing | (self.seconds.proposals.keys() & set(drafters)))
+
+    @cached_property
+    def drafters(self) -> tuple[str, ...]:
+        """Names of the drafters as they may review each other.
+
+        Networks come first, a reviewer of many before one of few, equals by falling cost.
+        """
+        cascade = self.specification
+
+        def key(name: str) -> tuple[bool, int, float]:
+            return name in self.statistical, -len(cascade.acceptance.get(name, {})), -cascade.cost(name).at(1)
+
+        return tuple(sorted((name for name in cascade.models if name != self.target), key=key))
 
     @property
     def neural(self) -> tuple[str, ...]:
@@ -90,9 +138,71 @@ class Calibration:
         return tuple(name for name in self.drafters if name not in self.statistical)
 
     @property
+    def times(self) -> Mapping[str, CallTimes]:
+        """Call times of the networks as measured; of a drafter, the mean of a few calls in a row."""
+        return {name: each.median for name, each in self.seconds.networks.items()}
+
+    @property
     def unit(self) -> float:
-        """Seconds of a one-token target call at the reference context."""
-        return self.times[self.target].at(1, self.reference)
+        """Seconds of a one-token target call at the reference context, as measured."""
+        return self.seconds.networks[self.target].median.at(1, self.reference)
+
+    @cached_property
+    def smoothed(self) -> SmoothedTimes:
+        """The call times that predictions go by: smoothed by the standard errors of the costs.
+
+        A statistical drafter that was not timed proposes in the time that its cost says.
+        """
+        networks = {
+            name: each.smoothed(relative_cost_error(self.specification, name), self.reference)
+            for name, each in self.seconds.networks.items()
+        }
+        unit = networks[self.target].median.at(1, self.reference)
+        one = unit / self.specification.cost(self.target).at(1)
+        proposals = self.seconds.proposals
+        untimed = {
+            name: self.specification.cost(name).at(1) * one for name in self.statistical if name not in proposals
+        }
+        return SmoothedTimes(networks, {name: each.median for name, each in proposals.items()} | untimed, unit)
+
+    def to_json(self) -> dict[str, object]:
+        """The file's document; reading it gives an equal calibration."""
+        facts: dict[str, object] = {
+            "schema": SCHEMA,
+            **self.notes,
+            "max_new_tokens": self.max_new_tokens,
+            "parameters": dict(self.parameters),
+            "acceptance_iid": _rows(self.iid),
+            "acceptance_iid_se": _rows(self.iid_errors),
+            "by_prompt": [each.to_json() for each in self.by_prompt],
+            "by_type": {r: {d: each.to_json() for d, each in row.items()} for r, row in self.by_type.items()},
+            "seconds": self.seconds.to_json(),
+            "reference_context": self.reference,
+            "loop_seconds": self.loop.to_json(),
+            "match": self.match and self.match.to_json(),
+            "traces": self.traces and self.traces.to_json(),
+        }
+        facts = {key: value for key, value in facts.items() if value is not None}
+        given = self.specification
+        others = dict(given.meta) if isinstance(given.meta, Mapping) else {}
+        return given.to_json() | {  # models stay from dear to cheap, as they can be calibrated again
+            "models": {name: model.to_json() for name, model in given.models.items()},
+            "acceptance": {r: {d: each.to_json() for d, each in row.items()} for r, row in given.acceptance.items()},
+            "meta": others | {"calibration": facts},
+        }
+
+    def dumps(self) -> str:
+        """The file's text: one line of JSON."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, path: str | Path) -> None:
+        """Write the file, all of it or nothing; `read_calibration` reads it.
+
+        Raises:
+            InputError: where it cannot be written.
+        """
+        with whole_file(path) as file:
+            file.write(self.dumps())
 
 
 def read_calibration(path: str | Path) -> Calibration:
@@ -115,154 +225,63 @@ def calibration_of(cascade: Cascade) -> Calibration:
     """The calibration that a specification carries in `meta.calibration`."""
     if not is_calibration(cascade):
         raise InputError("meta.calibration", "missing, expected a file written by `python -m realrun calibrate`")
-    details = mapping(mapping(cascade.meta, "meta")["calibration"], "meta.calibration")
-    errors = {name: _cost_error(cascade, name) for name in cascade.models}
+    meta = mapping(cascade.meta, "meta")
+    details = mapping(meta["calibration"], "meta.calibration")
+    others = {key: value for key, value in meta.items() if key != "calibration"}
     with inside("meta.calibration"):
-        seconds = mapping(details.get("seconds", {}), "seconds")
-        if cascade.target not in seconds:
-            raise InputError(f"seconds.{cascade.target}", "missing, expected the target's call times")
-        with inside(f"seconds.{cascade.target}"):
-            contexts = _read_times(mapping(seconds[cascade.target], ""), "median").contexts
-        reference = int(
-            number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST)
+        if details.get("schema", SCHEMA) != SCHEMA:
+            reject("schema", details["schema"], str(SCHEMA))
+        with inside("seconds"):
+            seconds = CallTables.of_json(details.get("seconds", {}))
+            if cascade.target not in seconds.networks:
+                raise InputError(cascade.target, "missing, expected the target's call times")
+        contexts = seconds.networks[cascade.target].median.contexts
+        reference = number(
+            details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST
         )
-        tables: dict[str, dict[str, CallTimes]] = {key: {} for key in _TABLES}
-        propose: dict[str, float] = {}
-        for name, entry in seconds.items():
-            with inside(f"seconds.{name}"):
-                fields = mapping(entry, "")
-                if "propose" in fields:
-                    propose[name] = number(
-                        mapping(fields["propose"], "propose").get("median"), "propose.median", 0, _MOST
-                    )
-                else:
-                    for key, table in _read_tables(errors.get(name, 0.0), fields, reference).items():
-                        tables[key][name] = table
-        loop = _read_loop(details.get("loop_seconds", {}))
-        limit = details.get("max_new_tokens")
+        with inside("loop_seconds"):
+            loop = LoopSeconds.of_json(details.get("loop_seconds", {}))
+        limit, match, traces = (details.get(key) for key in ("max_new_tokens", "match", "traces"))
         max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1, _MOST))
-    times = tables["median"]
-    drafters, statistical = _ordered(cascade, frozenset(propose))
-    for name in drafters:
-        if name not in times and name not in statistical:
-            raise InputError(f"meta.calibration.seconds.{name}", "missing, expected this drafter's call times")
-    if not times[cascade.target].at(1, reference) > 0:
-        raise InputError(
-            f"meta.calibration.seconds.{cascade.target}", "a call on one token takes no time, expected > 0"
-        )
-    unit = times[cascade.target].at(1, reference) / cascade.cost(cascade.target).at(1)
-    untimed = {name: cascade.cost(name).at(1) * unit for name in statistical - set(propose)}
+        with inside("by_prompt"):
+            by_prompt = []
+            for i, item in enumerate(sequence(details.get("by_prompt", []), "")):
+                with inside(f"[{i}]"):
+                    by_prompt.append(PromptCounts.of_json(item))
+        sizes = mapping(details.get("parameters", {}), "parameters")
+        parameters = {name: count(n, f"parameters.{name}", 10**18) for name, n in sizes.items()}
+        iid = read_pairs(details.get("acceptance_iid", {}), "acceptance_iid", _probability)
+        iid_errors = read_pairs(details.get("acceptance_iid_se", {}), "acceptance_iid_se", _probability)
+        by_type = read_pairs(details.get("by_type", {}), "by_type", TypedAcceptance.of_json)
+        with inside("match"):
+            law = None if match is None else MatchLaw.of_json(match)
+        with inside("traces"):
+            file = None if traces is None else TracesFile.of_json(traces)
     return Calibration(
-        cascade=with_beyond(cascade.with_draft(()), hazards="last", costs="linear"),
-        drafters=drafters,
-        statistical=statistical,
-        times=times,
-        cold=tables["first_call"],
-        warm=tables["following_calls"],
-        reference=reference,
-        propose=propose | untimed,
+        specification=replace(cascade.with_draft(()), meta=others or None),
+        seconds=seconds,
+        reference=int(reference),
         loop=loop,
         max_new_tokens=max_new_tokens,
-        details=details,
+        iid=iid,
+        iid_errors=iid_errors,
+        by_type=by_type,
+        by_prompt=tuple(by_prompt),
+        parameters=parameters,
+        match=law,
+        traces=file,
+        notes={key: value for key, value in details.items() if key not in _KEYS},
     )
 
 
-def _read_tables(error: float, fields: Mapping[str, object], reference: int) -> dict[str, CallTimes]:
-    """The tables of a network, smoothed."""
-    error = _error_of_table(error, fields, reference)
-    kept = [key for key in _TABLES if key in fields or key == "median"]
-    return {key: _read_times(fields, key).smoothed(error * _TABLES[key]) for key in kept}
+def _probability(value: object) -> float:
+    return number(value, "", 0, 1)
 
 
-def _cost_error(cascade: Cascade, name: str) -> float:
-    """Root mean square relative standard error of a model's costs by tokens; 0 where the file does not tell."""
-    models = mapping((cascade.uncertainty or {}).get("models", {}), "uncertainty.models")
-    entry = mapping(models.get(name, {}), f"uncertainty.models.{name}").get("cost")
-    given = entry.get("by_tokens") if isinstance(entry, Mapping) else None
-    if not given:
-        return 0.0
-    errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
-    first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
-    return _root_mean_square([relative_error(cascade, name, q, e) for q, e in enumerate(errors, 1) if q >= first])
-
-
-def _error_of_table(error: float, fields: Mapping[str, object], reference: int) -> float:
-    """Relative standard error of an entry of a model's table.
-
-    The file has the standard errors of the costs, which are the entries at one context; over the whole table they are
-    taken to grow with the spread of the calls. Both are root mean squares.
-    """
-    if error == 0 or "spread" not in fields:
-        return error
-    medians, spreads = _read_times(fields, "median"), _read_times(fields, "spread")
-    shares = [
-        [s / m if m > 0 else 0.0 for s, m in zip(*rows, strict=True)]
-        for rows in zip(spreads.seconds, medians.seconds, strict=True)
-    ]
-    near = max((i for i, context in enumerate(medians.contexts) if context <= reference), default=0)
-    there = _root_mean_square(shares[near])
-    return error * _root_mean_square([s for row in shares for s in row]) / there if there > 0 else error
-
-
-def relative_error(cascade: Cascade, name: str, q: int, error: float) -> float:
-    """The standard error of a model's cost of a call on q tokens over that cost; 0 where there is no error.
-
-    Raises:
-        InputError: where the cost is 0, or next to nothing beside its error.
-    """
-    cost = cascade.cost(name).at(q)
-    if error == 0:
-        return 0.0
-    if error > _MOST_RELATIVE * cost:
-        expected = f"at least {1 / _MOST_RELATIVE:g} of its standard error, {error:g}"
-        raise InputError(f"models.{name}.cost", f"got {cost:g} for a call on {q} tokens, expected {expected}")
-    return error / cost
-
-
-def _root_mean_square(values: Sequence[float]) -> float:
-    return math.sqrt(sum(value**2 for value in values) / len(values)) if values else 0.0
-
-
-def _ordered(cascade: Cascade, proposing: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Drafters as they may review each other: a reviewer of many before one of few, equals by falling cost."""
-    drafters = [name for name in cascade.models if name != cascade.target]
-    statistical = proposing | {name for name in drafters if _loaded_by(cascade, name) == MAX_GRAM}
-
-    def key(name: str) -> tuple[bool, int, float]:
-        return name in statistical, -len(cascade.acceptance.get(name, {})), -cascade.cost(name).at(1)
-
-    return tuple(sorted(drafters, key=key)), statistical & set(drafters)
+def _rows(table: Table) -> dict[str, dict[str, float]]:
+    return {reviewer: dict(row) for reviewer, row in table.items()}
 
 
 def _loaded_by(cascade: Cascade, name: str) -> object:
     load = cascade.models[name].load
     return load.get("name") if isinstance(load, Mapping) else load
-
-
-def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
-    contexts, sizes, seconds = (sequence(fields.get(each), each) for each in ("contexts", "q", key))
-    if not contexts or not sizes or len(seconds) != len(contexts):
-        raise InputError(key, f"has {len(seconds)} rows, expected one for each of {len(contexts)} contexts, >= 1")
-    rows = []
-    for i, row in enumerate(seconds):
-        values = [number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
-        if len(values) != len(sizes):
-            raise InputError(f"{key}[{i}]", f"has {len(values)} entries, expected one for each of {len(sizes)} sizes")
-        rows.append(tuple(values))
-    return CallTimes(_ascending(contexts, "contexts", 0), _ascending(sizes, "q", 1), tuple(rows))
-
-
-def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, ...]:
-    whole = tuple(int(number(value, field, least, _MOST)) for value in values)
-    if any(b <= a for a, b in itertools.pairwise(whole)):
-        raise InputError(field, "expected ascending numbers")
-    return whole
-
-
-def _read_loop(value: object) -> LoopSeconds:
-    fields = mapping(value, "loop_seconds")
-    parts = (
-        number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0, _MOST)
-        for part in dataclasses.fields(LoopSeconds)
-    )
-    return LoopSeconds(*parts)

@@ -52,6 +52,8 @@ class CallTimes:
         if not error > 0 or not table.all():
             return self
         law, terms = _fitted(np.array(self.contexts, float), np.array(self.sizes, float), table)
+        if not law.all():  # entries scatter by so many times themselves that nothing that rises lies near them
+            return self
         deviations = table / law - 1
         free = max(1, table.size - terms)
         true = max(0.0, float((deviations**2).sum()) / free - error**2)

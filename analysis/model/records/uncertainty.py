@@ -5,17 +5,21 @@ Errors of one entry are independent, or have the correlation that the specificat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, InputError
-from analysis.model.boundary.fields import reject
-from analysis.model.standard_errors import CORRELATION, ORDER
+from analysis.model.boundary.fields import mapping, number, reject
+from analysis.model.standard_errors import CORRELATION, ORDER, error_entries
 
 Path = tuple[str | int, ...]
+
+_MOST_RELATIVE = 100.0
+"""Greatest standard error of a cost, over the cost."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +75,71 @@ def uncertain_entries(cascade: Cascade) -> Iterator[Entry]:
     Raises:
         InputError: where errors have no entry to belong to, or another shape than it.
     """
-    errors: Mapping[str, object] = cascade.uncertainty or {}
     spec = cascade.to_json()
-    for part in ("acceptance", "models"):
-        given = _mapping(spec[part], part)
-        for first, row in _mapping(errors.get(part, {}), f"uncertainty.{part}").items():
-            for second, error in _mapping(row, f"uncertainty.{part}.{first}").items():
-                where = f"uncertainty.{part}.{first}.{second}"
-                entries = _mapping(given.get(first, {}), where)
-                if second not in entries or (part == "models" and second != "cost"):
-                    raise InputError(where, "no such cost in `models`" if part == "models" else "no such `acceptance`")
-                yield Entry((part, first, second), *_in_one_shape(entries[second], error, where))
+    for (part, first, second), error in error_entries(cascade.uncertainty):
+        where = f"uncertainty.{part}.{first}.{second}"
+        entries = mapping(mapping(spec[part], part).get(first, {}), where)
+        if second not in entries or (part == "models" and second != "cost"):
+            raise InputError(where, "no such cost in `models`" if part == "models" else "no such `acceptance`")
+        yield Entry((part, first, second), *_in_one_shape(entries[second], error, where))
+
+
+def cost_error(uncertainty: Mapping[str, object] | None, model: str, q: int) -> float:
+    """Standard error of the cost of a model's call on q tokens; past the end of a list its last, 0 where none is given.
+
+    Args:
+        uncertainty: Standard errors as a specification has them.
+        model: Its name.
+        q: Tokens fed, >= 1.
+    """
+    given = dict(error_entries(uncertainty)).get(("models", model, "cost"), 0.0)
+    if isinstance(given, (int, float)):
+        return float(given)
+    listed = given.get("by_tokens") if isinstance(given, Mapping) else given
+    if isinstance(listed, Sequence) and listed:
+        return number(listed[min(q, len(listed)) - 1], f"uncertainty.models.{model}.cost.by_tokens", 0)
+    weights: dict[Path, float] = {("fixed",): 1.0, ("per_token",): float(q)}
+    variance = 0.0
+    for paths, covariance in _covariances((), given):
+        slope = np.array([weights.get(path, 0.0) for path in paths])
+        variance += float(slope @ covariance @ slope)
+    return float(np.sqrt(variance))
+
+
+def relative_cost_error(
+    cascade: Cascade, model: str, sizes: Iterable[int] | None = None, uncertainty: Mapping[str, object] | None = None
+) -> float:
+    """Root mean square of the relative standard errors of a model's costs; 0 where none are given.
+
+    The target's cost of a call on one token is 1 whatever was measured: it does not count.
+
+    Args:
+        cascade: Has the costs.
+        model: Its name.
+        sizes: Tokens of the calls that count, those that cost something; by default all that are tabulated.
+        uncertainty: The standard errors, where they are not the cascade's own.
+
+    Raises:
+        InputError: where a cost is 0, or next to nothing beside its error; with `sizes` a cost of 0 is left out.
+    """
+    given = cascade.uncertainty if uncertainty is None else uncertainty
+    if sizes is None:
+        sizes = range(1, (cascade.cost(model).end or 1) + 1) if cascade.models[model].cost else ()
+    else:
+        sizes = [q for q in sizes if cascade.cost(model).at(q) > 0]
+    counted = [q for q in sizes if q > 1 or model != cascade.target]
+    shares = [_relative(cascade, model, q, cost_error(given, model, q)) for q in counted]
+    return math.sqrt(sum(share**2 for share in shares) / len(shares)) if shares else 0.0
+
+
+def _relative(cascade: Cascade, model: str, q: int, error: float) -> float:
+    cost = cascade.cost(model).at(q)
+    if error == 0:
+        return 0.0
+    if error > _MOST_RELATIVE * cost:
+        expected = f"at least {1 / _MOST_RELATIVE:g} of its standard error, {error:g}"
+        raise InputError(f"models.{model}.cost", f"got {cost:g} for a call on {q} tokens, expected {expected}")
+    return error / cost
 
 
 def _in_one_shape(value: object, error: object, where: str) -> tuple[object, object]:
@@ -170,9 +228,3 @@ def _moved(value: object, path: Path, noise: Mapping[Path, float], ranges: Mappi
         return value
     assert isinstance(value, (int, float))
     return float(np.clip(value + noise[path], 0.0, high))
-
-
-def _mapping(value: object, where: str) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise InputError(where, "expected an object")
-    return value

@@ -108,3 +108,8 @@ def compiled(function: Function) -> Function:
     with suppress(RuntimeError):  # Numba knows no file of this function
         dispatcher._cache = _Cache(function)  # private, as Numba has no public place for it
     return cast(Function, dispatcher)
+
+
+def inlined(function: Function) -> Function:
+    """Compile into every compiled function that calls it: a call with arrays would count their references."""
+    return cast(Function, numba.njit(inline="always")(function))

@@ -1,0 +1,53 @@
+"""Uniform numbers of the kernel: from the batch's generator, or, where blocks are to share them, from SplitMix64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulate.kernel.arrays import BUFFER
+from simulate.kernel.compiled import compiled, inlined
+from simulate.kernel.generator import Lanes, fill
+from simulate.kernel.program import Ints
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Step of SplitMix64 from state to state."""
+
+
+@compiled
+def mixed(x: np.uint64) -> np.uint64:
+    """The output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) at state x."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@compiled
+def fraction(u: int) -> float:
+    """The uniform number as a double in [0, 1): its upper 53 bits, so that it never rounds up to one."""
+    return np.float64(u >> 9) * (1.0 / 9007199254740992.0)
+
+
+@inlined
+def drawn(lanes: Lanes, uniforms: Ints, index: int, fork: np.uint64, forked: bool) -> tuple[int, np.uint64, int]:
+    """The next uniform number, a whole number of 62 bits.
+
+    Args:
+        lanes: State of the generator, advanced where the numbers drawn ahead are used up.
+        uniforms: Numbers drawn ahead.
+        index: The next of them.
+        fork: State of the block's own stream.
+        forked: Whether that is drawn from instead.
+
+    Returns:
+        (index, fork, number) with whichever was drawn from advanced.
+    """
+    if forked:
+        fork += GOLDEN
+        number = np.int64(mixed(fork) >> np.uint64(2))
+    else:
+        if index == BUFFER:
+            fill(lanes, uniforms)
+            index = 0
+        number = uniforms[index]
+        index += 1
+    return index, fork, number

@@ -185,9 +185,9 @@ class Sampler:
         program = self.layout.program
         length = int(program.nodes[0]["length"])
         passing = np.zeros(length, dtype=np.int64)
-        lanes = lanes_for(*key)
+        lanes, uniforms = lanes_for(*key), np.empty(2 * BLOCK, dtype=np.int64)
         for first in range(0, cycles, _PIECE):
-            count_passing(lanes, program.thresholds, min(_PIECE, cycles - first), passing)
+            count_passing(lanes, uniforms, program.thresholds, min(_PIECE, cycles - first), passing)
         at_least = [cycles, *passing.tolist(), 0]
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(length + 1)})
         calls: Calls = Counter({(self.cascade.target, length + 1): cycles})

@@ -103,13 +103,12 @@ class _Cache(FunctionCache):
 
 
 def compiled(function: Function) -> Function:
-    """Compile to machine code that releases the interpreter lock, so that threads run it side by side."""
-    dispatcher: Any = numba.njit(nogil=True)(function)
+    """Compile to machine code that releases the interpreter lock, so that threads run it side by side.
+
+    What is compiled makes no arrays and returns none. So it need not count the references of those it is given, which
+    Numba otherwise does at every call of one such function by another: that takes longer than a review round.
+    """
+    dispatcher: Any = numba.njit(nogil=True, _nrt=False)(function)
     with suppress(RuntimeError):  # Numba knows no file of this function
         dispatcher._cache = _Cache(function)  # private, as Numba has no public place for it
     return cast(Function, dispatcher)
-
-
-def inlined(function: Function) -> Function:
-    """Compile into every compiled function that calls it: a call with arrays would count their references."""
-    return cast(Function, numba.njit(inline="always")(function))

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulate.kernel.arrays import AT, CURSOR, KNOWN, RECORDED, Outcomes, Rule, State, Text
-from simulate.kernel.compiled import compiled, inlined
-from simulate.kernel.generator import BLOCK, Lanes, fill
+from simulate.kernel.compiled import compiled
+from simulate.kernel.generator import Lanes, fill
 from simulate.kernel.numbers import GOLDEN, drawn, fraction, mixed
 from simulate.kernel.program import LEAF_UNTIL, ROUNDS, UNTIL, Floats, Ints, Program
 from simulate.kernel.rounds import over_leaves, over_rounds, prefix
@@ -29,19 +29,19 @@ UNLIMITED = 1 << 40
 
 
 @compiled
-def count_passing(lanes: Lanes, thresholds: Ints, cycles: int, passing: Ints) -> None:
+def count_passing(lanes: Lanes, uniforms: Ints, thresholds: Ints, cycles: int, passing: Ints) -> None:
     """Draw cycles of a draft that is always the same: one number each, compared with every threshold.
 
     Args:
         lanes: State of the generator, advanced in place.
+        uniforms: Room for the numbers drawn at a time.
         thresholds: Survival by position times 2^62, non-increasing.
         cycles: Number of cycles.
         passing: ``passing[j]`` is increased by the number of cycles that accept more than j tokens.
     """
-    uniforms = np.empty(2 * BLOCK, np.int64)
-    for first in range(0, cycles, 2 * BLOCK):
+    for first in range(0, cycles, uniforms.size):
         fill(lanes, uniforms)
-        size = min(2 * BLOCK, cycles - first)
+        size = min(uniforms.size, cycles - first)
         for j in range(thresholds.size):
             threshold = thresholds[j]
             count = 0
@@ -52,7 +52,7 @@ def count_passing(lanes: Lanes, thresholds: Ints, cycles: int, passing: Ints) ->
                 break
 
 
-@inlined
+@compiled
 def hold(program: Program, pairs: Ints, constants: Floats, block: int) -> None:
     """Give the hazards of some pairs the constant values of a block, in every state, type, yield and position."""
     columns = 2 * program.shape[3] * program.shape[4]
@@ -84,8 +84,6 @@ def draw_blocks(
         out: Where the blocks are written; its size is the number of blocks.
     """
     nodes, steps, frames, counters = program.nodes, program.steps, state.frames, out.counters
-    thresholds, guides, tick_table, lanes, uniforms = program.thresholds, program.guides, program.ticks, state.lanes, state.uniforms
-    yields, hazards, ring, recorded = out.yields, program.hazards, state.ring, text.recorded
     forked = rule.forked
     index = state.place[CURSOR]
     text_at, known = state.place[AT], state.place[KNOWN]
@@ -119,7 +117,7 @@ def draw_blocks(
                 base = text_at
                 survival = 1.0
                 rejected = False
-                index, fork, u = drawn(lanes, uniforms, index, fork, forked)
+                index, fork, u = drawn(state, index, fork, forked)
                 if nodes[0].leaves_only:
                     length = min(nodes[0].length, room)
                     reviewed = 0
@@ -179,7 +177,7 @@ def draw_blocks(
                 elif nodes[inner].leaves_only:
                     reviewed = inner
                     drafted = min(nodes[inner].length, room - length - 1)
-                    index, fork, number = drawn(lanes, uniforms, index, fork, forked)
+                    index, fork, number = drawn(state, index, fork, forked)
                 else:
                     frames[depth].node, frames[depth].step, frames[depth].repeats = node, step, repeats
                     frames[depth].length, frames[depth].room, frames[depth].accepted = length, room, accepted
@@ -190,16 +188,15 @@ def draw_blocks(
                     node, step, repeats, length, accepted = inner, nodes[inner].first_step, 0, 0, 0
                     survival = 1.0
                     rejected = False
-                    index, fork, u = drawn(lanes, uniforms, index, fork, forked)
+                    index, fork, u = drawn(state, index, fork, forked)
                     continue
             size = 1
             corrected = 0
             if reviewed >= 0:
                 passed = accepted
                 if nodes[reviewed].by_table:
-                    table = nodes[reviewed].table
-                    passed = prefix(thresholds, guides, table, reviewed, number, drafted)
-                ticks += tick_table[nodes[reviewed].ticks + drafted]
+                    passed = prefix(program, reviewed, number, drafted)
+                ticks += program.ticks[nodes[reviewed].ticks + drafted]
                 counters[nodes[reviewed].counts + drafted] += 1
                 added = size = passed + 1
                 corrected = 1
@@ -207,7 +204,7 @@ def draw_blocks(
                     if depth == 0:
                         tokens += added
                         cycles += 1
-                        yields[added] += 1
+                        out.yields[added] += 1
                         text_at += added
                         node = -1
                         if cycles == rule.cycles or (rule.tokens > 0 and tokens >= rule.tokens):
@@ -224,7 +221,7 @@ def draw_blocks(
                 for i in range(added):
                     position = base + length + i
                     if text.kind == RECORDED:
-                        survival *= recorded[pair, trace_from + (offset + position) % trace_size]
+                        survival *= text.recorded[pair, trace_from + (offset + position) % trace_size]
                     else:
                         known, text_stream, hidden = hidden_state(text, state.ring, known, text_stream, position)
                         is_last = corrected if i == added - 1 else 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.kernel.arrays import BUFFER
-from simulate.kernel.compiled import compiled, inlined
-from simulate.kernel.generator import Lanes, fill
-from simulate.kernel.program import Ints
+from simulate.kernel.arrays import BUFFER, State
+from simulate.kernel.compiled import compiled
+from simulate.kernel.generator import fill
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """Step of SplitMix64 from state to state."""
@@ -27,13 +26,12 @@ def fraction(u: int) -> float:
     return np.float64(u >> 9) * (1.0 / 9007199254740992.0)
 
 
-@inlined
-def drawn(lanes: Lanes, uniforms: Ints, index: int, fork: np.uint64, forked: bool) -> tuple[int, np.uint64, int]:
+@compiled
+def drawn(state: State, index: int, fork: np.uint64, forked: bool) -> tuple[int, np.uint64, int]:
     """The next uniform number, a whole number of 62 bits.
 
     Args:
-        lanes: State of the generator, advanced where the numbers drawn ahead are used up.
-        uniforms: Numbers drawn ahead.
+        state: Holds the numbers drawn ahead, drawn anew where they are used up.
         index: The next of them.
         fork: State of the block's own stream.
         forked: Whether that is drawn from instead.
@@ -46,8 +44,8 @@ def drawn(lanes: Lanes, uniforms: Ints, index: int, fork: np.uint64, forked: boo
         number = np.int64(mixed(fork) >> np.uint64(2))
     else:
         if index == BUFFER:
-            fill(lanes, uniforms)
+            fill(state.lanes, state.uniforms)
             index = 0
-        number = uniforms[index]
+        number = state.uniforms[index]
         index += 1
     return index, fork, number

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulate.kernel.arrays import State
-from simulate.kernel.compiled import inlined
+from simulate.kernel.compiled import compiled
 from simulate.kernel.numbers import drawn
 from simulate.kernel.program import GUIDE_BITS, ROUNDS, Ints, Program
 
-Rows = NDArray[np.void]
-Guides = NDArray[np.int16]
-Lanes = NDArray[np.uint64]
 GUIDE_SHIFT = 62 - GUIDE_BITS
 
 
-@inlined
-def prefix(thresholds: Ints, guides: NDArray[np.int16], table: int, node: int, number: int, drafted: int) -> int:
+@compiled
+def prefix(program: Program, node: int, number: int, drafted: int) -> int:
     """Tokens accepted of a draft: its longest prefix whose survival is above a uniform number.
 
     Args:
-        thresholds: Survivals times 2^62 of all nodes.
-        guides: Tokens that surely pass, by node and upper bits of the number.
-        table: Index of the node's first threshold.
+        program: The cascade.
         node: Whose review it is.
         number: Uniform, 62 bits.
         drafted: Length of the draft.
     """
-    passed = np.int64(guides[(node << GUIDE_BITS) + (number >> GUIDE_SHIFT)])
-    while passed < drafted and number < thresholds[table + passed]:
+    table = program.nodes[node].table
+    passed = np.int64(program.guides[(node << GUIDE_BITS) + (number >> GUIDE_SHIFT)])
+    while passed < drafted and number < program.thresholds[table + passed]:
         passed += 1
     return min(passed, drafted)
 
 
-@inlined
+@compiled
 def over_leaves(
-    nodes: Rows,
-    steps: Rows,
-    thresholds: Ints,
-    guides: Guides,
-    tick_table: Ints,
-    lanes: Lanes,
-    uniforms: Ints,
+    program: Program,
+    state: State,
     counters: Ints,
     inner: int,
     by_rounds: bool,
@@ -71,28 +61,24 @@ def over_leaves(
     Returns:
         (length, ticks, index, fork) behind the step.
     """
-    full, table = nodes[inner].length, nodes[inner].table
+    nodes = program.nodes
+    full = nodes[inner].length
     cost_row, count_row = nodes[inner].ticks, nodes[inner].counts
     done = 0
     while length < room and (done if by_rounds else length) < count:
-        index, fork, number = drawn(lanes, uniforms, index, fork, forked)
+        index, fork, number = drawn(state, index, fork, forked)
         drafted = min(full, room - length - 1)
-        length += prefix(thresholds, guides, table, inner, number, drafted) + 1
+        length += prefix(program, inner, number, drafted) + 1
         done += 1
-        ticks += tick_table[cost_row + drafted]
+        ticks += program.ticks[cost_row + drafted]
         counters[count_row + drafted] += 1
     return length, ticks, index, fork
 
 
-@inlined
+@compiled
 def over_rounds(
-    nodes: Rows,
-    steps: Rows,
-    thresholds: Ints,
-    guides: Guides,
-    tick_table: Ints,
-    lanes: Lanes,
-    uniforms: Ints,
+    program: Program,
+    state: State,
     counters: Ints,
     inner: int,
     by_rounds: bool,
@@ -105,18 +91,19 @@ def over_rounds(
     forked: bool,
 ) -> tuple[int, int, int, np.uint64]:
     """A step whose rounds review one step over leaves: two levels, arguments and result as in `over_leaves`."""
+    nodes, steps = program.nodes, program.steps
     below = nodes[inner].first_step
     inner_by_rounds, enough = steps[below].kind == ROUNDS, steps[below].count
-    leaf, table = steps[below].inner, nodes[inner].table
+    leaf = steps[below].inner
     cost_row, count_row = nodes[inner].ticks, nodes[inner].counts
     done = 0
     while length < room and (done if by_rounds else length) < count:
-        index, fork, number = drawn(lanes, uniforms, index, fork, forked)
+        index, fork, number = drawn(state, index, fork, forked)
         drafted, ticks, index, fork = over_leaves(
-            nodes, steps, thresholds, guides, tick_table, lanes, uniforms, counters, leaf, inner_by_rounds, enough, 0, room - length - 1, ticks, index, fork, forked
+            program, state, counters, leaf, inner_by_rounds, enough, 0, room - length - 1, ticks, index, fork, forked
         )
-        length += prefix(thresholds, guides, table, inner, number, drafted) + 1
+        length += prefix(program, inner, number, drafted) + 1
         done += 1
-        ticks += tick_table[cost_row + drafted]
+        ticks += program.ticks[cost_row + drafted]
         counters[count_row + drafted] += 1
     return length, ticks, index, fork

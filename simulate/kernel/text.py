@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from simulate.kernel.arrays import MARKOV, Bits, Text
-from simulate.kernel.compiled import inlined
+from simulate.kernel.compiled import compiled
 from simulate.kernel.numbers import GOLDEN, fraction, mixed
 from simulate.kernel.program import Program
 
 
-@inlined
+@compiled
 def hidden_state(text: Text, ring: Bits, known: int, stream: np.uint64, position: int) -> tuple[int, np.uint64, int]:
     """The hidden state at a position of the text; states up to there are drawn where they are not yet known.
 
@@ -38,7 +38,7 @@ def hidden_state(text: Text, ring: Bits, known: int, stream: np.uint64, position
     return known, stream, state
 
 
-@inlined
+@compiled
 def hazard(program: Program, state: int, pair: int, corrected: int, size: int, position: int) -> float:
     """Hazard of a token in a state of the text, by pair, type, size of the yield it comes from, and position."""
     pairs, sizes, positions = program.shape[1], program.shape[3], program.shape[4]

@@ -24,6 +24,9 @@ FRAME = np.dtype(
 # Entries of `State.place`.
 CURSOR, AT, KNOWN = range(3)
 
+# Entries of `State.streams`.
+OF_TEXT, OF_BLOCKS, BLOCKS_OWN = range(3)
+
 # What decides the hazards besides position, type and yield.
 PLAIN, MARKOV, RECORDED = range(3)
 
@@ -76,8 +79,9 @@ class State(NamedTuple):
     Attributes:
         lanes: State of the generator.
         uniforms: Numbers drawn ahead.
-        place: Index of the next of them, position in the text and number of known hidden states, shape (3,).
-        streams: SplitMix64 states: that of the hidden states, and the one that seeds the blocks' own streams.
+        place: Number of them that are used, position in the text and number of known hidden states, shape (3,).
+        streams: SplitMix64 states, shape (3,): that of the hidden states, the one that seeds the blocks' own streams,
+            and the block's own at its start.
         ring: Hidden states by text position modulo the size, a power of two.
         frames: A `FRAME` for every outer round that waits for an inner one.
     """
@@ -115,7 +119,7 @@ def new_state(program: Program, lanes: Lanes) -> State:
         lanes,
         np.empty(BUFFER, dtype=np.int64),
         np.array([BUFFER, 0, 0]),
-        lanes[:2, 0] ^ lanes[2:, 1],
+        np.append(lanes[:2, 0] ^ lanes[2:, 1], np.uint64(0)),
         np.zeros(ring, dtype=np.uint8),
         np.zeros(program.depth, dtype=FRAME),
     )

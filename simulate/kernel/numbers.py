@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.kernel.arrays import BUFFER, State
+from simulate.kernel.arrays import BLOCKS_OWN, BUFFER, State
 from simulate.kernel.compiled import compiled
 from simulate.kernel.generator import fill
 
@@ -27,25 +27,20 @@ def fraction(u: int) -> float:
 
 
 @compiled
-def drawn(state: State, index: int, fork: np.uint64, forked: bool) -> tuple[int, np.uint64, int]:
+def drawn(state: State, forked: bool, index: int) -> tuple[int, int]:
     """The next uniform number, a whole number of 62 bits.
 
     Args:
-        state: Holds the numbers drawn ahead, drawn anew where they are used up.
-        index: The next of them.
-        fork: State of the block's own stream.
-        forked: Whether that is drawn from instead.
+        state: Holds the numbers drawn ahead, drawn anew where they are used up, and the stream of the block.
+        forked: Whether to draw from that stream instead.
+        index: How many of either are used.
 
     Returns:
-        (index, fork, number) with whichever was drawn from advanced.
+        (index, number) with one more used.
     """
     if forked:
-        fork += GOLDEN
-        number = np.int64(mixed(fork) >> np.uint64(2))
-    else:
-        if index == BUFFER:
-            fill(state.lanes, state.uniforms)
-            index = 0
-        number = state.uniforms[index]
-        index += 1
-    return index, fork, number
+        return index + 1, np.int64(mixed(state.streams[BLOCKS_OWN] + np.uint64(index + 1) * GOLDEN) >> np.uint64(2))
+    if index == BUFFER:
+        fill(state.lanes, state.uniforms)
+        index = 0
+    return index + 1, state.uniforms[index]

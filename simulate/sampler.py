@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.model import Cascade, check_reach
 from analysis.model.boundary.fields import reject
-from simulate.bounds import is_certain
+from simulate.bounds import greatest_work, is_certain
 from simulate.kernel.arrays import Outcomes, Rule, State, Text, new_state
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK, lanes_for
@@ -18,7 +18,6 @@ from simulate.kernel.program import Calls, Floats, Ints, Program, laid_out
 from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.processes import Independent, Plan, Process
 from simulate.processes.base import PLAIN
-from simulate.work import greatest_work
 
 FLAT_LIMIT = 64
 """Drafts up to this length are compared with all thresholds; longer ones look their yield up."""

@@ -117,7 +117,8 @@ def inlined(function: Function) -> Function:
 
 
 def _kept(function: Function, *, forced: bool) -> Function:
-    dispatcher: Any = numba.njit(nogil=True, _nrt=False, forceinline=forced)(function)
+    options: dict[str, Any] = {"nogil": True, "_nrt": False, "forceinline": forced}
+    dispatcher: Any = numba.njit(**options)(function)
     with suppress(RuntimeError):  # Numba knows no file of this function
         dispatcher._cache = _Cache(function)  # private, as Numba has no public place for it
     return cast(Function, dispatcher)

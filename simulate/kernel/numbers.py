@@ -1,5 +1,8 @@
 """Uniform numbers of the kernel: from the batch's generator, or, where blocks are to share them, from SplitMix64."""
 
+# The compiler gives every whole number of this module one type, int64; NumPy's stubs tell them apart.
+# mypy: disable-error-code="return-value"
+
 from __future__ import annotations
 
 import numpy as np

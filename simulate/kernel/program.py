@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, InputError, Step, longest, walk
-from simulate.bounds import greatest_cost, least_positive_cost
+from simulate.bounds import greatest_cost, greatest_work, least_positive_cost
 from simulate.kernel.generator import ONE, UNIFORM_BITS
-from simulate.work import greatest_work
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]

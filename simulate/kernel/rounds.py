@@ -1,7 +1,7 @@
 """Reviews that a table of survivals decides, and runs of such rounds, of which nothing but lengths matters."""
 
 # The compiler gives every whole number of this module one type, int64; NumPy's stubs tell them apart.
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="return-value"
 
 from __future__ import annotations
 

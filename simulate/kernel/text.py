@@ -1,14 +1,14 @@
 """Reviews token by token, for acceptances that depend on the text: hidden states along it, recorded acceptances."""
 
 # The compiler gives every whole number of this module one type, int64; NumPy's stubs tell them apart.
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="arg-type, no-any-return, return-value"
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulate.kernel.arrays import KNOWN, MARKOV, OF_TEXT, RECORDED, State, Text
-from simulate.kernel.compiled import compiled, inlined
+from simulate.kernel.compiled import inlined
 from simulate.kernel.numbers import GOLDEN, fraction, mixed
 from simulate.kernel.program import Program
 
@@ -89,15 +89,17 @@ def hazard(
     return program.hazards[(column * sizes + min(size, sizes) - 1) * positions + position]
 
 
-@compiled
+@inlined
 def hidden_state(text: Text, state: State, at: int) -> int:
     """The hidden state at a position of the text; states up to there are drawn where they are not yet known."""
     mask = state.ring.size - 1
-    for position in range(state.place[KNOWN], at + 1):
+    known = state.place[KNOWN]
+    while known <= at:
         chance = text.share
-        if position > 0:
-            chance = text.stay if state.ring[(position - 1) & mask] else text.enter
+        if known > 0:
+            chance = text.stay if state.ring[(known - 1) & mask] else text.enter
         state.streams[OF_TEXT] += GOLDEN
-        state.ring[position & mask] = fraction(np.int64(mixed(state.streams[OF_TEXT]) >> np.uint64(2))) < chance
-        state.place[KNOWN] = position + 1
+        state.ring[known & mask] = fraction(np.int64(mixed(state.streams[OF_TEXT]) >> np.uint64(2))) < chance
+        known += 1
+        state.place[KNOWN] = known
     return np.int64(state.ring[at & mask])

@@ -1,6 +1,7 @@
 """The fast kernel against exact enumeration, the token-level reference and the torch engine."""
 
 import itertools
+import sys
 from collections import Counter
 
 import numpy as np
@@ -14,6 +15,7 @@ from analysis.model import Cascade, InputError
 from analysis.model.examples import flat, three_levels
 from simulate import bounds, sampler
 from simulate.estimation import estimate
+from simulate.kernel.arrays import Outcomes, State
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK
 from simulate.kernel.program import GUIDE_BITS, exact_cost
@@ -289,3 +291,21 @@ def test_a_call_of_the_kernel_never_holds_more_than_its_share_of_work(monkeypatc
     Sampler(Cascade.from_json(nest(3))).draw((20,), 40_000)
     assert max(sizes) * 64**2 < sampler._CHUNK_WORK
     assert sum(sizes) == 40_000
+
+
+@pytest.mark.parametrize("generation", [None, Generation(20)])
+def test_the_kernel_lets_go_of_the_arrays_it_is_given(monkeypatch, generation):
+    """Compiled code counts no references, so what it is called with must be held as often afterwards as before."""
+    checked = 0
+
+    def watched(program, text, rule, state, starts, constants, out):
+        nonlocal checked
+        arrays = [each for each in (*program, *text, *state, *out, starts, constants) if isinstance(each, np.ndarray)]
+        before = [sys.getrefcount(array) for array in arrays]
+        draw_blocks(program, text, rule, state, starts, constants, out)
+        assert [sys.getrefcount(array) for array in arrays] == before
+        checked += len(arrays)
+
+    monkeypatch.setattr(sampler, "draw_blocks", watched)
+    Sampler(three_levels(), generation=generation).draw((21,), 1000)
+    assert checked >= len((*Outcomes._fields, *State._fields))

@@ -9,9 +9,6 @@ Resolution: u has 62 bits against tabulated survivals, 53 bits otherwise, and su
 probability is off by more than the draft's length times 2^-52, below 1e-12 for the longest possible draft.
 """
 
-# The compiler gives every whole number of this module one type, int64; NumPy's stubs tell them apart.
-# mypy: disable-error-code="assignment, arg-type"
-
 from __future__ import annotations
 
 from simulate.kernel.arrays import (

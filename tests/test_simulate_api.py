@@ -181,11 +181,11 @@ def test_parameters_are_no_part_of_a_tasks_identity():
 
 
 def test_an_error_meant_as_per_cent_is_asked_about(tmp_path):
-    with pytest.warns(Advice, match=r"target_error: 0\.5 is a relative half-width of 50%; 0\.5 % is 0\.005"):
+    with pytest.warns(Advice, match=r"target_error: 0\.5 is a half-width of 50 % of EWIF; for 0\.5 % write 0\.005"):
         simulate.collect(FLAT_CASCADE, tmp_path / "runs.csv", 0.5)
     done = collected(write_tasks(tmp_path, [FLAT]), tmp_path / "other.csv", "--target-error", "0.5", "--workers", "1")
     assert done.returncode == 0
-    assert done.stderr == "warning: target_error: 0.5 is a relative half-width of 50%; 0.5 % is 0.005\n"
+    assert done.stderr == "warning: target_error: 0.5 is a half-width of 50 % of EWIF; for 0.5 % write 0.005\n"
     simulate.collect(FLAT_CASCADE, tmp_path / "third.csv", 0.1)  # no warning
 
 

@@ -12,6 +12,7 @@ from sweeps import BETA, FLAT, NESTED, SWEEP, collected, facts, run, summary_of,
 from analysis.model import Cascade, InputError
 from analysis.model.boundary.provenance import Provenance
 from analysis.theory.exact import ewif
+from simulate.bounds import greatest_work
 from simulate.results import read_runs
 from simulate.sweep import collect as collect_module
 from simulate.sweep.collect import collect
@@ -21,7 +22,6 @@ from simulate.sweep.store import open_store, read_rows
 from simulate.sweep.summary import merged, summarise
 from simulate.sweep.task import Task, read_tasks
 from simulate.sweep.workers import InThisProcess
-from simulate.work import greatest_work
 
 STOP = Stop(target_error=0.003)
 

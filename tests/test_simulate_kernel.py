@@ -1,6 +1,7 @@
 """The fast kernel against exact enumeration, the token-level reference and the torch engine."""
 
 import itertools
+import sys
 from collections import Counter
 
 import numpy as np
@@ -14,9 +15,10 @@ from analysis.model import Cascade, InputError
 from analysis.model.examples import flat, three_levels
 from simulate import bounds, sampler
 from simulate.estimation import estimate
+from simulate.kernel.arrays import Outcomes, State
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK
-from simulate.kernel.program import GUIDE_BITS, SINGLE, exact_cost
+from simulate.kernel.program import GUIDE_BITS, exact_cost
 from simulate.kernel.totals import block_moments
 from simulate.reference import Cycles, run_cycles, uniforms
 from simulate.sampler import Generation, Sampler
@@ -255,8 +257,8 @@ def test_moments_of_the_greatest_blocks_are_exact():
 def test_two_levels_at_a_time_are_the_same_cycles(generation, forked):
     for i, cascade in enumerate((three_levels(), Cascade.from_json(nest(4, until=5)))):
         fast, plain = (Sampler(cascade, generation=generation) for _ in range(2))
-        assert fast.layout.program.nodes[:, SINGLE].any()
-        plain.layout.program.nodes[:, SINGLE] = 0
+        assert fast.layout.program.nodes["single"].any()
+        plain.layout.program.nodes["single"] = 0
         one, other = (s.sample((18, i), 3000, forked=forked) for s in (fast, plain))
         assert (one.tokens == other.tokens).all()
         assert (one.ticks == other.ticks).all()
@@ -266,9 +268,9 @@ def test_counting_in_pieces_gives_the_same_numbers(monkeypatch):
     whole = Sampler(flat()).draw((19,), 100_000)
     sizes = []
 
-    def watched(lanes, thresholds, cycles, passing):
+    def watched(lanes, uniforms, thresholds, cycles, passing):
         sizes.append(cycles)
-        count_passing(lanes, thresholds, cycles, passing)
+        count_passing(lanes, uniforms, thresholds, cycles, passing)
 
     monkeypatch.setattr(sampler, "_PIECE", 8 * BLOCK)
     monkeypatch.setattr(sampler, "count_passing", watched)
@@ -289,3 +291,21 @@ def test_a_call_of_the_kernel_never_holds_more_than_its_share_of_work(monkeypatc
     Sampler(Cascade.from_json(nest(3))).draw((20,), 40_000)
     assert max(sizes) * 64**2 < sampler._CHUNK_WORK
     assert sum(sizes) == 40_000
+
+
+@pytest.mark.parametrize("generation", [None, Generation(20)])
+def test_the_kernel_lets_go_of_the_arrays_it_is_given(monkeypatch, generation):
+    """Compiled code counts no references, so what it is called with must be held as often afterwards as before."""
+    checked = 0
+
+    def watched(program, text, rule, state, starts, constants, out):
+        nonlocal checked
+        arrays = [each for each in (*program, *text, *state, *out, starts, constants) if isinstance(each, np.ndarray)]
+        before = [sys.getrefcount(array) for array in arrays]
+        draw_blocks(program, text, rule, state, starts, constants, out)
+        assert [sys.getrefcount(array) for array in arrays] == before
+        checked += len(arrays)
+
+    monkeypatch.setattr(sampler, "draw_blocks", watched)
+    Sampler(three_levels(), generation=generation).draw((21,), 1000)
+    assert checked >= len((*Outcomes._fields, *State._fields))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulate.bounds import greatest_work
 from simulate.estimation import Estimate
 from simulate.sampler import Sampler
-from simulate.work import greatest_work
 
 FIRST_BATCH = 1 << 14
 FAST_BATCH = 1 << 30

@@ -10,7 +10,7 @@ import pytest
 import tiny
 from command_line import run_realrun
 
-from analysis.model.boundary import harmless
+from analysis.model import harmless
 from realrun import generate, load
 from realrun.commands.picture import Picture, wants_colour
 from realrun.engine.pieces import Piece

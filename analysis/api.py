@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analysis.fitting import Fit, MeanLength, fit_all, fit_of_mean_length, read_observations
 from analysis.model import Cascade, InputError, parse_json, read_text
+from analysis.model.cascade import demand_cascade
 from analysis.model.notation import draft_name
 from analysis.model.records.calibration import Calibration, calibration_of, read_calibration
 from analysis.model.records.named import NamedDraft
@@ -36,6 +37,8 @@ def optimise(models: Cascade | Problem, *, max_tokens: int = 16, max_depth: int 
     >>> round(best.ewif, 4), best.certificate.kind
     (2.8772, 'exact')
     """
+    if not isinstance(models, Problem):
+        demand_cascade(models)
     problem = models if isinstance(models, Problem) else Problem(models.with_draft(()), max_tokens, max_depth)
     return optimise_problem(problem)
 

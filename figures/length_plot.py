@@ -78,6 +78,8 @@ def ewif_by_length(
 
 def _table(rows: Mapping[Any, Any] | Iterable[Any]) -> np.ndarray[Any, Any]:
     """Length, EWIF and the ends of its interval by row, shortest draft first, shape (n, 4)."""
+    if not isinstance(rows, Iterable):
+        raise InputError("rows", f"got a {type(rows).__name__}, expected rows such as those of analysis.ewif_by_length")
     items = list(rows.items()) if isinstance(rows, Mapping) else list(rows)
     found = []
     for i, item in enumerate(items):

@@ -247,6 +247,7 @@ def test_intervals_of_lengths_are_a_band(ax):
     ("given", "options", "message"),
     [
         ({}, {}, "rows: got none"),
+        (1.5, {}, "rows: got a float, expected rows such as those of analysis.ewif_by_length"),
         ([(1, 1.5), (1, 1.6)], {}, "rows: got the draft length 1 twice"),
         ({1.5: 2}, {}, r"rows\[0\].tokens: got 1.5, expected a whole number >= 0"),
         ({-1: 2}, {}, r"rows\[0\].tokens: got -1, expected a whole number >= 0"),

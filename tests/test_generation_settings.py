@@ -200,10 +200,9 @@ def test_programs_beside_ours_get_the_same_settings(folders, baseline):
 
 NOT_APPLIED = [
     ({"num_beams": 3}, "num_beams 3"),
-    ({"do_sample": True, "temperature": 0.6, "top_p": 0.9}, "do_sample True, temperature 0.6, top_p 0.9"),
     ({"stop_strings": ["end"]}, r"stop_strings \['end'\]"),
     ({"guidance_scale": 1.5}, "guidance_scale 1.5"),
-    ({"top_k": 20, "min_p": 0.1}, "top_k 20, min_p 0.1"),
+    ({"penalty_alpha": 0.6}, "penalty_alpha 0.6"),
 ]
 
 
@@ -213,6 +212,14 @@ def test_what_is_not_applied_is_said(folders, more, words):
     with pytest.warns(Advice, match=line):
         models = loaded(folders, "llama", more)
     assert models.ensemble.settings.to_json() == {"generation_config": {"not_applied": more}}
+
+
+@pytest.mark.parametrize(
+    "choice", [{"do_sample": True, "temperature": 0.6, "top_p": 0.9}, {"top_k": 20, "min_p": 0.1}], ids=str
+)
+def test_how_a_token_is_chosen_is_for_the_caller_to_say_and_told_in_rows_only(folders, choice):
+    models = loaded(folders, "llama", choice)
+    assert models.ensemble.settings.to_json() == {"generation_config": {"not_applied": choice}}
 
 
 @pytest.mark.parametrize("kind", ["llama", "t5", "bart"])

@@ -9,7 +9,7 @@ import pytest
 from command_line import run
 
 import analysis
-from analysis import Cascade, InputError, Step, ewif, ewif_by_length, fit, moments, optimise, predict
+from analysis import Advice, Cascade, InputError, Step, ewif, ewif_by_length, fit, moments, optimise, predict
 from analysis.commands import ewif as ewif_command
 from analysis.theory.closed_forms import horizontal_ewif, speculative_ewif, vertical_ewif
 
@@ -150,3 +150,32 @@ def test_what_cannot_be_read_is_refused(run_line, words, problem):
     done = run_line("ewif", *words)
     assert done.returncode == 2
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize("function", [ewif, moments, optimise, ewif_by_length, analysis.cycle_law])
+def test_what_is_no_cascade_is_refused_with_what_reads_one(function):
+    with pytest.raises(InputError, match=r"^cascade: got 'my\.json', expected a Cascade \(Cascade\.from_json"):
+        function("my.json")
+
+
+def test_a_missing_file_is_named_once():
+    with pytest.raises(InputError, match=r"^nowhere\.json: no such file$"):
+        Cascade.from_json("nowhere.json")
+
+
+def test_a_cost_in_per_cent_is_told_in_a_notebook_too():
+    with pytest.warns(Advice, match=r"models\.draft\.cost: 6 a call is dearer .* if 6 % of it is meant, write 0\.06"):
+        Cascade.speculative(alpha=0.8, c=6, k=5)
+
+
+def test_a_table_of_lengths_says_once_how_far_past_its_data_it_reads():
+    spec = {
+        "target": "t",
+        "models": {"t": {"cost": 1}, "d": {"cost": 0.1}},
+        "acceptance": {"t": {"d": {"per_position": [0.9, 0.8]}}},
+        "draft": [{"by": "d", "tokens": 1}],
+    }
+    with pytest.warns(Advice, match="has 2 entries, the draft reads up to entry 5") as said:
+        rows = ewif_by_length(Cascade.from_json(spec), 5)
+    assert len(said) == 1
+    assert rows[5].tokens_per_cycle == pytest.approx(1 + 0.9 * (1 + 0.8 + 0.8**2 + 0.8**3 + 0.8**4))

@@ -166,7 +166,11 @@ class Cascade:
     @classmethod
     def _of(cls, costs: Mapping[str, object], acceptance: object, draft: object) -> Cascade:
         models = {model: {"cost": cost} for model, cost in costs.items()}
-        return cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
+        cascade = cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
+        from analysis.model.misuse import advise_on  # it looks at cascades, so it imports this module
+
+        advise_on(cascade)
+        return cascade
 
     @classmethod
     def from_json(cls, value: object, *, needs_draft: bool = True) -> Cascade:
@@ -351,15 +355,14 @@ class Cascade:
             longest(self.draft)
 
 
-def _brief(value: object) -> str:
-    """A value of a specification in few words: numbers to 4 digits, long ones cut."""
-    if isinstance(value, (int, float)):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_brief(item)}" for key, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " ".join(map(_brief, value[:8])) + " ..." * (len(value) > 8)
-    return str(value)
+def demand_cascade(value: object) -> None:
+    """Refuse what is no cascade, such as the name of its file.
+
+    Raises:
+        InputError: with what reads one.
+    """
+    if not isinstance(value, Cascade):
+        reject("cascade", value, "a Cascade (Cascade.from_json reads one from an object, a text or a file)")
 
 
 def _read_models(value: object) -> dict[str, Model]:

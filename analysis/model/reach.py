@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import advise
 from analysis.model.boundary.fields import InputError
-from analysis.model.cascade import Cascade
+from analysis.model.cascade import Cascade, demand_cascade
 from analysis.model.cost import Cost, Tabulated
 from analysis.model.hazard import Acceptance, Hazard, PerPosition
 from analysis.model.step import Step, longest, reached_by
@@ -90,8 +90,9 @@ def check_reach(cascade: Cascade) -> None:
     """Say where a cascade's draft reads past the end of a table that does not say what holds there.
 
     Raises:
-        InputError: where a table refuses to be read past its end.
+        InputError: where a table refuses to be read past its end, or this is no cascade.
     """
+    demand_cascade(cascade)
     for reading in readings(cascade):
         if not reading.is_beyond or goes_on(reading.beyond):
             continue

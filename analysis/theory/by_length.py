@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from analysis.model import MAX_DRAFT_LENGTH, Cascade
 from analysis.model.boundary.fields import count
-from analysis.theory.exact import cycle_law
+from analysis.model.cascade import demand_cascade
+from analysis.model.reach import check_reach
+from analysis.theory.exact import law_within_reach
 
 NEAR = 0.01
 """Lengths whose EWIF lies within this share of the best are as good as the best for any practical purpose."""
@@ -48,7 +50,10 @@ def ewif_by_length(cascade: Cascade, longest: int = 16) -> list[LengthRow]:
     >>> [row.tokens for row in rows if row.is_near], max(rows, key=lambda row: row.ewif).tokens
     ([5, 6, 7], 6)
     """
-    laws = [cycle_law(cascade.with_length(k)) for k in range(count(longest, "longest", MAX_DRAFT_LENGTH) + 1)]
+    demand_cascade(cascade)
+    longest = count(longest, "longest", MAX_DRAFT_LENGTH)
+    check_reach(cascade.with_length(longest))  # once, for the longest
+    laws = [law_within_reach(cascade.with_length(k)) for k in range(longest + 1)]
     best = max(law.ewif for law in laws)
     return [
         LengthRow(

@@ -56,6 +56,11 @@ def cycle_law(cascade: Cascade) -> CycleLaw:
             refuses to be read past its end.
     """
     check_reach(cascade)
+    return law_within_reach(cascade)
+
+
+def law_within_reach(cascade: Cascade) -> CycleLaw:
+    """`cycle_law` of a cascade whose reach was checked before."""
     law = _round_law(cascade, cascade.target, cascade.draft)
     return CycleLaw(law.pmf, law.cost / cascade.cost(cascade.target).at(1))
 

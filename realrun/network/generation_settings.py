@@ -52,8 +52,11 @@ APPLIED = {
 _WITHOUT_EFFECT = {"repetition_penalty": 1, "encoder_repetition_penalty": 1, "num_beams": 1, "num_return_sequences": 1}
 _WITHOUT_EFFECT |= {"temperature": 1, "top_p": 1, "guidance_scale": 1, "typical_p": 1, "num_beam_groups": 1}
 
+CHOICE = ("do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+"""Settings of how a token is chosen, which is for whoever runs the model to say: rows tell them, no warning does."""
+
 IGNORED = (
-    *("do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+    *CHOICE,
     *("num_beams", "num_beam_groups", "num_return_sequences", "penalty_alpha", "dola_layers", "constraints"),
     *("force_words_ids", "stop_strings", "max_time", "guidance_scale", "watermarking_config", "token_healing"),
     "remove_invalid_values",
@@ -106,8 +109,8 @@ class GenerationSettings:
         settings = cls(applied, ignored, frozenset(ends), columns)
         if applied:
             settings._demand_fit(where)
-        if ignored:
-            listed = ", ".join(f"{key} {value!r}" for key, value in ignored.items())
+        if surprising := {key: value for key, value in ignored.items() if key not in CHOICE}:
+            listed = ", ".join(f"{key} {value!r}" for key, value in surprising.items())
             advise(f"{where}: not applied of its {FILE}: {listed}")
         return settings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model.boundary.journal import RowsFile, rows_file
-from realrun.runs.identity import demand_same
+from analysis.model.boundary.same_run import demand_same
 
 SCHEMA = 1
 _STEP = "step"

@@ -21,7 +21,7 @@ from typing import Any
 
 from analysis.model import InputError, demand_place, parse_json
 from analysis.model.boundary.lock import is_still, open_alone
-from realrun.runs.identity import demand_same
+from analysis.model.boundary.same_run import demand_same
 
 _FLAGS = os.O_RDWR | os.O_APPEND
 

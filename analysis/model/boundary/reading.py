@@ -130,4 +130,5 @@ def inside_file(path: str | Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(error.field, f"{error.problem} (in {path})") from None
+        named = error.field == str(path)
+        raise InputError(error.field, error.problem if named else f"{error.problem} (in {path})") from None

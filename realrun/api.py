@@ -207,7 +207,7 @@ def cascade_of(
         return Cascade.from_json(target, needs_draft=needs_draft)
     if whole:
         return read_cascade(str(target), needs_draft=needs_draft)
-    demand_file("target", target)
+    demand_file("target", str(target))
     models: dict[str, object] = {"target": {"load": target}}
     for name, how in (drafters or {}).items():
         if name == "target":

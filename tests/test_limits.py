@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from analysis.model import Advice, Cascade, InputError
 from realrun.api import generate, load
+from realrun.bench.transformers_decoders import only_settings
 from realrun.loading.ensemble import load_ensemble
 from realrun.network.cached_model import CachedModel, check_cache
 from realrun.network.limits import Limits, limits_of
@@ -204,6 +205,25 @@ def test_the_decoder_starts_where_the_generation_settings_say(tmp_path, settings
     assert models.ensemble.target._start_token == start
     expected = theirs(AutoModelForSeq2SeqLM.from_pretrained(folder), prompt_of(6), 12)
     assert generate(models, prompt_of(6), 12, eos=()).tokens == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{"decoder_start_token_id": 5}, {"decoder_start_token_id": None, "bos_token_id": 7}]
+)
+def test_rules_and_transformers_decoders_start_where_the_generation_settings_say(tmp_path, settings):
+    folder = save_pair(tmp_path, "bart")
+    network = AutoModelForSeq2SeqLM.from_pretrained(folder)
+    network.generation_config.update(**settings, repetition_penalty=50.0)
+    network.generation_config.save_pretrained(folder)
+    models = load(folder)
+    target = models.ensemble.target
+    prompt = prompt_of(6)
+    expected = theirs(AutoModelForSeq2SeqLM.from_pretrained(folder), prompt, 12)
+    assert generate(models, prompt, 12, eos=()).tokens == expected
+    start = settings["decoder_start_token_id"] or settings["bos_token_id"]
+    assert target._decoder_tokens(prompt, [*prompt, 3]) == [start, 3]
+    with only_settings(target.network):
+        assert target.network.generation_config.decoder_start_token_id == start
 
 
 def test_an_encoder_decoder_without_a_start_is_refused(tmp_path):

@@ -35,6 +35,17 @@ def test_every_package_is_installed():
     assert sorted(listed) == sorted({dotted(path.parent) for path in MODULES})
 
 
+def test_every_package_is_typed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    checked = project["mypy"]
+    assert checked["strict"]
+    assert sorted(checked["packages"]) == sorted(PACKAGES)
+    assert checked["modules"] == project["setuptools"]["py-modules"]
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in project["setuptools"]["package-data"][package]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_run_in_one_direction(path):
     name = dotted(path)

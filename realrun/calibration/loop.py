@@ -51,8 +51,12 @@ def loop_seconds(rows: Sequence[Row], target: str) -> LoopSeconds:
     seconds = np.array([_own_seconds(row) for row in rows])
     parts = least_absolute_deviations(counts, seconds)
     left = seconds - counts @ parts
+    per_cycle, per_review, per_drafted_token, per_proposal = parts.tolist()
     return LoopSeconds(
-        *parts.tolist(),
+        per_cycle,
+        per_review,
+        per_drafted_token,
+        per_proposal,
         runs=len(rows),
         own_seconds=float(seconds.sum()),
         residual_share=float(np.abs(left).sum() / seconds.sum()),

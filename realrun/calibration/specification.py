@@ -71,10 +71,14 @@ def _typed(inner: str, accepted: Estimate | None, corrected: Estimate | None) ->
     both = {"accepted": accepted, "corrected": corrected}
     return TypedAcceptance(
         inner,
-        accepted and PerPosition(tuple(accepted.hazards), "last", is_list=True),
-        corrected and PerPosition(tuple(corrected.hazards), "last", is_list=True),
+        _listed(accepted),
+        _listed(corrected),
         {name: {"per_position": found.errors} for name, found in both.items() if found is not None},
     )
+
+
+def _listed(found: Estimate | None) -> PerPosition | None:
+    return None if found is None else PerPosition(tuple(found.hazards), "last", is_list=True)
 
 
 def prompt_counts(one: Evidence) -> PromptCounts:

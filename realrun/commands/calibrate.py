@@ -135,6 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
         calibration = measured.with_traces_in(named)
         out.write(calibration.dumps())
         if recorded is not None:
+            assert measured.traces is not None  # the first policy is greedy, as the file is asked for
             recorded.write(measured.traces)
     print(render(calibration), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)

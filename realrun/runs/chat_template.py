@@ -10,11 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.model import InputError
 
-try:
-    import resource
-except ImportError:  # Windows, where a template's memory is not limited
-    resource = None  # type: ignore[assignment]
-
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -86,9 +81,11 @@ def _limited() -> Iterator[None]:
 def _limited_memory() -> Iterator[None]:
     """Have allocations in the block fail that go far beyond what is taken; on Linux, which says how much that is."""
     taken = _taken_bytes()
-    if taken is None:
+    if sys.platform == "win32" or taken is None:
         yield
         return
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = taken + _BYTES if soft == resource.RLIM_INFINITY else min(soft, taken + _BYTES)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
@@ -100,8 +97,10 @@ def _limited_memory() -> Iterator[None]:
 
 def _taken_bytes() -> int | None:
     """Address space of this process; None where it is not told or cannot be limited."""
-    if resource is None:
+    if sys.platform == "win32":
         return None
+    import resource
+
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()

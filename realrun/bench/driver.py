@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle, islice
 
-from tqdm import tqdm
-
-from analysis.model import Cascade, InputError
+from analysis.model import Cascade, InputError, progress
 from realrun.bench import AUTOREGRESSIVE
 from realrun.bench.flashspec_decoder import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
@@ -271,4 +269,4 @@ def _demand_room(prompts: Sequence[Prompt], ensemble: Ensemble, max_new_tokens: 
 
 
 def _bar(methods: Sequence[Method]) -> Iterable[Method]:
-    return tqdm(methods, desc="memory", unit="method", delay=2, disable=None)
+    return progress(methods, "memory", "method")

@@ -1,4 +1,5 @@
-"""``python -m simulate simulation-speed``: medians of every engine's speed, each beside its baseline."""
+"""``cascade-ewif simulation-speed``: measure the speed of every engine of the simulation on this machine, each beside
+its baseline."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ import json
 import os
 import sys
 
-from analysis.model import Subparsers, whole_option
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.options import add_device, add_quiet, whole
 from analysis.model.examples import flat
-from simulate.commands.options import MAX_WORKERS
+from simulate.api import MAX_WORKERS
 from simulate.speed import measure, memory_growth
 
 _BASELINES = {
@@ -24,23 +26,36 @@ _BASELINES = {
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "simulation-speed", aliases=["bench"], help="measure the engines; the last line is one JSON object"
+    parser = add_command(
+        commands,
+        "simulation-speed",
+        run,
+        more="The last line is one JSON object.",
+        example="cascade-ewif simulation-speed --repeats 3 --memory-cycles 1e7",
+        aliases=["bench"],
     )
-    parser.add_argument("--repeats", default="7", help="measurements of each engine (default 7)")
-    parser.add_argument("--workers", default=None, help="threads of the kernel (default: all processors)")
-    parser.add_argument("--device", default="cpu", help="of torch: cpu (default) or cuda")
-    parser.add_argument("--memory-cycles", default="1000000000", help="cycles to watch memory over (default 10^9)")
-    parser.set_defaults(run=run)
+    parser.add_argument("--repeats", type=whole(1, 1000), default=7, metavar="N", help="measurements of each engine")
+    parser.add_argument(
+        "--workers",
+        type=whole(1, MAX_WORKERS),
+        metavar="N",
+        help="threads of the kernel (default: one for every processor)",
+    )
+    add_device(parser, "of torch")
+    parser.add_argument(
+        "--memory-cycles",
+        type=whole(1_000_000, 10**13),
+        default=10**9,
+        metavar="N",
+        help="cycles to watch memory over",
+    )
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    repeats = whole_option("--repeats", arguments.repeats, 1, 1000)
-    cycles = whole_option("--memory-cycles", arguments.memory_cycles, 1_000_000, 10**13)
-    workers = os.cpu_count() or 1
-    if arguments.workers is not None:
-        workers = whole_option("--workers", arguments.workers, 1, MAX_WORKERS)
+    repeats, cycles = arguments.repeats, arguments.memory_cycles
+    workers = arguments.workers or os.cpu_count() or 1
     from simulate.torch_engine import TorchSampler  # costs a second that no other command should pay
 
     TorchSampler(flat(), arguments.device)  # refuses a device that is not there before anything is measured

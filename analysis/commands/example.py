@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from analysis.model import InputError, Subparsers, add_command
 from analysis.model.boundary.program import nearest
@@ -17,7 +18,7 @@ def add(commands: Subparsers) -> None:
         commands,
         "example",
         run,
-        example="cascade-ewif example two-drafters > my.json\ncascade-ewif ewif my.json",
+        example="cascade-ewif example full > my.json\ncascade-ewif ewif my.json",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which to print; left out, all are listed")
 
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         for name, (shows, _) in EXAMPLES.items():
             print(f"{name:<14}{shows}")
+        print("note: `cascade-ewif example NAME > my.json` makes one yours", file=sys.stderr)
         return 0
     if arguments.name not in EXAMPLES:
         hint = nearest(arguments.name, list(EXAMPLES))

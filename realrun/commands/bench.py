@@ -47,8 +47,8 @@ def add(commands: Subparsers) -> None:
         commands,
         "bench",
         run,
-        more="Needs a specification with a `load` on its models; `cascade-ewif example load` prints one.",
-        example="cascade-ewif example load > my.json\n"
+        more="Needs a specification with a `load` on its models; `cascade-ewif example smollm2` prints one.",
+        example="cascade-ewif example smollm2 > my.json\n"
         "cascade-ewif bench my.json --baseline autoregressive hf-assisted --out rows.jsonl",
     )
     parser.add_argument(

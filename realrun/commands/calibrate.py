@@ -43,7 +43,7 @@ def add(commands: Subparsers) -> None:
         "calibrate",
         run,
         more="What it writes is read by `optimise`, `cascades`, `predict`, `replay` and `ladder`.",
-        example="cascade-ewif example load > my.json\n"
+        example="cascade-ewif example smollm2 > my.json\n"
         "cascade-ewif calibrate my.json --limit 8 --out calibration.json\n"
         "cascade-ewif optimise calibration.json",
     )

@@ -9,9 +9,6 @@ from analysis.model import progress_bar
 from simulate.estimation import Estimate
 from simulate.sweep.schedule import Stop
 
-if TYPE_CHECKING:
-    pass
-
 _FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 

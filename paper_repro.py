@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from analysis.model import InputError, Parser, Subparsers, add_command, exit_with, progress
-from analysis.model.boundary.options import add_prompts, add_quiet, add_seed
+from analysis.model.boundary.options import add_prompts, add_quiet, add_seed, as_options
 from analysis.model.boundary.progress import bars
 from analysis.paper import figure_data
 from analysis.theory.regions import horizontal_region, vertical_region
@@ -124,6 +124,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_quiet(parser)
 
 
+@as_options("only", "prompts", "models")
 def run(arguments: argparse.Namespace) -> int:
     """Build what is asked for, write the report and print the tables."""
     listed = artefacts(Given.from_options(arguments.prompts, arguments.models), arguments.full)

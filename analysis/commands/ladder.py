@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.ladder import ladder, markdown, read_measured, read_predictions
 from analysis.model import Subparsers, add_command
-from analysis.model.boundary.options import add_quiet, add_seed
+from analysis.model.boundary.options import add_quiet, add_seed, as_options
 from analysis.model.boundary.report import add_report, report
 from analysis.model.notation import AUTOREGRESSIVE
 from analysis.model.records.calibration import read_calibration
@@ -48,6 +48,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("measured", "baseline")
 def run(arguments: argparse.Namespace) -> int:
     """Join, write and print."""
     calibration = read_calibration(arguments.calibration) if arguments.calibration else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.model import InputError, Subparsers, add_command, parse_json, progress, read_text
 from analysis.model.boundary.fields import mapping, number
-from analysis.model.boundary.options import add_quiet, add_seed, real, whole
+from analysis.model.boundary.options import add_quiet, add_seed, as_options, real, whole
 from analysis.model.boundary.report import add_report, report
 from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.model.records.runs import PromptId, Run, read_runs
@@ -72,6 +72,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("measured", "parameters")
 def run(arguments: argparse.Namespace) -> int:
     """Compare on every set of prompts, print tables."""
     measured, calibrated = arguments.measured, arguments.calibration

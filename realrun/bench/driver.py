@@ -175,7 +175,7 @@ def make_plan(
                 plan.compare(SAME, ours[name], other)
                 theirs.setdefault(baseline, []).append(other)
         if baseline not in theirs:
-            raise InputError("--baseline", f"got {baseline}, but no cascade has a drafter that it could use")
+            raise InputError("baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
         run = _tuning(ensemble, prompts[: settings.tuning], settings.max_new_tokens, journal)
         best, plan.trials["ours"] = climb(_distinct(ours.values()), run)
@@ -265,7 +265,7 @@ def _demand_room(prompts: Sequence[Prompt], ensemble: Ensemble, max_new_tokens: 
     """Refuse a text that, with so many tokens more, would not fit into the context of every model."""
     allowed = ensemble.shared_context - max(map(len, encode_all(prompts, ensemble))) - more
     if max_new_tokens > allowed:
-        raise InputError("--max-new-tokens", f"got {max_new_tokens}, expected at most {allowed} beside {beside}")
+        raise InputError("max_new_tokens", f"got {max_new_tokens}, expected at most {allowed} beside {beside}")
 
 
 def _bar(methods: Sequence[Method]) -> Iterable[Method]:

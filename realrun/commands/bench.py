@@ -22,6 +22,7 @@ from analysis.model.boundary.options import (
     add_quiet,
     add_seed,
     add_word,
+    as_options,
     demand,
     whole,
     word,
@@ -30,7 +31,6 @@ from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_target
 from realrun.commands.specifications import read_loadable
-from realrun.loading.options import Source
 from realrun.runs.identity import demand_same, digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
@@ -111,14 +111,13 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("baseline", "baseline_models", "max_new_tokens")
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and with `--json` the whole summary."""
     cascades = named_cascades(arguments.cascades, but_target=arguments.target is not None)
     if arguments.drafts is not None:
         cascades = listed_cascades(arguments.drafts, cascades)
     baselines = list(dict.fromkeys(arguments.baseline))
-    if arguments.target is not None:
-        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     demand("--tune", arguments.tune, whole(0, len(prompts) - 1))
     if arguments.out is not None:

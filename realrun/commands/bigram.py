@@ -6,7 +6,7 @@ import argparse
 
 from analysis.model import InputError, Subparsers, add_command, parse_json, progress, read_text
 from analysis.model.boundary.options import add_out, add_quiet
-from realrun.loading.options import Source
+from realrun.commands.options import target
 
 
 def add(commands: Subparsers) -> None:
@@ -20,14 +20,15 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("texts", metavar="ROWS.jsonl", help="rows with `text`, for example of `cascade-ewif generate`")
     parser.add_argument("--key", default="text", metavar="KEY", help="the key that holds the text")
-    parser.add_argument("--target", required=True, metavar="LOAD", help="model whose tokenizer the drafts are for")
+    parser.add_argument(
+        "--target", type=target, required=True, metavar="LOAD", help="model whose tokenizer the drafts are for"
+    )
     add_out(parser, "FILE.npz", "where the table goes", required=True)
     add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Count successors and write the table; name it as `bigram` in the `load` of Max-Gram."""
-    Source.of_target("--target", arguments.target)
     texts = [
         _text(parse_json(line, arguments.texts, first_line=i), arguments.key, f"{arguments.texts}, line {i}")
         for i, line in enumerate(read_text(arguments.texts).split("\n"), start=1)

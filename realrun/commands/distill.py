@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from analysis.model import InputError, Subparsers, add_command, demand_regular, demand_text
-from analysis.model.boundary.options import add_device, add_quiet, add_seed, add_word, real, whole
+from analysis.model.boundary.options import add_device, add_quiet, add_seed, add_word, as_options, real, whole
+from realrun.commands.options import target
 from realrun.runs.prompts import read_prompt_file, shipped_prompts
 
 MOST = 10**9
@@ -26,7 +27,9 @@ def add(commands: Subparsers) -> None:
         more="The same command goes on where it was interrupted. The folder is then what a drafter may `load`.",
         example="cascade-ewif distill --target smollm2-135m --out my-drafter --minutes 60",
     )
-    parser.add_argument("--target", required=True, metavar="LOAD", help="a decoder-only model: name, folder or hub id")
+    parser.add_argument(
+        "--target", type=target, required=True, metavar="LOAD", help="a decoder-only model: name, folder or hub id"
+    )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the drafter goes; `load` names it then")
     parser.add_argument("--work", metavar="FOLDER", help="samples, states, checkpoints (default FOLDER.work), to go on")
     parser.add_argument(
@@ -65,6 +68,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("samples", "target")
 def run(arguments: argparse.Namespace) -> int:
     """Distil and say how well the drafter agrees with its target."""
     if arguments.steps is not None and arguments.minutes is not None:
@@ -84,9 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.distill.training import Recipe
     from realrun.loading.ensemble import DTYPES, load_target
 
-    target, tokenizer = load_target("--target", arguments.target, DTYPES[arguments.dtype], arguments.device)
-    layers = _layers(arguments.layers, int(target.config.num_hidden_layers))
-    columns = int(target.get_output_embeddings().weight.shape[0])
+    teacher, tokenizer = load_target("target", arguments.target, DTYPES[arguments.dtype], arguments.device)
+    layers = _layers(arguments.layers, int(teacher.config.num_hidden_layers))
+    columns = int(teacher.get_output_embeddings().weight.shape[0])
     recipe = Recipe(
         layers,
         min(arguments.head, columns),
@@ -108,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.licence,
         shlex.join(["python", "-m", "realrun", *sys.argv[1:]]),
     )
-    found = distil(target, tokenizer, order)
+    found = distil(teacher, tokenizer, order)
     for name, test in (
         ("held-out greedy answers", found.held_out),
         ("greedy answers to the test prompts", found.prompts),

@@ -79,8 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
     for name, cascade in named.items():
         if cascade.lenience > 1:
             raise InputError(f"{name}, lenience", f"got {cascade.lenience:g}, expected 1: no other target is lossless")
-    if arguments.target is not None:
-        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     from analysis.model.boundary.journal import is_count, rows_file
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds

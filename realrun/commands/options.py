@@ -6,6 +6,7 @@ import argparse
 
 from analysis.model import advise
 from analysis.model.boundary.options import real, whole
+from realrun.loading.options import Source
 
 MAX_NEW_TOKENS = 10**6
 VERIFICATIONS = ("tokenwise", "block")
@@ -26,7 +27,13 @@ def add_target(
     parser: argparse.ArgumentParser, text: str = "load this as the target instead of what the specification says"
 ) -> None:
     """Add --target."""
-    parser.add_argument("--target", metavar="LOAD", help=f"{text}: a name, a folder or a hub id")
+    parser.add_argument("--target", type=target, metavar="LOAD", help=f"{text}: a name, a folder or a hub id")
+
+
+def target(load: str) -> str:
+    """What a target may be loaded from."""
+    Source.of_target("", load)
+    return load
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:

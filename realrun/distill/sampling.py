@@ -99,13 +99,13 @@ def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[in
         first = [i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None][:1]
         if not first:
             raise InputError(
-                "--samples", "missing, and the tokenizer has neither chat template nor first token to sample from"
+                "samples", "missing, and the tokenizer has neither chat template nor first token to sample from"
             )
         return first, frozenset()
     text = tokenizer.decode(encode_chat([{"role": "user", "content": _MARK}], tokenizer, "the chat template"))
     before, mark, after = text.partition(_MARK)
     if not mark:
-        raise InputError("--samples", "missing, and the chat template changes the user's words, so none can be sampled")
+        raise InputError("samples", "missing, and the chat template changes the user's words, so none can be sampled")
     closing = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
     return tokenizer(before, add_special_tokens=False)["input_ids"], frozenset(closing)
 

@@ -183,6 +183,6 @@ def with_target(cascade: Cascade, load: str | None) -> Cascade:
     """
     if load is None:
         return cascade
-    Source.of_target("--target", load)
+    Source.of_target("target", load)
     target = replace(cascade.models[cascade.target], load=load)
     return replace(cascade, models={**cascade.models, cascade.target: target})

@@ -102,7 +102,7 @@ def seconds_by_size(
                 raise InputError(
                     "logits",
                     f"got some of {network} that are not finite at context {context}, q {q}, "
-                    "expected finite ones; try another --dtype",
+                    "expected finite ones; try another dtype",
                 )
             if turn:
                 found[context, q].append(elapsed)

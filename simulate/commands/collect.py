@@ -8,7 +8,7 @@ import json
 import os
 
 from analysis.model import InputError, Subparsers, add_command, advise_on
-from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, real, whole
+from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, as_options, real, whole
 from simulate.api import MAX_CYCLES, MAX_SECONDS, MAX_WORKERS, TARGET_ERROR, collect
 from simulate.commands.table import as_json, lines
 from simulate.sweep.task import read_tasks
@@ -59,6 +59,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("dask", "workers")
 def run(arguments: argparse.Namespace) -> int:
     """Collect, then print what the file says about the sweep."""
     tasks = read_tasks(arguments.tasks)

@@ -7,7 +7,7 @@ import json
 import time
 
 from analysis.model import Cascade, Subparsers, add_command, read_cascade
-from analysis.model.boundary.options import add_device, add_json, add_quiet, add_seed, add_word, whole
+from analysis.model.boundary.options import add_device, add_json, add_quiet, add_seed, add_word, as_options, whole
 from simulate.api import MAX_CYCLES
 from simulate.estimation import Estimate, estimate
 from simulate.intervals import CycleTotals
@@ -38,6 +38,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("device")
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and print the estimate with its interval."""
     cascade = read_cascade(arguments.spec)

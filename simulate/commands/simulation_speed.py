@@ -9,7 +9,7 @@ import os
 import sys
 
 from analysis.model import Subparsers, add_command
-from analysis.model.boundary.options import add_device, add_quiet, whole
+from analysis.model.boundary.options import add_device, add_quiet, as_options, whole
 from analysis.model.examples import flat
 from simulate.api import MAX_WORKERS
 from simulate.speed import measure, memory_growth
@@ -52,6 +52,7 @@ def add(commands: Subparsers) -> None:
     add_quiet(parser)
 
 
+@as_options("device")
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     repeats, cycles = arguments.repeats, arguments.memory_cycles

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from analysis.model.boundary.fields import InputError, number, shown
@@ -96,6 +97,17 @@ def demand(option: str, value: float, kind: Callable[[str], object]) -> None:
         kind(str(value))
     except InputError as error:
         raise InputError(option, error.problem) from None
+
+
+@contextmanager
+def as_options(*fields: str) -> Iterator[None]:
+    """Within the block, or in a function so decorated, errors of these fields name the options of that name."""
+    try:
+        yield
+    except InputError as error:
+        if error.field not in fields:
+            raise
+        raise InputError(f"--{error.field.replace('_', '-')}", error.problem) from None
 
 
 def add_word(parser: argparse.ArgumentParser, option: str, choices: Sequence[str], text: str) -> None:

@@ -72,7 +72,7 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
 
 def _prediction(row: Mapping[str, object]) -> Prediction:
     if "rung" not in row and "method" in row:
-        raise InputError("", "a measured row, expected a prediction: are --predicted and --measured swapped?")
+        raise InputError("", "a measured row, expected a prediction: are predictions and measured rows swapped?")
     with inside("draft"):
         draft = read_draft(row.get("draft", []))
     text_tokens = None

@@ -58,7 +58,7 @@ def by_set(
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The tables of a whole result of ``python -m analysis swi``."""
+    """The tables of a whole result of ``cascade-ewif swi``."""
     sets = result["sets"]
     rows = [
         _headline(name, h)

@@ -31,7 +31,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--cycles", type=whole(2, MAX_CYCLES), default=100_000, metavar="N", help="number of cycles, at least 2"
     )
-    add_word(parser, "--engine", ENGINES, "which of the engines draws")
+    add_word(parser, "--engine", ENGINES, "which of the three programs draws")
     add_device(parser, "of torch")
     add_seed(parser, "what is drawn")
     add_json(parser)

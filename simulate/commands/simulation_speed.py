@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 
 from analysis.model import Subparsers, add_command
 from analysis.model.boundary.options import add_device, add_quiet, as_options, whole
@@ -49,6 +48,7 @@ def add(commands: Subparsers) -> None:
         metavar="N",
         help="cycles to watch memory over",
     )
+    parser.add_argument("--json", action="store_true", help="print the JSON line only")
     add_quiet(parser)
 
 
@@ -62,14 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     TorchSampler(flat(), arguments.device)  # refuses a device that is not there before anything is measured
     before, after = memory_growth(cycles)
     measured = measure(repeats, workers, arguments.device)
-    print(f"medians of {repeats}, kernel on {workers} threads, torch on {arguments.device}", file=sys.stderr)
-    for name, found in measured.items():
-        line = f"{name:<24}{found.median / 1e6:>12.3f} million/s   best {found.best / 1e6:.3f}"
-        if name in _BASELINES:
-            base = _BASELINES[name]
-            line += f"   {found.median / measured[base].median:.3g} x {base}"
-        print(line, file=sys.stderr)
-    print(f"peak memory {before:.0f} MiB after 10^6 cycles, {after:.0f} MiB after {cycles:.0e}", file=sys.stderr)
+    if not arguments.json:
+        print(f"medians of {repeats}, kernel on {workers} threads, torch on {arguments.device}")
+        for name, found in measured.items():
+            line = f"{name:<24}{found.median / 1e6:>12.3f} million/s   best {found.best / 1e6:.3f}"
+            if name in _BASELINES:
+                base = _BASELINES[name]
+                line += f"   {found.median / measured[base].median:.3g} x {base}"
+            print(line)
+        print(f"peak memory {before:.0f} MiB after 10^6 cycles, {after:.0f} MiB after {cycles:.0e}")
     result = {f"{name}_per_s": found.median for name, found in measured.items()}
     result |= {f"{name}_per_s_best": found.best for name, found in measured.items()}
     result |= {"memory_mib_1e6": before, "memory_mib_long": after, "memory_cycles": cycles, "workers": workers}

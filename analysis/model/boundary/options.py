@@ -147,13 +147,17 @@ def add_prompts(parser: argparse.ArgumentParser) -> None:
 def add_dtype(parser: argparse.ArgumentParser, first: str = DTYPE_NAMES[0]) -> None:
     """Add ``--dtype``."""
     parser.add_argument(
-        "--dtype", default=first, type=word(DTYPE_NAMES), choices=DTYPE_NAMES, help="number format of the models"
+        "--dtype",
+        default=first,
+        type=word(DTYPE_NAMES),
+        choices=DTYPE_NAMES,
+        help="number format of the models; float32 is exact",
     )
 
 
 def add_device(parser: argparse.ArgumentParser, of: str = "of the models") -> None:
     """Add ``--device``."""
-    parser.add_argument("--device", default="cpu", metavar="DEVICE", help=f"{of}: cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help=f"device {of}: cpu, cuda or cuda:N")
 
 
 def _refuse(text: str, allowed: str) -> NoReturn:

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from typing import Any
 
 from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, add_command, read_cascade, whole_file
 from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, whole
@@ -24,8 +25,8 @@ from analysis.prediction import predict
 from analysis.prediction.specifications import silent, with_loop, without_silence
 from analysis.theory.exact import ewif
 
-EXPECTED = ("speedup", "low", "high", "tokens_per_cycle")
-"""What is told of the speedup to expect: it, its 95 % interval, and the tokens of a cycle."""
+EXPECTED = ("rung", "speedup", "low", "high", "tokens_per_cycle")
+"""What is told of the speedup to expect: the rung it comes from, it, its 95 % interval, and the tokens of a cycle."""
 
 RUNG = "fits"
 """The rung of theory that the speedup to expect comes from, its highest."""
@@ -106,8 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
                 f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
                 f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
             )
-            print(f"             of the {'recommended ' if advice else ''}draft on prompts like these, by theory (rung")
-            print(f"             `{RUNG}` of `cascade-ewif predict`); `cascade-ewif replay` is nearer the clock")
+            which = "recommended draft" if advice else "draft"
+            print(f"             of the {which} on prompts like these, by theory's rung `{RUNG}`;")
+            print("             `cascade-ewif replay` is nearer the clock")
         if arguments.out:
             print(f"written      {arguments.out}")
     return 0
@@ -139,10 +141,10 @@ def _timed(calibration: Calibration) -> Cascade:
     return without_silence(calibration, whole)
 
 
-def _expected(calibration: Calibration, draft: Draft, seed: int) -> dict[str, float]:
+def _expected(calibration: Calibration, draft: Draft, seed: int) -> dict[str, Any]:
     """The speedup to expect on prompts like the calibration's."""
     (row,) = predict(calibration, [NamedDraft("recommended", "optimum", draft)], [RUNG], seed)
-    return {key: row[key] for key in EXPECTED}  # type: ignore[misc]
+    return {key: row[key] for key in EXPECTED}
 
 
 def _as_json(

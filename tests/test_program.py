@@ -110,8 +110,9 @@ def test_nothing_like_it_gives_no_hint():
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
 def test_a_shell_completes_commands_and_options(shell):
-    script = completion("cascade-ewif", GROUPS[:1], [shell])
-    assert "optimise" in script
+    script = completion("cascade-ewif", GROUPS, [shell])
+    for name in ("optimise", "simulation_speed" if shell == "bash" else "simulation-speed", "paper"):
+        assert name in script
     assert "max-tokens" in script
 
 

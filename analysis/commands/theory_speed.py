@@ -18,7 +18,6 @@ def add(commands: Subparsers) -> None:
         run,
         more="The last line is one JSON object.",
         example="cascade-ewif theory-speed --repeats 3",
-        aliases=["bench"],
     )
     parser.add_argument("--repeats", type=whole(1, 1000), metavar="N", default=7, help="timed runs of each part")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")

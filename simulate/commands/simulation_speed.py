@@ -31,7 +31,6 @@ def add(commands: Subparsers) -> None:
         run,
         more="The last line is one JSON object.",
         example="cascade-ewif simulation-speed --repeats 3 --memory-cycles 1e7",
-        aliases=["bench"],
     )
     parser.add_argument("--repeats", type=whole(1, 1000), default=7, metavar="N", help="measurements of each engine")
     parser.add_argument(

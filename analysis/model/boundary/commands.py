@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from analysis.model.boundary.advice import advice_in_lines
@@ -83,7 +83,6 @@ def add_command(
     *,
     more: str = "",
     example: str = "",
-    aliases: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
     """Register a command, which the docstring of its module describes (see `summary_of`).
 
@@ -93,7 +92,6 @@ def add_command(
         run: Takes the parsed arguments and returns the exit status.
         more: What else its help says, in sentences.
         example: Command lines that show it, one a line.
-        aliases: Other names of it.
 
     Returns:
         Its parser, without options yet.
@@ -105,7 +103,6 @@ def add_command(
         help=summary,
         description=f"{summary[:1].upper()}{summary[1:]}.",
         epilog="\n\n".join(filter(None, (more, f"example:{lines}" if lines else ""))),
-        aliases=aliases,
     )
     parser.set_defaults(run=run)
     return parser

@@ -106,14 +106,14 @@ def run_program(program: str, description: str, groups: Sequence[Group]) -> int:
     for group in groups:
         name = group.aliases.get(asked, asked) if len(groups) == 1 else asked
         if name in group.commands:
-            return run_modules(program, [group.module(name)])
+            return run_modules(program, [group.module(name)], [name, *rest])
     names = [name for group in groups for name in group.commands]
     raise InputError(asked, f"no such command{nearest(asked, names)} (see {program} --help)")
 
 
-def run_modules(program: str, modules: Sequence[Command]) -> int:
-    """Parse the command line with these modules' commands and run the one it names; returns its status."""
-    arguments = _parser(program, modules).parse_args()
+def run_modules(program: str, modules: Sequence[Command], words: Sequence[str] | None = None) -> int:
+    """Parse words, or the command line, with these modules' commands and run the one named; returns its status."""
+    arguments = _parser(program, modules).parse_args(words)
     with bars(shown=not getattr(arguments, "quiet", False)):
         return int(arguments.run(arguments))
 

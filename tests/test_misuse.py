@@ -191,4 +191,4 @@ def test_a_target_error_in_per_cent_is_told(tmp_path, capsys, monkeypatch):
     options = ("--out", tmp_path / "runs.csv", "--target-error", "0.5", "--max-cycles", "1000", "--workers", "1")
     status, _, error = run(collect_command, capsys, monkeypatch, "collect", path, *options)
     assert status == 0
-    assert "warning: --target-error: 0.5 is a half-width of 50 % of EWIF; for 0.5 % write 0.005\n" in error
+    assert "warning: target_error: 0.5 is a relative half-width of 50%; 0.5 % is 0.005\n" in error

@@ -176,7 +176,7 @@ def test_another_target_can_be_named(run, quick, tmp_path, folder):
         (["--target", "maxgram"], "error: --target: 'maxgram' cannot be the target, expected a neural model"),
         (["--traces", "x", "--temperature", "1"], "error: --traces: given with a temperature"),
         (["--out", "x", "--traces", "./x"], "error: --traces: got './x', expected another file than --out"),
-        (["--limit", "2", "--per-category", "2"], "error: argument --per-category: not allowed with argument --limit"),
+        (["--limit", "2", "--per-category", "2"], "error: --per-category: not allowed with argument --limit"),
     ],
     ids=lambda value: value[0].strip("-") if isinstance(value, list) else "",
 )

@@ -318,7 +318,7 @@ def test_batches_that_contradict_each_other_are_not_merged(straight, tmp_path):
     done = run("merge", straight[0], short, "--out", tmp_path / "all.csv")
     assert (done.returncode, (tmp_path / "all.csv").exists()) == (2, False)
     assert "batch 0 of task flat (seed 0) differs" in done.stderr
-    assert "--max-cycles cut one of them" in done.stderr
+    assert "a limit on cycles cut one of them" in done.stderr
 
 
 def test_equally_long_batches_that_differ_are_not_blamed_on_a_limit(straight):

@@ -138,4 +138,4 @@ def test_bench_ends_with_its_medians():
 
 
 def test_bench_refuses_no_repeats(refused):
-    assert refused(theory_speed, "bench", "--repeats", 0).startswith("error: --repeats: got '0'")
+    assert refused(theory_speed, "theory-speed", "--repeats", 0).startswith("error: --repeats: got '0'")

@@ -205,7 +205,7 @@ def test_optimise_takes_a_calibration_and_gives_an_interval(tmp_path, capsys, mo
     draft = found["uncertainty"]["draft"]
     known = calibration_of(Cascade.from_json(json.loads(file.read_text()), needs_draft=False))
     row = predicted(known, Cascade.from_json(json.loads(file.read_text()) | {"draft": draft}).draft, "fits")
-    assert found["expected"] == {key: row[key] for key in ("speedup", "low", "high", "tokens_per_cycle")}
+    assert found["expected"] == {key: row[key] for key in ("rung", "speedup", "low", "high", "tokens_per_cycle")}
 
 
 def test_optimise_leaves_out_a_drafter_that_abstains_with_its_standard_errors(tmp_path, capsys, monkeypatch):

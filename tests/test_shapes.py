@@ -244,7 +244,7 @@ def test_the_first_turn_in_which_a_compiler_works_takes_nothing_of_the_seconds()
 def test_logits_that_are_not_finite_are_no_measurement():
     calls = FakeCalls(bad={(64, 4)})
     plan = measure.Plan((1, 4), (16, 64), 8, 1, 1.0)
-    with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another --dtype"):
+    with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another dtype"):
         measure.seconds_by_size(calls, plan, CPU, calls.now, "it")
     with pytest.raises(InputError, match="logits: got some of tiny-llama in float16 that are not finite"):
         list(measure.rows(LLAMA, build.Sizes(1, 1, 1), calls, plan, torch.float16, CPU, False))
@@ -254,7 +254,7 @@ def arguments(shape, out, **changes):
     parser = argparse.ArgumentParser()
     command.add_options(parser)
     given = vars(parser.parse_args([*shape, "--out", str(out)]))
-    given |= {"dtype": "float32", "turns": "1", "q": "1,4", "contexts": "6,3", "encoded": "5"}
+    given |= {"dtype": "float32", "turns": 1, "q": (1, 4), "contexts": (6, 3), "encoded": 5}
     return argparse.Namespace(**given | changes)
 
 
@@ -323,7 +323,7 @@ def test_wrong_shapes_are_refused_in_one_line(options, said, tmp_path, capsys, m
 def test_calibrate_names_the_command_that_shapes_have_now(tmp_path, capsys, monkeypatch):
     options = ("--shape", "llama-68m", "--out", tmp_path / "x.jsonl")
     status, _, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options)
-    said = "error: --shape: is a command of its own, expected: python -m realrun shapes llama-68m --out FILE\n"
+    said = "error: --shape: is a command of its own, expected: cascade-ewif shapes llama-68m --out FILE\n"
     assert (status, stderr) == (2, said)
 
 
@@ -343,7 +343,7 @@ def test_an_interrupted_run_goes_on_shape_by_shape(tmp_path, monkeypatch, capsys
         assert again[:left] == rows[:left]
         sizes = [[(row["shape"], row["context"], row["q"]) for row in map(json.loads, of)] for of in (again, rows)]
         assert sizes[0] == sizes[1]
-    for changes in ({"dtype": "bfloat16"}, {"encoded": "6"}, {"cold": True}, {"unpacked": True}, {"q": "1,5"}):
+    for changes in ({"dtype": "bfloat16"}, {"encoded": 6}, {"cold": True}, {"unpacked": True}, {"q": (1, 5)}):
         with pytest.raises(InputError, match=r"line .*: rows of another run, name another file"):
             command.run_shapes(arguments(["tiny-t5", "tiny-llama"][::-1], out, **changes))
 

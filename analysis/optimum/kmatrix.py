@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tqdm import tqdm
-
-from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, readings
+from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, progress, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
 from analysis.optimum.bound import ROUNDING
 from analysis.optimum.certificate import Limits, consistent
@@ -136,13 +134,13 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
     top, number = problem.max_tokens, len(matrices.entries)
     if (top + 1) ** number <= ENUMERATED:
         every = itertools.product(range(top + 1), repeat=number)
-        best = max(tqdm(every, total=(top + 1) ** number, desc="K-matrices", delay=2), key=matrices.value)
+        best = max(progress(every, "K-matrices", "matrix", total=(top + 1) ** number), key=matrices.value)
         searched = f"all {(top + 1) ** number} matrices tried"
     else:
         starts = [(0,) * number]
         starts += [tuple(length if i == e else 0 for i in range(number)) for e in range(number) for length in (3, top)]
         starts += [(length,) * number for length in (2, 5)]
-        ends = [_climb(matrices, start) for start in tqdm(starts, desc="K-matrices", delay=2)]
+        ends = [_climb(matrices, start) for start in progress(starts, "K-matrices", "start")]
         best = max(ends, key=matrices.value)
         searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"
     value = matrices.value(best)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tqdm import tqdm
-
-from analysis.model import Acceptance, Affine, Draft, PerPosition, Step
+from analysis.model import Acceptance, Affine, Draft, PerPosition, Step, progress_bar
 from analysis.optimum.costs import rounded
 from analysis.optimum.flat import best_flat
 from analysis.optimum.problem import Path, Problem
@@ -49,7 +47,7 @@ def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
     values: dict[Draft, float] = {}
     pool = list(dict.fromkeys([(), best_flat(problem), *representative_optima(problem), *starts]))
     climbed: set[Draft] = set()
-    with tqdm(desc="search", unit=" drafts", delay=2) as bar:
+    with progress_bar("search", " drafts") as bar:
         while True:
             for draft in pool:
                 if draft not in values:

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from analysis.model import Cascade
+from analysis.model import Cascade, progress
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.calibration_parts import TracesFile
 from analysis.model.records.call_tables import CallTables
@@ -208,7 +207,7 @@ def _evidence(
 
 
 def _shown(items: Sequence[list[int]]) -> Iterable[list[int]]:
-    return tqdm(items, desc="calibrating", unit="text", delay=2, disable=None)
+    return progress(items, "calibrating", "text")
 
 
 def _at_policy(

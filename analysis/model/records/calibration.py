@@ -224,7 +224,7 @@ def is_calibration(cascade: Cascade) -> bool:
 def calibration_of(cascade: Cascade) -> Calibration:
     """The calibration that a specification carries in `meta.calibration`."""
     if not is_calibration(cascade):
-        raise InputError("meta.calibration", "missing, expected a file written by `python -m realrun calibrate`")
+        raise InputError("meta.calibration", "missing, expected a file written by `cascade-ewif calibrate`")
     meta = mapping(cascade.meta, "meta")
     details = mapping(meta["calibration"], "meta.calibration")
     others = {key: value for key, value in meta.items() if key != "calibration"}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.model.boundary.identity import demand_same
 from analysis.model.boundary.journal import RowsFile, rows_file
-from realrun.runs.identity import demand_same
 
 SCHEMA = 1
 _STEP = "step"
@@ -100,6 +100,4 @@ def open_journal(path: str | None, request: str) -> Iterator[Journal]:
         except KeyboardInterrupt:
             print(f"{path}: keeps {len(journal)} finished steps, the same command goes on", file=sys.stderr)
             raise
-        file.demand_ours()
-        Path(path).unlink(missing_ok=True)
-        file.pipe()  # it is meant to be gone
+        file.remove()

@@ -112,9 +112,7 @@ def test_a_full_disk_leaves_the_earlier_rows_intact(tmp_path, monkeypatch):
 
     with rows_file(str(path), EXPECTED) as file:
         monkeypatch.setattr(os, "write", full)
-        with pytest.raises(
-            InputError, match="No space left on device; the 2 earlier rows are intact"
-        ):
+        with pytest.raises(InputError, match="No space left on device; the 2 earlier rows are intact"):
             file.append({"id": 2, "task": "x"})
     assert path.read_bytes() == before
 
@@ -165,9 +163,7 @@ def test_a_file_removed_or_replaced_during_the_run_is_noticed(tmp_path, when, re
                 pytest.fail("the row went nowhere")
 
     happened = "replaced by another file" if replace else "removed or renamed"
-    with pytest.raises(
-        InputError, match=f"was {happened} while .*; the 1 rows it held went with it"
-    ):
+    with pytest.raises(InputError, match=f"was {happened} while .*; the 1 rows it held went with it"):
         run()
 
 

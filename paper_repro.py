@@ -27,7 +27,7 @@ from figures import (
     theory_schematic,
 )
 from figures.report import witnesses
-from figures.report.artefacts import Artefact, Builder, Run, with_inputs
+from figures.report.artefacts import Artefact, Build, Builder, with_inputs
 from figures.report.drawing import drawing
 from figures.report.given import Given
 from figures.report.long_run import of_drafters, of_long_run, of_shapes, recorded
@@ -113,7 +113,7 @@ def main() -> int:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""
             print(f"{artefact.name:18s} {artefact.heading}{needs}")
         return 0
-    run = Run(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
+    run = Build(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
     wanted = with_inputs(listed, arguments.only or [artefact.name for artefact in listed])
     try:
         run.path(".finished").mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError, parse_json, read_text
-from analysis.model.boundary.fields import inside, mapping, name, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, read_name, reject, sequence
 
 SCHEMA = 1
 ABSTAINED = -1
@@ -106,9 +106,9 @@ def read_traces(path: str | Path) -> Traces:
 def _header(fields: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
     if fields.get("schema") != SCHEMA:
         reject("schema", fields.get("schema"), str(SCHEMA))
-    target = name(fields.get("target"), "target")
+    target = read_name(fields.get("target"), "target")
     drafters = tuple(
-        name(item, f"drafters[{i}]") for i, item in enumerate(sequence(fields.get("drafters"), "drafters"))
+        read_name(item, f"drafters[{i}]") for i, item in enumerate(sequence(fields.get("drafters"), "drafters"))
     )
     return target, drafters
 
@@ -124,9 +124,9 @@ def _prompt(fields: Mapping[str, object]) -> PromptTrace:
                 reject(f"agree.{reviewer}.{drafter}", text, f"{tokens} characters, each 0, 1 or a full stop")
             agree[reviewer, drafter] = _bits(text)
     identity = fields.get("id")
-    key = str(identity) if isinstance(identity, int) and not isinstance(identity, bool) else name(identity, "id")
+    key = str(identity) if isinstance(identity, int) and not isinstance(identity, bool) else read_name(identity, "id")
     category = fields.get("category")
-    return PromptTrace(key, "all" if category is None else name(category, "category"), agree)
+    return PromptTrace(key, "all" if category is None else read_name(category, "category"), agree)
 
 
 def _bits(text: str) -> Bits:

@@ -10,10 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
-from analysis.model.boundary.fields import mapping, number
+from analysis.model.boundary.fields import mapping, read_number
 from analysis.model.boundary.options import add_report, real_option, report
 from analysis.model.records.calibration import Calibration, read_calibration
-from analysis.model.records.runs import PromptId, Run, read_runs
+from analysis.model.records.runs import MeasuredRun, PromptId, read_runs
 from analysis.paper.published import read_rows
 from analysis.paper.swi import (
     ALL,
@@ -107,7 +107,7 @@ def _kept(calibration: str | None) -> tuple[list[Path], str | Path]:
     return rows, calibration or KEPT / "calibration.json"
 
 
-def _shared(runs: Sequence[Run]) -> list[Run]:
+def _shared(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """The runs of prompts that every method ran, so that all are held to the same texts.
 
     Raises:
@@ -126,7 +126,7 @@ def _parameters(given: Sequence[str], calibration: Calibration | None, target: s
     found: dict[str, float] = {}
     if calibration:
         for model, n in mapping(calibration.details.get("parameters", {}), "meta.calibration.parameters").items():
-            found[model] = number(n, f"meta.calibration.parameters.{model}", 1)
+            found[model] = read_number(n, f"meta.calibration.parameters.{model}", 1)
     for entry in given:
         model, _, text = entry.partition("=")
         found[model] = real_option("--parameters", text, 1)
@@ -135,7 +135,7 @@ def _parameters(given: Sequence[str], calibration: Calibration | None, target: s
     return found
 
 
-def _members(runs: Sequence[Run], files: Sequence[str]) -> dict[str, set[PromptId]]:
+def _members(runs: Sequence[MeasuredRun], files: Sequence[str]) -> dict[str, set[PromptId]]:
     """Ids of the prompts of every set of two or more, that of all prompts first."""
     everything = {run.prompt for run in runs}
     sets: dict[str, set[PromptId]] = {}

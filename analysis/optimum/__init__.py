@@ -1,7 +1,7 @@
 """The best cascade for given models, acceptances and costs, and a proof of how good it is."""
 
-from analysis.optimum.certificate import Certificate, ContradictionError, Limits
+from analysis.optimum.certificate import Certificate, ContradictionError, SearchLimits
 from analysis.optimum.optimise import Optimum, optimise
 from analysis.optimum.problem import MAX_DEPTH, Problem
 
-__all__ = ["MAX_DEPTH", "Certificate", "ContradictionError", "Limits", "Optimum", "Problem", "optimise"]
+__all__ = ["MAX_DEPTH", "Certificate", "ContradictionError", "Optimum", "Problem", "SearchLimits", "optimise"]

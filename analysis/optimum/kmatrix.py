@@ -12,7 +12,7 @@ from tqdm import tqdm
 from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
 from analysis.optimum.bound import ROUNDING
-from analysis.optimum.certificate import Limits, consistent
+from analysis.optimum.certificate import SearchLimits, consistent
 from analysis.optimum.optimise import following_bound
 from analysis.optimum.problem import Problem
 from analysis.theory.exact import ewif
@@ -48,7 +48,7 @@ class BestKMatrix:
     ewif: float
     upper_bound: float
     searched: str
-    limits: Limits
+    limits: SearchLimits
 
     def notes(self) -> list[str]:
         """What it rests on, and whether matrices like those of the paper were among those searched, in words."""
@@ -148,7 +148,7 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
     value = matrices.value(best)
     bound = consistent(min(following_bound(problem, value), tokens_bound(problem)), value)
     draft = matrices.draft(best) or ()
-    limits = Limits.of(problem, draft)
+    limits = SearchLimits.of(problem, draft)
     return BestKMatrix(matrices.matrix(best), matrices.drafters, matrices.block, draft, value, bound, searched, limits)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError
-from analysis.model.boundary.fields import inside, mapping, number, sequence
+from analysis.model.boundary.fields import inside, mapping, read_number, sequence
 from analysis.model.records.calibration import Calibration
 
 Vector = NDArray[np.float64]
@@ -44,8 +44,8 @@ class Prompts:
                             both = sequence(pair, f"agree.{reviewer}.{drafter}")
                             if len(both) != 2:
                                 raise InputError(f"agree.{reviewer}.{drafter}", "expected [accepted, examined]")
-                            examined = number(both[1], "examined", 0)
-                            cell = number(both[0], "accepted", 0, examined), examined
+                            examined = read_number(both[1], "examined", 0)
+                            cell = read_number(both[0], "accepted", 0, examined), examined
                             counts.setdefault((reviewer, drafter), [(0.0, 0.0)] * i).append(cell)
                 for cells in counts.values():
                     cells += [(0.0, 0.0)] * (i + 1 - len(cells))

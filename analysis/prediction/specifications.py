@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from analysis.model import Acceptance, Affine, Cascade, Cost, Draft, InputError, Model, PerPosition, Tabulated, walk
-from analysis.model.boundary.fields import inside, mapping, number
-from analysis.model.boundary.fields import name as read_name
+from analysis.model.boundary.fields import inside, mapping, read_name, read_number
 from analysis.model.hazard import read_acceptance
 from analysis.model.reach import holding_on
 from analysis.model.records.calibration import Calibration
@@ -26,7 +25,7 @@ def iid(calibration: Calibration, *, scalar: bool) -> Cascade:
         table = mapping(calibration.details.get("acceptance_iid"), "")
         acceptance = {
             reviewer: {
-                d: constant(number(alpha, f"{reviewer}.{d}", 0, 1)) for d, alpha in mapping(row, reviewer).items()
+                d: constant(read_number(alpha, f"{reviewer}.{d}", 0, 1)) for d, alpha in mapping(row, reviewer).items()
             }
             for reviewer, row in table.items()
         }

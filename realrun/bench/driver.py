@@ -34,7 +34,7 @@ SAME, BEST = "same settings", "best settings"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """How to measure.
 
     Attributes:
@@ -54,7 +54,7 @@ class Settings:
 
 
 @dataclass
-class Plan:
+class BenchPlan:
     """Methods to measure, each once, and which to compare.
 
     Attributes:
@@ -84,7 +84,7 @@ def run_bench(
     ensemble: Ensemble,
     others: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: BenchSettings,
     keep: Callable[[Row], None],
     journal: Journal | None = None,
 ) -> dict[str, object]:
@@ -151,9 +151,9 @@ def make_plan(
     ensemble: Ensemble,
     others: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: BenchSettings,
     journal: Journal | None = None,
-) -> Plan:
+) -> BenchPlan:
     """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
     around = surroundings(next(iter(cascades.values())), others)
     limit = settings.max_new_tokens
@@ -164,7 +164,7 @@ def make_plan(
         _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
     elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
         _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
-    plan = Plan()
+    plan = BenchPlan()
     ours = {name: CascadeMethod(name, cascade, ensemble) for name, cascade in cascades.items()}
     alone = CascadeMethod(AUTOREGRESSIVE, next(iter(cascades.values())).with_draft(()), ensemble)
     theirs: dict[str, list[Method]] = {}
@@ -243,7 +243,7 @@ def _tuning(
 
 
 def _expected_seconds(
-    methods: Sequence[Method], ensemble: Ensemble, prompts: Sequence[Prompt], settings: Settings
+    methods: Sequence[Method], ensemble: Ensemble, prompts: Sequence[Prompt], settings: BenchSettings
 ) -> dict[str, float]:
     """Seconds of all runs, as far as one prompt tells, if no text ends early."""
     (ids,) = encode_all(prompts[:1], ensemble)

@@ -14,7 +14,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class HazardEstimate:
     """Hazards and their standard errors.
 
     Attributes:
@@ -49,7 +49,7 @@ def resamples(prompts: int, generator: np.random.Generator) -> NDArray[np.float6
     return generator.multinomial(prompts, np.full(prompts, 1 / prompts), size=RESAMPLES).astype(float)
 
 
-def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> Estimate | None:
+def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> HazardEstimate | None:
     """Hazards by position.
 
     Args:
@@ -62,7 +62,7 @@ def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: 
     """
     shared = groups(counts, MIN_EXAMINED * heaviest)
     pooled = [ratio(counts[:, group].sum(axis=1), drawn, heaviest) for group in shared]
-    return Estimate([hazard for hazard, _ in pooled], [error for _, error in pooled]) if pooled else None
+    return HazardEstimate([hazard for hazard, _ in pooled], [error for _, error in pooled]) if pooled else None
 
 
 def ratio(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> tuple[float, float]:

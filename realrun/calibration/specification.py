@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from realrun.calibration.agreements import Recording
+from realrun.calibration.agreements import RecordedText
 from realrun.calibration.evidence import Evidence, Pair
-from realrun.calibration.hazards import Estimate, estimate, ratio
+from realrun.calibration.hazards import HazardEstimate, estimate, ratio
 from realrun.calibration.roster import Roster
 
 IID_POSITIONS = 10
@@ -63,7 +63,7 @@ class Acceptances:
         return cls(*(dict(table) for table in tables))
 
 
-def _typed(types: Sequence[Estimate | None]) -> dict[str, object]:
+def _typed(types: Sequence[HazardEstimate | None]) -> dict[str, object]:
     known = [(name, found) for name, found in zip(BY_TYPE, types, strict=True) if found is not None]
     return {
         **{name: {"per_position": found.hazards, "beyond": "last"} for name, found in known},
@@ -99,7 +99,7 @@ def first_positions(evidence: Sequence[Evidence]) -> dict[str, object]:
     }
 
 
-def match_law(recordings: Sequence[Recording], target: str, proposer: str) -> dict[str, object] | None:
+def match_law(recordings: Sequence[RecordedText], target: str, proposer: str) -> dict[str, object] | None:
     """How Max-Gram's copies fare: the share of places with a match, agreement by its length, hazards once there is one.
 
     The hazards are of drafts that begin with a match.

@@ -6,13 +6,13 @@ import gzip
 import json
 from collections.abc import Mapping, Sequence
 
-from realrun.calibration.agreements import Recording, agreement
+from realrun.calibration.agreements import RecordedText, agreement
 from realrun.calibration.roster import Roster
 
 SCHEMA = 1
 
 
-def traces(recordings: Sequence[Recording], roster: Roster, loads: Mapping[str, object]) -> bytes:
+def traces(recordings: Sequence[RecordedText], roster: Roster, loads: Mapping[str, object]) -> bytes:
     """Gzipped JSONL: a header, then a line a text; the same bytes for the same recordings.
 
     A line's `agree` holds for each pair a string with one character a token of the text: "1" where reviewer and drafter
@@ -33,7 +33,7 @@ def traces(recordings: Sequence[Recording], roster: Roster, loads: Mapping[str, 
     return gzip.compress(text.encode(), mtime=0)
 
 
-def _line(recording: Recording, roster: Roster) -> dict[str, object]:
+def _line(recording: RecordedText, roster: Roster) -> dict[str, object]:
     text = recording.text
     agree: dict[str, dict[str, str]] = {reviewer: {} for reviewer in roster.reviewers}
     off: dict[str, dict[str, list[list[object]]]] = {reviewer: {} for reviewer in roster.neural}

@@ -109,7 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from analysis.model.boundary.journal import rows_file
-    from realrun.bench.driver import Settings, run_bench  # after all else is known to be right: torch takes seconds
+    from realrun.bench.driver import (  # after all else is known to be right: torch takes seconds
+        BenchSettings,
+        run_bench,
+    )
     from realrun.bench.flashspec_decoder import demand_flashspec
     from realrun.bench.plain import plain_cascade, restore_attention
     from realrun.bench.plan import joint_cascade
@@ -121,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     if "flashspec" in baselines:
         demand_flashspec()
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
-    settings = Settings(max_new_tokens, repeats, tuning, memory_prompt, seed)
+    settings = BenchSettings(max_new_tokens, repeats, tuning, memory_prompt, seed)
     joint = joint_cascade(cascades, arguments.target)
     loads = {name: model.load for name, model in sorted(joint.models.items())}
     conditions = {

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.samples is not None:
         demand_regular(arguments.samples)
     from realrun.distill.pipeline import Order, distil
-    from realrun.distill.sampling import Sampling
+    from realrun.distill.sampling import SampleSize
     from realrun.distill.training import Recipe
     from realrun.loading.ensemble import DTYPES, load_target
 
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         out,
         work,
         None if arguments.samples is None else Path(arguments.samples),
-        Sampling(numbers["conversations"], seed=seed),
+        SampleSize(numbers["conversations"], seed=seed),
         recipe,
         minutes,
         prompts,

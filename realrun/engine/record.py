@@ -138,7 +138,7 @@ class Cycle(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Generation:
+class GenerationRecord:
     """One continuation of a prompt, and what it took.
 
     Attributes:

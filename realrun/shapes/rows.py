@@ -68,10 +68,10 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from realrun.shapes.build import demand_memory
     from realrun.shapes.compiled import CompiledCalls
     from realrun.shapes.eager import EagerCalls
-    from realrun.shapes.measure import EVICTED_BYTES, Plan, row_key
+    from realrun.shapes.measure import EVICTED_BYTES, TimingPlan, row_key
 
     dtype, device = DTYPES[dtype_name], device_named(arguments.device)
-    plan = Plan(q, contexts, encoded, turns, seconds, arguments.cold, not arguments.unpacked)
+    plan = TimingPlan(q, contexts, encoded, turns, seconds, arguments.cold, not arguments.unpacked)
     tokens = max(contexts) + max(q) + encoded
     beside = EVICTED_BYTES if arguments.cold else 0
     fitting = []

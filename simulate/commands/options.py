@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from analysis.model import InputError
-from analysis.model.boundary.fields import number, reject
+from analysis.model.boundary.fields import read_number, reject
 from simulate.api import MAX_CYCLES, MAX_SECONDS, MAX_WORKERS
 from simulate.sweep.task import MAX_SEED
 
@@ -31,7 +31,7 @@ def positive_option(option: str, text: str | None, high: float) -> float | None:
         value = float("nan")
     if not 0 < value <= high:
         raise InputError(option, f"got {text!r}, expected a number in (0, {high:g}]")
-    return number(value, option, 0)
+    return read_number(value, option, 0)
 
 
 def number_option(option: str, text: str) -> float:
@@ -40,7 +40,7 @@ def number_option(option: str, text: str) -> float:
         value = float(text)
     except ValueError:
         reject(option, text, "a finite number >= 0")
-    return number(value, option, 0)
+    return read_number(value, option, 0)
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

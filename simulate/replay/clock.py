@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 
 from analysis.model.records.calibration import Calibration
-from simulate.replay.decode import Call, Cycle, Run
+from simulate.replay.decode import Call, ReplayedCycle, ReplayedGeneration
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Clock:
         self._calibration = calibration
         self._at = cache(self._looked_up)
 
-    def cascade(self, run: Run, switches: Switches = ALL) -> dict[str, float]:
+    def cascade(self, run: ReplayedGeneration, switches: Switches = ALL) -> dict[str, float]:
         """Decoding seconds of a run by model, and of the loop."""
         parts = {LOOP: 0.0}
         for cycle in run.cycles:
@@ -65,7 +65,7 @@ class Clock:
                 parts[call.model] = parts.get(call.model, 0.0) + self._call(call, first, switches)
         return parts
 
-    def autoregressive(self, run: Run, switches: Switches = ALL) -> dict[str, float]:
+    def autoregressive(self, run: ReplayedGeneration, switches: Switches = ALL) -> dict[str, float]:
         """Decoding seconds of the target alone for the same tokens, in the same parts."""
         target, loop = self._calibration.target, self._calibration.loop
         tokens = sum(cycle.tokens for cycle in run.cycles if switches.last_cycles or not cycle.cut)
@@ -76,7 +76,7 @@ class Clock:
             target: sum(self._at(target, "mean", 1, each) for each in held),
         }
 
-    def _loop(self, cycle: Cycle) -> float:
+    def _loop(self, cycle: ReplayedCycle) -> float:
         loop = self._calibration.loop
         proposals = sum(call.model in self._calibration.statistical for call in cycle.calls)  # abstaining is one too
         drafted = len(cycle.calls) - 1 - cycle.inner_reviews - proposals

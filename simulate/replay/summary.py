@@ -11,7 +11,7 @@ from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Trace
 from simulate.replay.clock import NAMES, Clock, Switches
-from simulate.replay.decode import Run
+from simulate.replay.decode import ReplayedGeneration
 
 RESAMPLES = 4000
 
@@ -19,7 +19,7 @@ RESAMPLES = 4000
 def prediction(
     named: NamedDraft,
     traces: Sequence[Trace],
-    runs: Sequence[Run],
+    runs: Sequence[ReplayedGeneration],
     calibration: Calibration,
     rung: str,
     seed: int,
@@ -64,12 +64,12 @@ def prediction(
     }
 
 
-def speedup(runs: Sequence[Run], clock: Clock) -> float:
+def speedup(runs: Sequence[ReplayedGeneration], clock: Clock) -> float:
     """Ratio of total decoding seconds."""
     return _ratio([clock.autoregressive(run) for run in runs], [clock.cascade(run) for run in runs])
 
 
-def histograms(runs: Sequence[Run]) -> dict[str, dict[str, int]]:
+def histograms(runs: Sequence[ReplayedGeneration]) -> dict[str, dict[str, int]]:
     """Number of calls by model and by tokens fed."""
     found: dict[str, Counter[int]] = {}
     for run in runs:
@@ -83,7 +83,7 @@ def _ratio(alone: Sequence[Mapping[str, float]], with_draft: Sequence[Mapping[st
     return sum(sum(each.values()) for each in alone) / sum(sum(each.values()) for each in with_draft)
 
 
-def _without(runs: Sequence[Run], clock: Clock, name: str) -> float | None:
+def _without(runs: Sequence[ReplayedGeneration], clock: Clock, name: str) -> float | None:
     """The speedup with one thing left out; None where nothing is left."""
     switches = Switches.without(name)
     alone = [clock.autoregressive(run, switches) for run in runs]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from analysis.model import InputError, whole_file
-from analysis.model.boundary.fields import number
+from analysis.model.boundary.fields import read_number
 
 
 def real_option(option: str, text: str, low: float, high: float = math.inf) -> float:
@@ -23,7 +23,7 @@ def real_option(option: str, text: str, low: float, high: float = math.inf) -> f
     except ValueError:
         value = math.nan
     try:
-        return number(value, option, low, high)
+        return read_number(value, option, low, high)
     except InputError as error:
         allowed = error.problem.partition("expected ")[2]
         raise InputError(option, f"got {text!r}, expected {allowed}") from None

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.model.boundary.fields import InputError, inside, mapping, number, sequence
+from analysis.model.boundary.fields import InputError, inside, mapping, read_number, sequence
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
 from analysis.model.file import read_cascade
@@ -124,7 +124,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
         with inside(f"seconds.{cascade.target}"):
             contexts = _read_times(mapping(seconds[cascade.target], ""), "median").contexts
         reference = int(
-            number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST)
+            read_number(details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST)
         )
         tables: dict[str, dict[str, CallTimes]] = {key: {} for key in _TABLES}
         propose: dict[str, float] = {}
@@ -132,7 +132,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
             with inside(f"seconds.{name}"):
                 fields = mapping(entry, "")
                 if "propose" in fields:
-                    propose[name] = number(
+                    propose[name] = read_number(
                         mapping(fields["propose"], "propose").get("median"), "propose.median", 0, _MOST
                     )
                 else:
@@ -140,7 +140,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
                         tables[key][name] = table
         loop = _read_loop(details.get("loop_seconds", {}))
         limit = details.get("max_new_tokens")
-        max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1, _MOST))
+        max_new_tokens = None if limit is None else int(read_number(limit, "max_new_tokens", 1, _MOST))
     times = tables["median"]
     drafters, statistical = _ordered(cascade, frozenset(propose))
     for name in drafters:
@@ -181,7 +181,7 @@ def _cost_error(cascade: Cascade, name: str) -> float:
     given = entry.get("by_tokens") if isinstance(entry, Mapping) else None
     if not given:
         return 0.0
-    errors = [number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
+    errors = [read_number(error, "by_tokens", 0) for error in sequence(given, "by_tokens")]
     first = 2 if name == cascade.target else 1  # its cost on one token is 1 whatever was measured
     return _root_mean_square([relative_error(cascade, name, q, e) for q, e in enumerate(errors, 1) if q >= first])
 
@@ -245,7 +245,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
         raise InputError(key, f"has {len(seconds)} rows, expected one for each of {len(contexts)} contexts, >= 1")
     rows = []
     for i, row in enumerate(seconds):
-        values = [number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
+        values = [read_number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
         if len(values) != len(sizes):
             raise InputError(f"{key}[{i}]", f"has {len(values)} entries, expected one for each of {len(sizes)} sizes")
         rows.append(tuple(values))
@@ -253,7 +253,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
 
 
 def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, ...]:
-    whole = tuple(int(number(value, field, least, _MOST)) for value in values)
+    whole = tuple(int(read_number(value, field, least, _MOST)) for value in values)
     if any(b <= a for a, b in itertools.pairwise(whole)):
         raise InputError(field, "expected ascending numbers")
     return whole
@@ -262,7 +262,7 @@ def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, .
 def _read_loop(value: object) -> LoopSeconds:
     fields = mapping(value, "loop_seconds")
     parts = (
-        number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0, _MOST)
+        read_number(fields.get(part.name, 0.0), f"loop_seconds.{part.name}", 0, _MOST)
         for part in dataclasses.fields(LoopSeconds)
     )
     return LoopSeconds(*parts)

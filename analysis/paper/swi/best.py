@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError
-from analysis.paper.swi.costs import Totals
+from analysis.paper.swi.costs import Expenses
 
 RESAMPLES = 4000
 FOLDS = 5
@@ -42,7 +42,7 @@ class Headline:
     held_out_high: float
 
 
-def headline(measure: str, found: Totals, families: Mapping[str, str], seed: int) -> Headline:
+def headline(measure: str, found: Expenses, families: Mapping[str, str], seed: int) -> Headline:
     """Compare the best of each family.
 
     Args:
@@ -74,7 +74,7 @@ def headline(measure: str, found: Totals, families: Mapping[str, str], seed: int
 
 
 def _held_out(
-    found: Totals,
+    found: Expenses,
     members: Mapping[str, Sequence[int]],
     generator: np.random.Generator,
     draws: NDArray[np.float64],

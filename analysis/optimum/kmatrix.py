@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from tqdm import tqdm
 
 from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
+from analysis.model.neighbours import best_of, climb
 from analysis.optimum.bound import ROUNDING
 from analysis.optimum.certificate import SearchLimits, consistent
 from analysis.optimum.optimise import following_bound
@@ -142,7 +144,10 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
         starts = [(0,) * number]
         starts += [tuple(length if i == e else 0 for i in range(number)) for e in range(number) for length in (3, top)]
         starts += [(length,) * number for length in (2, 5)]
-        ends = [_climb(matrices, start) for start in tqdm(starts, desc="K-matrices", delay=2)]
+        ends = [
+            climb([start], partial(_changes, top=top), best_of(matrices.value))
+            for start in tqdm(starts, desc="K-matrices", delay=2)
+        ]
         best = max(ends, key=matrices.value)
         searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"
     value = matrices.value(best)
@@ -164,17 +169,8 @@ def tokens_bound(problem: Problem) -> float:
     return tokens * problem.cascade.cost(target).at(1) / constant.cost(target).at(1) * (1 + ROUNDING)
 
 
-def _climb(matrices: _Matrices, start: tuple[int, ...]) -> tuple[int, ...]:
-    """Take the best change of one entry, or of two by one each, until none improves."""
-    here = start
-    while True:
-        best = max(_changes(here, matrices.problem.max_tokens), key=matrices.value)
-        if matrices.value(best) <= matrices.value(here):
-            return here
-        here = best
-
-
 def _changes(lengths: tuple[int, ...], top: int) -> Iterator[tuple[int, ...]]:
+    """Matrices with one entry of any length, or two entries changed by one each."""
     for i in range(len(lengths)):
         for length in range(top + 1):
             yield (*lengths[:i], length, *lengths[i + 1 :])

@@ -16,7 +16,7 @@ from realrun.bench import AUTOREGRESSIVE
 from realrun.bench.flashspec_decoder import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
 from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
-from realrun.bench.search import LADDER, Trial, climb, identity
+from realrun.bench.search import LADDER, Trial, fastest_settings, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
 from realrun.duration import announce
 from realrun.engine.record import provenance
@@ -180,10 +180,10 @@ def make_plan(
             raise InputError("--baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
         run = _tuning(ensemble, prompts[: settings.tuning], settings.max_new_tokens, journal)
-        best, plan.trials["ours"] = climb(_distinct(ours.values()), run)
+        best, plan.trials["ours"] = fastest_settings(_distinct(ours.values()), run)
         plan.add(best)
         for baseline, starts in theirs.items():
-            other, plan.trials[baseline] = climb(_distinct([*starts, *defaults(baseline, around)]), run)
+            other, plan.trials[baseline] = fastest_settings(_distinct([*starts, *defaults(baseline, around)]), run)
             plan.compare(BEST, best, other)
     return plan
 

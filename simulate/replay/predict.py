@@ -15,7 +15,7 @@ from simulate.replay.clock import Clock
 from simulate.replay.decode import ReplayedGeneration, decode
 from simulate.replay.frequencies import Frequencies
 from simulate.replay.places import TextPlaces
-from simulate.replay.search import climb
+from simulate.replay.search import search
 from simulate.replay.summary import prediction, speedup
 
 STARTS = 3
@@ -74,7 +74,7 @@ class Replay:
                 return known[draft]
 
             for named, _ in ranked[:STARTS]:
-                climb(named.draft, self._calibration.drafters, self._calibration.neural, score)
+                search(named.draft, self._calibration.drafters, self._calibration.neural, score)
         found = max(known, key=known.__getitem__)
         names = {named.draft: named.name for named in cascades}
         return NamedDraft(names.get(found, "found by replay"), "optimum", found, {"optimum_of": ["replay"]})

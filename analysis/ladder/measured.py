@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.model import Draft, InputError
 from analysis.model.records.runs import MeasuredRun, PromptId, read_runs
+from analysis.model.resampling import interval_95, prompt_weights
 
 Vector = NDArray[np.float64]
 Repeat = tuple[int, int]
@@ -168,10 +169,8 @@ class Speedups:
         if not self.ids:
             raise InputError("--measured", "no prompt that every method has run")
         self._partners = {name: self._partner(name) for name in methods}
-        generator = np.random.default_rng(seed)
-        count = len(self.ids)
         self._columns: dict[str, tuple[Vector, Vector]] = {}
-        self._weights = generator.multinomial(count, np.full(count, 1 / count), resamples)
+        self._weights = prompt_weights(len(self.ids), resamples, np.random.default_rng(seed))
 
     def partner(self, method: str) -> MeasuredMethod:
         """The baseline's rows that a method is held against: those of the same files."""
@@ -184,12 +183,11 @@ class Speedups:
 
     def draws(self, method: str) -> Vector:
         """The speedup of a method in every resample of prompts, the same resamples for all methods."""
-        return self._ratio(method, self._weights.astype(np.float64))
+        return self._ratio(method, self._weights)
 
     def interval(self, method: str) -> tuple[float, float]:
         """95 % interval of the speedup on prompts of this kind, as many."""
-        low, high = np.quantile(self.draws(method), [0.025, 0.975])
-        return float(low), float(high)
+        return interval_95(self.draws(method))
 
     def _partner(self, method: str) -> MeasuredMethod:
         base, files = self.methods[self.baseline], self.methods[method].files

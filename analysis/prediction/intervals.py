@@ -20,6 +20,7 @@ from scipy.special import logit
 from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabulated, longest
 from analysis.model.hazard import Hazard
 from analysis.model.records.calibration import relative_error
+from analysis.model.resampling import prompt_weights
 from analysis.prediction.prompts import Pair, Prompts
 from analysis.prediction.specifications import used_models, used_pairs, with_acceptance, with_cost
 from analysis.theory.exact import ewif
@@ -44,9 +45,7 @@ class Errors:
 
     def __init__(self, prompts: Prompts, uncertainty: Mapping[str, object] | None, seed: int) -> None:
         self._uncertainty = uncertainty or {}
-        drawn = np.random.default_rng(seed).multinomial(
-            prompts.count, np.full(prompts.count, 1 / prompts.count), RESAMPLES
-        )
+        drawn = prompt_weights(prompts.count, RESAMPLES, np.random.default_rng(seed))
         self._draws = {pair: _resampled(prompts, pair, drawn) for pair in prompts.examined}
 
     def interval(self, cascade: Cascade, speedup: float) -> tuple[float, float]:
@@ -82,7 +81,7 @@ class Errors:
         return math.sqrt(sum(share**2 for share in shares) / len(shares)) if shares else 0.0
 
 
-def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.int64]) -> NDArray[np.float64]:
+def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logit of a pair's acceptance in each resample of prompts."""
     examined = weights @ prompts.examined[pair]
     rates = (weights @ prompts.accepted[pair]) / np.maximum(examined, 1.0)

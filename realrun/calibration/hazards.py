@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.model.resampling import prompt_weights
+
 MIN_EXAMINED = 30
 """A position examined at fewer places takes the hazard of the positions from there on pooled."""
 
@@ -46,7 +48,7 @@ def groups(counts: NDArray[np.float64], least: float) -> list[slice]:
 
 def resamples(prompts: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """How often each prompt is drawn in each resample of the bootstrap, shape (RESAMPLES, prompts)."""
-    return generator.multinomial(prompts, np.full(prompts, 1 / prompts), size=RESAMPLES).astype(float)
+    return prompt_weights(prompts, RESAMPLES, generator)
 
 
 def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> HazardEstimate | None:

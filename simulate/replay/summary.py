@@ -10,6 +10,7 @@ import numpy as np
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Trace
+from analysis.model.resampling import interval_95, prompt_weights
 from simulate.replay.clock import NAMES, Clock, Switches
 from simulate.replay.decode import ReplayedGeneration
 
@@ -121,11 +122,10 @@ def _interval(
     numbers of tokens are taken to be the same, which is on the safe side.
     """
     generator = np.random.default_rng(seed)
-    weights = generator.multinomial(len(alone), np.full(len(alone), 1 / len(alone)), RESAMPLES)
+    weights = prompt_weights(len(alone), RESAMPLES, generator)
     numerator = weights @ np.array([sum(each.values()) for each in alone])
     denominator = np.zeros(RESAMPLES)
     for part in sorted({part for each in with_draft for part in each}):
         factor = 1.0 + errors.get(part, 0.0) * generator.standard_normal(RESAMPLES)
         denominator += (weights @ np.array([each.get(part, 0.0) for each in with_draft])) * np.maximum(factor, 0.01)
-    low, high = np.quantile(numerator / denominator, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_95(numerator / denominator)

@@ -14,7 +14,7 @@ from realrun.calibration.agreements import AFTER, Departure, RecordedText, Recor
 from realrun.calibration.evidence import DRAFTED, POSITIONS, along, greedy_evidence, starts
 from realrun.calibration.path import choices_along
 from realrun.calibration.roster import Roster, with_all_models, writing_cascade
-from realrun.calibration.texts import TargetText, write_texts
+from realrun.calibration.texts import TargetText, text_writer
 from realrun.calibration.traces import traces
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.policy import Policy
@@ -59,8 +59,8 @@ def recordings(ensemble):
     roster = Roster.of(cascade, loaded)
     assert roster == ROSTER
     recorder = Recorder(roster, loaded.models, loaded.eos, 1, tiny.VOCABULARY)
-    texts = write_texts(writing_cascade(cascade, roster), loaded, PROMPTS, LENGTH, Policy(), 0)
-    return [recorder.record(text) for text in texts]
+    write = text_writer(writing_cascade(cascade, roster), loaded, PROMPTS, LENGTH, Policy(), 0)
+    return [recorder.record(write(i)) for i in range(len(PROMPTS))]
 
 
 def alone(model, prompt, sequence):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,13 +64,6 @@ def text_writer(
         return TargetText(prompts[i], encoded[i], generation.tokens, "eos" if generation.finish == "eos" else "length")
 
     return write
-
-
-def write_texts(
-    cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, policy: Policy, seed: int
-) -> Iterator[TargetText]:
-    """The texts to all prompts; arguments as for `text_writer`."""
-    return map(text_writer(cascade, ensemble, prompts, max_new_tokens, policy, seed), range(len(prompts)))
 
 
 def contexts_of(texts: Sequence[TargetText]) -> list[int]:

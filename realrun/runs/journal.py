@@ -35,11 +35,6 @@ class Journal:
         """Number of finished steps."""
         return len(self._steps)
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the steps are in a file."""
-        return self._file is not None
-
     def begin(self, identity: Mapping[str, object]) -> None:
         """Say what all steps depend on, and refuse those of an earlier run that depended on something else.
 

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.model import Cascade, walk, whole_file
-from analysis.model.boundary import harmless
+from analysis.model import Cascade, harmless, walk, whole_file
 from realrun.api import Completion, generate, load
 from realrun.commands.picture import Picture, wants_colour
 from realrun.engine.pieces import Piece

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from analysis.model.boundary import harmless
+from analysis.model import harmless
 from realrun.engine.pieces import Piece
 from realrun.engine.record import Origin
 

@@ -225,7 +225,7 @@ def test_a_specification_without_load_says_what_to_write(run, tmp_path, command)
     file.write_text(json.dumps({"target": "T", "models": models, "acceptance": {"T": {"big": 0.8}}, "draft": draft}))
     result = run(command, file, "--out", tmp_path / "o.jsonl")
     assert result.returncode == 2
-    assert 'models.T.load: missing, expected what to load: ' in result.stderr
+    assert "models.T.load: missing, expected what to load: " in result.stderr
 
 
 @pytest.mark.parametrize(

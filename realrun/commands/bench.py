@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.model import Cascade, InputError, Subparsers, demand_place, whole_option
-from analysis.model.boundary.identity import demand_same, digest
+from analysis.model.boundary.same_run import demand_same
 from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
 from realrun.commands.specifications import read_loadable
 from realrun.loading.options import Source
-from realrun.runs.identity import loaded_models, measured_identity, task_keys
+from realrun.runs.identity import digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
-from analysis.model.boundary.identity import digest
 from realrun.commands.options import (
     DTYPE_NAMES,
     MAX_NEW_TOKENS,
@@ -25,7 +24,7 @@ from realrun.commands.options import (
 )
 from realrun.commands.specifications import read_loadable
 from realrun.loading.options import Source, with_target
-from realrun.runs.identity import measured_identity
+from realrun.runs.identity import digest, measured_identity
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from analysis.model import Cascade, walk
-from analysis.model.boundary.identity import digest
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.choice import Chooser, seeded
 from realrun.engine.policy import Policy
@@ -15,7 +14,7 @@ from realrun.engine.record import GenerationRecord, provenance
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import Ensemble
-from realrun.runs.identity import loaded_models, prompt_ids_key, task_keys
+from realrun.runs.identity import digest, loaded_models, prompt_ids_key, task_keys
 from realrun.runs.prompts import Prompt, encode
 
 

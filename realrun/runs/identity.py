@@ -5,13 +5,20 @@ A row made from other weights, another tokenizer or a chat template that tells a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.model.boundary.identity import MODELS, PROMPT_IDS, digest
+from analysis.model.boundary.same_run import MODELS, PROMPT_IDS
 
 if TYPE_CHECKING:  # torch takes seconds
     from realrun.loading.ensemble import Ensemble
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a JSON value, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def loaded_models(ensemble: Ensemble, names: Iterable[str]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.model.boundary.identity import demand_same
 from analysis.model.boundary.journal import RowsFile, rows_file
+from analysis.model.boundary.same_run import demand_same
 
 SCHEMA = 1
 _STEP = "step"

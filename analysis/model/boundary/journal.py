@@ -18,8 +18,8 @@ from typing import Any
 
 from analysis.model import InputError, demand_place, parse_json
 from analysis.model.boundary.append_only import AppendOnly, keep_name, whole_and_torn, written
-from analysis.model.boundary.identity import demand_same
 from analysis.model.boundary.lock import open_alone
+from analysis.model.boundary.same_run import demand_same
 
 _FLAGS = os.O_RDWR | os.O_APPEND
 

@@ -1,9 +1,7 @@
-"""Identity of result rows: the values that tell one run's rows from another's, and what to say where they changed."""
+"""Rows and steps of another run, told by the values that all of one run have in common: what changed, in words."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 from analysis.model.boundary.fields import InputError
@@ -11,11 +9,6 @@ from analysis.model.boundary.fields import InputError
 MODELS, PROMPT_IDS = "models", "prompt_ids_sha256"
 _OF = {MODELS: "weights, configuration or tokenizer of ", "conditions": ""}
 """What the names under a key are names of."""
-
-
-def digest(value: object) -> str:
-    """SHA-256 of a JSON value, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def demand_same(

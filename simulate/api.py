@@ -223,8 +223,8 @@ def _stop(target_error: float | None, max_cycles: int | None, max_seconds: float
         _demand_whole("max_cycles", max_cycles, 1, MAX_CYCLES)
     if target_error is not None and target_error > _UNLIKELY_ERROR:
         advise(
-            f"target_error: {target_error:g} is a relative half-width of {target_error:.0%}; "
-            f"{target_error:g} % is {target_error / 100:g}"
+            f"target_error: {target_error:g} is a half-width of {100 * target_error:g} % of EWIF; "
+            f"for {target_error:g} % write {target_error / 100:g}"
         )
     return Stop(target_error, max_cycles, max_seconds)
 

@@ -1,5 +1,7 @@
 """Advice: a warning in Python, one line on stderr in a command line, said once."""
 
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -24,3 +26,17 @@ def test_a_command_line_says_each_advice_once_in_one_line(capsys):
 def test_other_warnings_are_untouched():
     with pytest.warns(RuntimeWarning, match="other"), advice_in_lines():
         warnings.warn("other", RuntimeWarning, stacklevel=1)
+
+
+def _stderr_of(*options: str) -> str:
+    script = "import warnings; warnings.filterwarnings('ignore'); from analysis.model import advise; advise('of note')"
+    run = subprocess.run([sys.executable, *options, "-c", script], capture_output=True, text=True, check=True)
+    return run.stderr
+
+
+def test_advice_is_shown_though_all_warnings_were_silenced_before():
+    assert "Advice: of note" in _stderr_of()
+
+
+def test_whoever_starts_python_decides_on_warnings():
+    assert _stderr_of("-W", "ignore") == ""

@@ -71,7 +71,7 @@ def test_no_row_of_a_worker_with_other_code_is_taken(tmp_path, code):
 
 
 def test_rows_say_which_code_drew_them(tmp_path):
-    simulate.sweep.collect(CASCADE, tmp_path / "runs.csv", max_cycles=100)
+    simulate.collect(CASCADE, tmp_path / "runs.csv", max_cycles=100)
     assert [each.code for each in read_rows(str(tmp_path / "runs.csv"))] == [drawing_code()]
 
 
@@ -79,12 +79,12 @@ def test_rows_of_other_code_count_only_if_they_can_be_drawn_again(tmp_path):
     path, other = tmp_path / "runs.csv", DrawingCode(DRAWS, "0" * 16)
     right = replace(row(), code=other)
     path.write_text(HEADER + right.to_line())
-    [found] = simulate.sweep.collect(CASCADE, path, max_cycles=1500)
+    [found] = simulate.collect(CASCADE, path, max_cycles=1500)
     assert found.cycles == 1500
     path.write_text(HEADER + replace(right, totals=row(batch=1).totals).to_line())
     before = path.read_bytes()
     with pytest.raises(InputError, match=r"line 2: batch 0 of task .* other code \(draws 2, code 0+\), and comes out"):
-        simulate.sweep.collect(CASCADE, path, max_cycles=1500)
+        simulate.collect(CASCADE, path, max_cycles=1500)
     assert path.read_bytes() == before
 
 
@@ -174,10 +174,10 @@ def test_a_task_of_any_length_survives_writing_and_reading(tmp_path):
     table = {"per_position": [0.5 + i / 10**5 for i in range(20_000)]}
     long = FLAT | {"acceptance": {"t": {"d": table}}, "parameters": {"text": "x" * 200_000}}
     path = tmp_path / "runs.csv"
-    [found] = simulate.sweep.collect(Task.from_json(long), path, max_cycles=100)
+    [found] = simulate.collect(Task.from_json(long), path, max_cycles=100)
     assert len(Task.from_json(long).canonical) > 131_072
     assert simulate.read_runs(path) == [found]
-    assert simulate.sweep.collect(Task.from_json(long), path, max_cycles=200)[0].cycles == 200
+    assert simulate.collect(Task.from_json(long), path, max_cycles=200)[0].cycles == 200
     assert run("summarise", path, "--json").returncode == 0
 
 
@@ -257,7 +257,7 @@ def test_what_is_forged_above_is_right_as_long_as_nothing_is_changed(tmp_path):
 )
 def test_no_name_is_a_formula_in_the_file_and_every_name_comes_back(tmp_path, name):
     path = tmp_path / "runs.csv"
-    simulate.sweep.collect({name: CASCADE}, path, max_cycles=100)
+    simulate.collect({name: CASCADE}, path, max_cycles=100)
     cell = as_cells(path.read_text().splitlines()[1])[COLUMNS.index("name")]
     assert cell[0] not in "=+-@\t\r"
     assert simulate.read_runs(path)[0].name == name
@@ -318,7 +318,7 @@ def test_pipes_and_devices_are_no_results_files(tmp_path, out):
         os.mkfifo(path)
     for call in (
         lambda: read_rows(str(path)),
-        lambda: simulate.sweep.collect(CASCADE, path, max_cycles=100),
+        lambda: simulate.collect(CASCADE, path, max_cycles=100),
     ):
         with pytest.raises(InputError, match=r"is a (pipe|device or socket), expected a file of results"):
             call()
@@ -328,10 +328,10 @@ def test_pipes_and_devices_are_no_results_files(tmp_path, out):
 
 def test_line_ends_of_another_system_change_nothing(tmp_path):
     path = tmp_path / "runs.csv"
-    [before] = simulate.sweep.collect(CASCADE, path, max_cycles=20_000)
+    [before] = simulate.collect(CASCADE, path, max_cycles=20_000)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert simulate.read_runs(path) == [before]
-    [after] = simulate.sweep.collect(CASCADE, path, max_cycles=40_000)
+    [after] = simulate.collect(CASCADE, path, max_cycles=40_000)
     assert after.cycles == 40_000
     assert simulate.read_runs(path) == [after]
 
@@ -364,10 +364,10 @@ def test_files_of_the_first_version_are_read_and_brought_up_to_date_by_merging(t
     [found] = read_rows(str(old))
     assert replace(found, code=RIGHT.code) == RIGHT
     with pytest.raises(InputError, match=r"old\.csv: was written by an earlier version .* merge"):
-        simulate.sweep.collect(CASCADE, old, max_cycles=2000)
+        simulate.collect(CASCADE, old, max_cycles=2000)
     assert run("merge", old, "--out", new).returncode == 0
     assert new.read_text().splitlines()[1].startswith(SCHEMA)
-    assert simulate.sweep.collect(CASCADE, new, max_cycles=2000)[0].cycles == 2000
+    assert simulate.collect(CASCADE, new, max_cycles=2000)[0].cycles == 2000
 
 
 # Progress.

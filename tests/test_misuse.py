@@ -191,4 +191,31 @@ def test_a_target_error_in_per_cent_is_told(tmp_path, capsys, monkeypatch):
     options = ("--out", tmp_path / "runs.csv", "--target-error", "0.5", "--max-cycles", "1000", "--workers", "1")
     status, _, error = run(collect_command, capsys, monkeypatch, "collect", path, *options)
     assert status == 0
-    assert "warning: --target-error: 0.5 is a half-width of 50 % of EWIF; for 0.5 % write 0.005\n" in error
+    assert "warning: target_error: 0.5 is a half-width of 50 % of EWIF; for 0.5 % write 0.005\n" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ("--survival", *map(str, VLLM), "--draft-cost", "6"),
+            "warning: --draft-cost: 6 a token is dearer than a call of the target; if 6 % of it is meant, write 0.06\n",
+        ),
+        (
+            ("--hazards", *map(str, VLLM), "--draft-cost", ".06"),
+            "warning: --hazards: fall like a survival curve, as serving engines print it; if that is what they are: "
+            "--survival\n",
+        ),
+        (
+            ("--survival", ".8", ".79", ".78", "--draft-cost", ".06"),
+            "warning: --survival: hardly falls behind its first entry; if these are acceptances given those before: "
+            "--hazards\n",
+        ),
+        (("--survival", *map(str, VLLM), "--draft-cost", ".06"), ""),
+        (("--hazards", ".82", ".79", ".74", ".69", "--draft-cost", ".06"), ""),
+        (("--alpha", ".8", "--draft-cost", "1", "--by-length", "3"), ""),
+    ],
+)
+def test_a_drafter_in_options_is_looked_at_too(capsys, monkeypatch, options, line):
+    status, _, error = run(ewif_command, capsys, monkeypatch, "ewif", *options)
+    assert (status, error) == (0, line)

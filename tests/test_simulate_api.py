@@ -50,11 +50,11 @@ def test_using_the_package_does_not_turn_its_functions_into_modules():
 
 
 def test_an_estimate_holds_the_exact_ewif_and_reads_well():
-    found = simulate.estimation(FLAT_CASCADE, cycles=10**6, seed=3)
+    found = simulate.estimate(FLAT_CASCADE, cycles=10**6, seed=3)
     assert found.cycles == 10**6
     assert abs(found.ewif - ewif(FLAT_CASCADE)) < 6 * found.standard_error
-    assert simulate.estimation(FLAT_CASCADE, cycles=10**6, seed=3) == found
-    assert simulate.estimation(FLAT_CASCADE, cycles=10**6, seed=4) != found
+    assert simulate.estimate(FLAT_CASCADE, cycles=10**6, seed=3) == found
+    assert simulate.estimate(FLAT_CASCADE, cycles=10**6, seed=4) != found
     low, high = found.ci95
     assert (
         repr(found) == f"Estimate(ewif={found.ewif:.6g}, ci95=[{low:.6g}, {high:.6g}], cycles=1000000, blocks=1000000)"
@@ -64,12 +64,12 @@ def test_an_estimate_holds_the_exact_ewif_and_reads_well():
 def test_the_kernel_of_the_command_line_gives_the_same_numbers(tmp_path):
     (tmp_path / "flat.json").write_text(json.dumps(FLAT))
     done = run("run", tmp_path / "flat.json", "--engine", "kernel", "--cycles", 5000, "--seed", 7, "--json")
-    assert json.loads(done.stdout)["ewif"] == simulate.estimation(FLAT_CASCADE, cycles=5000, seed=7).ewif
+    assert json.loads(done.stdout)["ewif"] == simulate.estimate(FLAT_CASCADE, cycles=5000, seed=7).ewif
 
 
 def test_processes_and_generations_have_at_least_the_cycles_asked_for():
     for more in ({"process": BETA}, {"generation": {"tokens": 20}}):
-        assert simulate.estimation(simulate.Task.from_json(FLAT | more), cycles=1000).cycles >= 1000
+        assert simulate.estimate(simulate.Task.from_json(FLAT | more), cycles=1000).cycles >= 1000
 
 
 def test_a_comparison_is_that_of_the_command_line(tmp_path):
@@ -83,21 +83,21 @@ def test_a_comparison_is_that_of_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda path: simulate.estimation(FLAT_CASCADE, cycles=1), r"cycles: got 1, expected a whole number in 2\.\."),
-        (lambda path: simulate.estimation(FLAT_CASCADE, cycles=1e6), r"cycles: got 1000000\.0, expected a whole"),
-        (lambda path: simulate.estimation(FLAT_CASCADE, seed=-1), r"seed: got -1"),
-        (lambda path: simulate.estimation(FLAT), r"cascade: got .*expected a Cascade or a Task"),
+        (lambda path: simulate.estimate(FLAT_CASCADE, cycles=1), r"cycles: got 1, expected a whole number in 2\.\."),
+        (lambda path: simulate.estimate(FLAT_CASCADE, cycles=1e6), r"cycles: got 1000000\.0, expected a whole"),
+        (lambda path: simulate.estimate(FLAT_CASCADE, seed=-1), r"seed: got -1"),
+        (lambda path: simulate.estimate(FLAT), r"cascade: got .*expected a Cascade or a Task"),
         (lambda path: simulate.compare(FLAT_CASCADE, 3), r"second: got 3"),
-        (lambda path: simulate.sweep.collect(sweep(), path, 0), r"target_error: got 0, expected a number in \(0, 1\]"),
-        (lambda path: simulate.sweep.collect(sweep(), path, math.nan), r"target_error: got nan"),
-        (lambda path: simulate.sweep.collect(sweep(), path, max_seconds="5"), r"max_seconds: got '5'"),
-        (lambda path: simulate.sweep.collect(sweep(), path, workers=0), r"workers: got 0"),
+        (lambda path: simulate.collect(sweep(), path, 0), r"target_error: got 0, expected a number in \(0, 1\]"),
+        (lambda path: simulate.collect(sweep(), path, math.nan), r"target_error: got nan"),
+        (lambda path: simulate.collect(sweep(), path, max_seconds="5"), r"max_seconds: got '5'"),
+        (lambda path: simulate.collect(sweep(), path, workers=0), r"workers: got 0"),
         (
-            lambda path: simulate.sweep.collect([FLAT_CASCADE, FLAT_CASCADE], path),
+            lambda path: simulate.collect([FLAT_CASCADE, FLAT_CASCADE], path),
             r"tasks\[1\]: the same task as tasks\[0\]",
         ),
-        (lambda path: simulate.sweep.collect([("a", FLAT_CASCADE, 1)], path), r"tasks\[0\]: got .*expected a pair"),
-        (lambda path: simulate.sweep.collect({"": FLAT_CASCADE}, path), r"tasks\[0\]\.name: got ''"),
+        (lambda path: simulate.collect([("a", FLAT_CASCADE, 1)], path), r"tasks\[0\]: got .*expected a pair"),
+        (lambda path: simulate.collect({"": FLAT_CASCADE}, path), r"tasks\[0\]\.name: got ''"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path, call, message):
@@ -110,9 +110,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path, call, 
 def test_a_sweep_in_python_gives_the_rows_of_the_command_line(tmp_path):
     tasks = write_tasks(tmp_path, [varied(0.6, 2), varied(0.8, 2)])
     done = collected(tasks, tmp_path / "there.csv", "--target-error", "0.02", "--workers", "1", "--json")
-    runs = simulate.sweep.collect(
-        [simulate.Task.from_json(varied(a, 2)) for a in (0.6, 0.8)], tmp_path / "here.csv", 0.02
-    )
+    runs = simulate.collect([simulate.Task.from_json(varied(a, 2)) for a in (0.6, 0.8)], tmp_path / "here.csv", 0.02)
     assert facts(tmp_path / "here.csv") == facts(tmp_path / "there.csv")
     assert json.loads(done.stdout.splitlines()[-1]) == {"runs": [each.to_json() for each in runs]}
     assert simulate.read_runs(tmp_path / "there.csv") == runs
@@ -124,14 +122,14 @@ def test_a_sweep_in_python_gives_the_rows_of_the_command_line(tmp_path):
     ids=["dict", "pairs", "a single task"],
 )
 def test_tasks_may_be_given_in_several_ways(tmp_path, tasks):
-    [found] = simulate.sweep.collect(tasks, tmp_path / "runs.csv", max_cycles=1000)
+    [found] = simulate.collect(tasks, tmp_path / "runs.csv", max_cycles=1000)
     assert (found.name, found.cycles) == ("one", 1000)
 
 
 def test_numbers_are_numbers_in_every_row(tmp_path):
     """One type in each column: what makes a table's columns numeric."""
     tasks = [simulate.Task.from_json(varied(a, k, drafter="d", wide=True)) for a in (0.6, 0.8) for k in (2, 4)]
-    rows = [each.as_row() for each in simulate.sweep.collect(tasks, tmp_path / "runs.csv", 0.05)]
+    rows = [each.as_row() for each in simulate.collect(tasks, tmp_path / "runs.csv", 0.05)]
     types = {key: {type(row[key]) for row in rows} for key in rows[0]}
     assert types == (
         {key: {float} for key in RESULT_COLUMNS}
@@ -145,16 +143,16 @@ def test_numbers_are_numbers_in_every_row(tmp_path):
 
 def test_names_and_parameters_given_later_hold(tmp_path):
     path = tmp_path / "runs.csv"
-    simulate.sweep.collect(FLAT_CASCADE, path, max_cycles=1000)
+    simulate.collect(FLAT_CASCADE, path, max_cycles=1000)
     again = simulate.Task.from_json(varied(0.8, 5)).named("later")
-    [found] = simulate.sweep.collect(again, path, max_cycles=1000)
+    [found] = simulate.collect(again, path, max_cycles=1000)
     assert (found.name, found.parameters, found.cycles) == ("later", {"alpha": 0.8, "k": 5}, 1000)
-    simulate.sweep.collect(again, path, max_cycles=2000)
+    simulate.collect(again, path, max_cycles=2000)
     assert simulate.read_runs(path)[0].parameters == {"alpha": 0.8, "k": 5}
 
 
 def test_one_cycle_has_a_row_of_numbers_too(tmp_path):
-    [found] = simulate.sweep.collect(FLAT_CASCADE, tmp_path / "runs.csv", max_cycles=1)
+    [found] = simulate.collect(FLAT_CASCADE, tmp_path / "runs.csv", max_cycles=1)
     assert math.isnan(found.low)
     assert math.isnan(found.standard_error)
     assert found.to_json()["ci95"] == [None, None]
@@ -183,12 +181,12 @@ def test_parameters_are_no_part_of_a_tasks_identity():
 
 
 def test_an_error_meant_as_per_cent_is_asked_about(tmp_path):
-    with pytest.warns(Advice, match=r"target_error: 0\.5 is a relative half-width of 50%; 0\.5 % is 0\.005"):
-        simulate.sweep.collect(FLAT_CASCADE, tmp_path / "runs.csv", 0.5)
+    with pytest.warns(Advice, match=r"target_error: 0\.5 is a half-width of 50 % of EWIF; for 0\.5 % write 0\.005"):
+        simulate.collect(FLAT_CASCADE, tmp_path / "runs.csv", 0.5)
     done = collected(write_tasks(tmp_path, [FLAT]), tmp_path / "other.csv", "--target-error", "0.5", "--workers", "1")
     assert done.returncode == 0
-    assert done.stderr == "warning: target_error: 0.5 is a relative half-width of 50%; 0.5 % is 0.005\n"
-    simulate.sweep.collect(FLAT_CASCADE, tmp_path / "third.csv", 0.1)  # no warning
+    assert done.stderr == "warning: target_error: 0.5 is a half-width of 50 % of EWIF; for 0.5 % write 0.005\n"
+    simulate.collect(FLAT_CASCADE, tmp_path / "third.csv", 0.1)  # no warning
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])

@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, InputError, Subparsers, read_cascade, whole_option
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, InputError, Subparsers, advise, read_cascade, whole_option
 from analysis.model.boundary.options import real_option
+from analysis.model.misuse import drafter_suspicions
 from analysis.theory.by_length import LengthRow, ewif_by_length
 from analysis.theory.exact import CycleLaw, cycle_law
 
@@ -82,12 +83,15 @@ def _described(arguments: argparse.Namespace) -> tuple[Cascade, int | None]:
         raise InputError("--draft-cost", "missing, expected the cost of drafting one token, in one-token target calls")
     cost = real_option("--draft-cost", arguments.draft_cost, 0)
     further = real_option("--review-cost", arguments.review_cost or "0", 0, 1)
+    values: list[float] = []
     if given == ["alpha"]:
         alpha: object = real_option("--alpha", arguments.alpha, 0, 1)
         known = None
     else:
         values = [real_option(f"--{given[0]}", text, 0, 1) for text in _split(getattr(arguments, given[0]))]
         alpha, known = {"per_position": _hazards(values) if given == ["survival"] else values}, len(values)
+    for line in drafter_suspicions(cost, given[0], tuple(values)):
+        advise(line)
     target = {"fixed": 1 - further, "per_token": further} if further else 1
     models = {"target": {"cost": target}, "draft": {"cost": cost}}
     spec = {"target": "target", "models": models, "acceptance": {"target": {"draft": alpha}}}

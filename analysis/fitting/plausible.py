@@ -9,8 +9,8 @@ from analysis.fitting.observations import Observations, read_observations
 from analysis.fitting.summary import MeanLength
 from analysis.model import advise
 from analysis.model.boundary.fields import mapping, sequence
+from analysis.model.misuse import looks_like_hazards
 
-_CERTAIN = 0.95
 _MANY_CYCLES = 100
 
 
@@ -32,10 +32,8 @@ def read_plausible(value: object) -> Observations | MeanLength:
 
 
 def _survival(rates: list[float]) -> Iterator[str]:
-    """Rates that hardly fall behind a first one far from 1 are hazards: no drafter is so sure from its second token."""
-    hazards = [b / a for a, b in itertools.pairwise(rates) if a > 0]
-    if hazards and min(hazards) >= _CERTAIN and rates[0] < _CERTAIN - 0.05:
-        shown = ", ".join(f"{h:.3g}" for h in hazards[:5])
+    if looks_like_hazards(rates):
+        shown = ", ".join(f"{b / a:.3g}" for a, b in itertools.pairwise(rates[:6]))
         yield (
             f"survival: behind {rates[0]:g} it hardly falls, so that later tokens would be accepted with {shown}: are "
             'these acceptances given those before? They go into "rows", or into per_position of a specification'

@@ -351,17 +351,6 @@ class Cascade:
             longest(self.draft)
 
 
-def _brief(value: object) -> str:
-    """A value of a specification in few words: numbers to 4 digits, long ones cut."""
-    if isinstance(value, (int, float)):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_brief(item)}" for key, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " ".join(map(_brief, value[:8])) + " ..." * (len(value) > 8)
-    return str(value)
-
-
 def _read_models(value: object) -> dict[str, Model]:
     models = {}
     for key, item in mapping(value, "").items():

@@ -7,7 +7,7 @@ a specification, not where one is built.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.model.boundary.advice import advise
 from analysis.model.cascade import Cascade
@@ -15,6 +15,7 @@ from analysis.model.cost import Affine
 from analysis.model.hazard import Hazard, PerPosition
 from analysis.model.step import walk
 
+_CERTAIN = 0.95
 _UNIFORM = 0.2887
 """Standard deviation of a number of which nothing is known but that it lies in [0, 1]."""
 
@@ -89,6 +90,32 @@ def _hazards(field: str, hazard: Hazard) -> Iterator[str]:
             f"{field}.per_position: falls like a survival curve, as serving engines print it; hazards are each "
             f"position's acceptance given those before, which would be [{shown}]"
         )
+
+
+def drafter_suspicions(cost: float, rates: str, values: tuple[float, ...]) -> Iterator[str]:
+    """The same for one drafter that options describe.
+
+    Args:
+        cost: Of drafting one token, in one-token target calls.
+        rates: "hazards", "survival" or "alpha".
+        values: What was given of them.
+    """
+    if cost > 1:
+        per_cent = f"; if {cost:g} % of it is meant, write {cost / 100:g}" if cost <= 100 else ""
+        yield f"--draft-cost: {cost:g} a token is dearer than a call of the target{per_cent}"
+    if rates == "hazards" and looks_like_survival(values):
+        yield "--hazards: fall like a survival curve, as serving engines print it; if that is what they are: --survival"
+    if rates == "survival" and looks_like_hazards(values):
+        yield "--survival: hardly falls behind its first entry; if these are acceptances given those before: --hazards"
+
+
+def looks_like_hazards(rates: Sequence[float]) -> bool:
+    """Whether survival by position hardly falls behind a first entry far from 1, as acceptances given those before do.
+
+    No drafter is so sure from its second token on.
+    """
+    ratios = [b / a for a, b in itertools.pairwise(rates) if a > 0]
+    return bool(ratios) and min(ratios) >= _CERTAIN and rates[0] < _CERTAIN - 0.05
 
 
 def looks_like_survival(rates: tuple[float, ...]) -> bool:

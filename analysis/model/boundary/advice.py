@@ -14,6 +14,11 @@ class Advice(UserWarning):
     """An answer rests on something its reader should know: data continued beyond their end, an unlikely input."""
 
 
+if not sys.warnoptions:
+    # shown also where a notebook silenced all warnings before the import: "ignore" for `Advice` itself, or -W, still do
+    warnings.simplefilter("default", Advice)
+
+
 def advise(message: str) -> None:
     """Warn the caller's caller in one line; a command line prints it to stderr as ``warning: ...``, once.
 

@@ -43,7 +43,7 @@ def shown(value: object) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) and abs(value) > 10**30:
         return "a huge integer"
-    text = repr(value)
+    text = " ".join(repr(value).split("\n"))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

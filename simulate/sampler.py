@@ -14,7 +14,7 @@ from simulate.bounds import is_certain
 from simulate.kernel.arrays import Outcomes, Rule, State, Text, new_state
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK, lanes_for
-from simulate.kernel.program import LENGTH, Calls, Floats, Ints, Program, laid_out
+from simulate.kernel.program import Calls, Floats, Ints, Program, laid_out
 from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.processes import Independent, KernelPlan, Process
 from simulate.processes.base import PLAIN
@@ -115,7 +115,7 @@ class Sampler:
             self.layout.is_flat
             and self.plan.independent
             and self.generation is None
-            and self.layout.program.nodes[0, LENGTH] <= FLAT_LIMIT
+            and self.layout.program.nodes[0]["length"] <= FLAT_LIMIT
         )
 
     @property
@@ -183,11 +183,11 @@ class Sampler:
 
     def _count(self, key: tuple[object, ...], cycles: int) -> Totals:
         program = self.layout.program
-        length = int(program.nodes[0, LENGTH])
+        length = int(program.nodes[0]["length"])
         passing = np.zeros(length, dtype=np.int64)
-        lanes = lanes_for(*key)
+        lanes, uniforms = lanes_for(*key), np.empty(2 * BLOCK, dtype=np.int64)
         for first in range(0, cycles, _PIECE):
-            count_passing(lanes, program.thresholds, min(_PIECE, cycles - first), passing)
+            count_passing(lanes, uniforms, program.thresholds, min(_PIECE, cycles - first), passing)
         at_least = [cycles, *passing.tolist(), 0]
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(length + 1)})
         calls: Calls = Counter({(self.cascade.target, length + 1): cycles})

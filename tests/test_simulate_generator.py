@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from simulated import FALSE_ALARM
 
-from simulate.kernel.draw import GOLDEN, mixed
 from simulate.kernel.generator import BLOCK, LANES, ONE, fill, lanes_for
+from simulate.kernel.numbers import GOLDEN, mixed
 
 XOSHIRO_FROM_1234 = [
     41943041, 58720359, 3588806011781223, 3591011842654386, 9228616714210784205,

@@ -16,7 +16,7 @@ from simulate import bounds, sampler
 from simulate.estimation import estimate
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK
-from simulate.kernel.program import GUIDE_BITS, SINGLE, exact_cost
+from simulate.kernel.program import GUIDE_BITS, exact_cost
 from simulate.kernel.totals import block_moments
 from simulate.reference import Cycles, run_cycles, uniforms
 from simulate.sampler import Generation, Sampler
@@ -255,8 +255,8 @@ def test_moments_of_the_greatest_blocks_are_exact():
 def test_two_levels_at_a_time_are_the_same_cycles(generation, forked):
     for i, cascade in enumerate((three_levels(), Cascade.from_json(nest(4, until=5)))):
         fast, plain = (Sampler(cascade, generation=generation) for _ in range(2))
-        assert fast.layout.program.nodes[:, SINGLE].any()
-        plain.layout.program.nodes[:, SINGLE] = 0
+        assert fast.layout.program.nodes["single"].any()
+        plain.layout.program.nodes["single"] = 0
         one, other = (s.sample((18, i), 3000, forked=forked) for s in (fast, plain))
         assert (one.tokens == other.tokens).all()
         assert (one.ticks == other.ticks).all()
@@ -266,9 +266,9 @@ def test_counting_in_pieces_gives_the_same_numbers(monkeypatch):
     whole = Sampler(flat()).draw((19,), 100_000)
     sizes = []
 
-    def watched(lanes, thresholds, cycles, passing):
+    def watched(lanes, uniforms, thresholds, cycles, passing):
         sizes.append(cycles)
-        count_passing(lanes, thresholds, cycles, passing)
+        count_passing(lanes, uniforms, thresholds, cycles, passing)
 
     monkeypatch.setattr(sampler, "_PIECE", 8 * BLOCK)
     monkeypatch.setattr(sampler, "count_passing", watched)

@@ -8,15 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.kernel.generator import BLOCK, Lanes
-from simulate.kernel.program import Floats, Ints, Program
+from simulate.kernel.program import Ints, Program
 
 Bits: TypeAlias = NDArray[np.uint8]
 
 BUFFER = 4 * BLOCK
 """Uniform numbers drawn at a time; they stay in the first cache."""
 
+FRAME = np.dtype(
+    [(name, np.int64) for name in ("node", "step", "repeats", "length", "room", "accepted", "rejected", "u")]
+    + [("survival", np.float64)]
+)
+"""A round that waits for an inner one."""
+
 # Entries of `State.place`.
 CURSOR, AT, KNOWN = range(3)
+
+# Entries of `State.streams`.
+OF_TEXT, OF_BLOCKS, BLOCKS_OWN = range(3)
 
 # What decides the hazards besides position, type and yield.
 PLAIN, MARKOV, RECORDED = range(3)
@@ -70,11 +79,11 @@ class State(NamedTuple):
     Attributes:
         lanes: State of the generator.
         uniforms: Numbers drawn ahead.
-        place: Index of the next of them, position in the text and number of known hidden states, shape (3,).
-        streams: SplitMix64 states: that of the hidden states, and the one that seeds the blocks' own streams.
+        place: Number of them that are used, position in the text and number of known hidden states, shape (3,).
+        streams: SplitMix64 states, shape (3,): that of the hidden states, the one that seeds the blocks' own streams,
+            and the block's own at its start.
         ring: Hidden states by text position modulo the size, a power of two.
-        frames: Outer rounds waiting for an inner one: (node, step, repeats, length, room, accepted, rejected, u) each.
-        survivals: Their survival products.
+        frames: A `FRAME` for every outer round that waits for an inner one.
     """
 
     lanes: Lanes
@@ -82,8 +91,7 @@ class State(NamedTuple):
     place: Ints
     streams: NDArray[np.uint64]
     ring: Bits
-    frames: Ints
-    survivals: Floats
+    frames: NDArray[np.void]
 
 
 class Outcomes(NamedTuple):
@@ -111,8 +119,7 @@ def new_state(program: Program, lanes: Lanes) -> State:
         lanes,
         np.empty(BUFFER, dtype=np.int64),
         np.array([BUFFER, 0, 0]),
-        lanes[:2, 0] ^ lanes[2:, 1],
+        np.append(lanes[:2, 0] ^ lanes[2:, 1], np.uint64(0)),
         np.zeros(ring, dtype=np.uint8),
-        np.zeros((program.depth, 8), dtype=np.int64),
-        np.zeros(program.depth),
+        np.zeros(program.depth, dtype=FRAME),
     )

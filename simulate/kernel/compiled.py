@@ -103,8 +103,21 @@ class _Cache(FunctionCache):
 
 
 def compiled(function: Function) -> Function:
-    """Compile to machine code that releases the interpreter lock, so that threads run it side by side."""
-    dispatcher: Any = numba.njit(nogil=True)(function)
+    """Compile to machine code that releases the interpreter lock, so that threads run it side by side.
+
+    What is compiled makes no arrays and returns none. So it need not count the references of those it is given, which
+    Numba otherwise does wherever one such function calls another: that takes longer than a review round.
+    """
+    return _kept(function, forced=False)
+
+
+def inlined(function: Function) -> Function:
+    """Compile as `compiled` does, and into every function that calls it, where a call would hand over many arrays."""
+    return _kept(function, forced=True)
+
+
+def _kept(function: Function, *, forced: bool) -> Function:
+    dispatcher: Any = numba.njit(nogil=True, _nrt=False, forceinline=forced)(function)
     with suppress(RuntimeError):  # Numba knows no file of this function
         dispatcher._cache = _Cache(function)  # private, as Numba has no public place for it
     return cast(Function, dispatcher)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
@@ -27,10 +27,40 @@ Floats: TypeAlias = NDArray[np.float64]
 Calls: TypeAlias = Counter[tuple[str, int]]
 """Calls by (model, tokens of the call)."""
 
-# Columns of `Program.nodes`; SINGLE: its draft is one step over leaves, and its review is tabulated.
-FIRST_STEP, END_STEP, LEAVES_ONLY, BY_TABLE, TABLE, LENGTH, TICKS, COUNTS, SINGLE = range(9)
-# Columns of `Program.steps`.
-KIND, COUNT, AT_A_TIME, INNER, LEAF_TICKS, PAIR, LEAF_COUNT = range(7)
+NODE = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "first_step",  # index of its first step
+            "end_step",  # and of the one after its last
+            "leaves_only",  # whether its draft is the same every time
+            "by_table",  # whether its review is decided by tabulated survivals
+            "table",  # index of its first threshold
+            "length",  # greatest length of its draft
+            "ticks",  # index of the cost of reviewing a draft of no tokens
+            "counts",  # index of the counter of those reviews
+            "single",  # whether its draft is one step over leaves, and its review is tabulated
+        )
+    ]
+)
+"""One kind of review round."""
+
+STEP = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "kind",  # one of the kinds below
+            "count",  # tokens, rounds, or the length to reach
+            "at_a_time",  # tokens that an `until` leaf drafts at a time
+            "inner",  # node of the inner draft
+            "leaf_ticks",  # cost of a leaf token
+            "pair",  # (reviewer, drafter)
+            "leaf_count",  # index of the counter of leaf tokens
+        )
+    ]
+)
+"""One step of a draft."""
+
 # Kinds of steps, leaves first.
 LEAF_TOKENS, LEAF_UNTIL, ROUNDS, UNTIL = range(4)
 
@@ -48,8 +78,8 @@ class Program(NamedTuple):
     """What the compiled kernel reads.
 
     Attributes:
-        nodes: One row a node, columns as above; the root is row 0.
-        steps: One row a step, columns as above.
+        nodes: One `NODE` for each kind of round; the root is the first.
+        steps: One `STEP` for each step.
         hazards: Probabilities by (state, pair, type, yield, position), flattened in this order.
         shape: (states, pairs, 2, yields, positions) of `hazards`.
         thresholds: Survival probabilities times 2^62 by node, non-increasing: token j passes if u < thresholds[j].
@@ -59,8 +89,8 @@ class Program(NamedTuple):
         reach: Greatest distance, in tokens, between the text so far and a token under any review.
     """
 
-    nodes: Ints
-    steps: Ints
+    nodes: NDArray[np.void]
+    steps: NDArray[np.void]
     hazards: Floats
     shape: Ints
     thresholds: Ints
@@ -105,7 +135,7 @@ class Layout:
         """Calls of every model that the counters stand for."""
         result: Calls = Counter()
         for node, (reviewer, order) in enumerate(zip(self.reviewers, self.orders, strict=True)):
-            first, length = self.program.nodes[node, COUNTS], self.program.nodes[node, LENGTH]
+            first, length = self.program.nodes[node]["counts"], self.program.nodes[node]["length"]
             for drafted, times in enumerate(counters[first : first + length + 1].tolist()):
                 if times:
                     result[reviewer, drafted + 1] += times
@@ -159,8 +189,8 @@ class _Builder:
         self._unit = cascade.cost(cascade.target).at(1)
         self._greatest = greatest_cost(cascade, cycles_in_block)
         self._tick = _tick(cascade, self._greatest)
-        self._nodes: list[list[int]] = []
-        self._steps: list[list[int]] = []
+        self._nodes: list[dict[str, int]] = []
+        self._steps: list[dict[str, int]] = []
         self._thresholds: list[int] = []
         self._guides: list[int] = []
         self._ticks: list[int] = []
@@ -176,8 +206,8 @@ class _Builder:
         depth, reach = self._node(self._cascade.target, self._cascade.draft)
         hazards = self._hazards()
         program = Program(
-            np.array(self._nodes, dtype=np.int64),
-            np.array(self._steps, dtype=np.int64).reshape(-1, 7),
+            _rows(self._nodes, NODE),
+            _rows(self._steps, STEP),
             hazards.ravel(),
             np.array(hazards.shape, dtype=np.int64),
             np.array(self._thresholds, dtype=np.int64),
@@ -208,8 +238,14 @@ class _Builder:
             spent = np.concatenate([[0.0], np.cumsum([self._cascade.cost(by).at(1) for by in order])])
             review = [cost + float(before) for cost, before in zip(review, spent, strict=True)]
         table = self._table(reviewer, steps, order, length)
-        node = [0, 0, order is not None, table is not None, len(self._thresholds), length, len(self._ticks), 0, 0]
-        node[COUNTS] = self._counters
+        node = dict.fromkeys(NODE.names or (), 0) | {
+            "leaves_only": order is not None,
+            "by_table": table is not None,
+            "table": len(self._thresholds),
+            "length": length,
+            "ticks": len(self._ticks),
+            "counts": self._counters,
+        }
         self._counters += length + 1
         self._nodes.append(node)
         self._orders.append(order)
@@ -219,27 +255,32 @@ class _Builder:
         self._ticks += [self._in_ticks(cost) for cost in review]
         if order is not None:
             return 1, length
-        node[FIRST_STEP] = len(self._steps)
-        node[END_STEP] = len(self._steps) + len(steps)
+        node["first_step"] = len(self._steps)
+        node["end_step"] = len(self._steps) + len(steps)
         rows = [self._step_row(reviewer, step) for step in steps]
         self._steps += rows
         depth, reach = 1, length
         for row, step in zip(rows, steps, strict=True):
             if not step.is_leaf:
-                row[INNER] = len(self._nodes)
+                row["inner"] = len(self._nodes)
                 below, further = self._node(step.by, step.draft)
                 depth, reach = max(depth, 1 + below), max(reach, length + further)
         only = rows[0] if len(rows) == 1 and not steps[0].is_leaf else None
-        node[SINGLE] = table is not None and only is not None and self._nodes[only[INNER]][LEAVES_ONLY]
+        node["single"] = table is not None and only is not None and self._nodes[only["inner"]]["leaves_only"]
         return depth, reach
 
-    def _step_row(self, reviewer: str, step: Step) -> list[int]:
+    def _step_row(self, reviewer: str, step: Step) -> dict[str, int]:
         kind = (LEAF_TOKENS if step.tokens else LEAF_UNTIL) if step.is_leaf else (ROUNDS if step.rounds else UNTIL)
         count = step.tokens or step.rounds or step.until or 0
-        row = [kind, count, step.block, 0, 0, self._pairs[reviewer, step.by], 0]
+        row = dict.fromkeys(STEP.names or (), 0) | {
+            "kind": kind,
+            "count": count,
+            "at_a_time": step.block,
+            "pair": self._pairs[reviewer, step.by],
+        }
         if step.is_leaf:
-            row[LEAF_TICKS] = self._in_ticks(self._cascade.cost(step.by).at(1))
-            row[LEAF_COUNT] = self._counters
+            row["leaf_ticks"] = self._in_ticks(self._cascade.cost(step.by).at(1))
+            row["leaf_count"] = self._counters
             self._leaves.append((self._counters, step.by))
             self._counters += 1
         return row
@@ -275,6 +316,10 @@ class _Builder:
 
     def _in_ticks(self, cost: float) -> int:
         return round(cost / self._unit / self._tick)
+
+
+def _rows(values: Sequence[Mapping[str, int]], kind: np.dtype[np.void]) -> NDArray[np.void]:
+    return np.array([tuple(row[name] for name in kind.names or ()) for row in values], dtype=kind)
 
 
 def _tick(cascade: Cascade, greatest: float) -> float:

@@ -197,7 +197,7 @@ def _cascade(
         return Cascade.from_json(target)
     if whole:
         return read_cascade(str(target))
-    demand_file("target", target)
+    demand_file("target", str(target))
     models: dict[str, object] = {"target": {"load": target}}
     for name, how in (drafters or {}).items():
         if name == "target":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -112,13 +112,18 @@ def _by_numpy(generator: np.random.Generator) -> int:
     return int(np.bincount(accepted, minlength=TOKENS + 1).sum())
 
 
-def peak_memory_mib() -> float:
-    """Greatest memory this process has held so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_memory_mib() -> float | None:
+    """Greatest memory this process has held so far, in MiB; None on Windows, where Python does not tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 1024)
 
 
-def memory_growth(cycles: int) -> tuple[float, float]:
-    """Peak memory in MiB after 10^6 flat cycles and after that many."""
+def memory_growth(cycles: int) -> tuple[float | None, float | None]:
+    """Peak memory in MiB after 10^6 flat cycles and after that many; None where it is not told."""
     sampler = Sampler(flat())
     sampler.draw(("memory", 0), 1_000_000)
     before = peak_memory_mib()

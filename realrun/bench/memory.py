@@ -52,7 +52,8 @@ def _bytes_a_token(network: PreTrainedModel) -> int:
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or getattr(config, "d_kv", None) or config.hidden_size // heads
     shared = getattr(config, "num_key_value_heads", None) or heads
-    return 2 * config.num_hidden_layers * shared * width * network.dtype.itemsize
+    values: int = 2 * config.num_hidden_layers * shared * width
+    return values * network.dtype.itemsize
 
 
 def _reset_peak() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis.model import Cascade
@@ -27,8 +28,8 @@ def plain_cascade(cascade: Cascade) -> Cascade:
     return replace(cascade, models=models)
 
 
-def _plain(load: object) -> object:
-    name, options = (load, {}) if isinstance(load, str) else (load["name"], dict(load))
+def _plain(load: str | Mapping[str, object]) -> str | Mapping[str, object]:
+    name, options = (load, {}) if isinstance(load, str) else (str(load["name"]), dict(load))
     if name == MAXGRAM:
         return load
     options.pop("head", None)

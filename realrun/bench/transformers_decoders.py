@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
@@ -14,6 +15,7 @@ from transformers.generation.streamers import BaseStreamer
 from realrun.bench.outcome import LOOKUP, Review, Surroundings, agreed
 from realrun.bench.watch import ForwardWatch
 from realrun.engine.record import Cycle
+from realrun.network.encoder_decoder import start_token
 from realrun.runs.measure import Outcome
 
 
@@ -51,12 +53,19 @@ def only_settings(network: PreTrainedModel, **settings: object) -> Iterator[None
     """
     before = network.generation_config
     if network.config.is_encoder_decoder:
-        settings["decoder_start_token_id"] = network.config.decoder_start_token_id
+        settings["decoder_start_token_id"] = start_token(network)
     network.generation_config = GenerationConfig(**settings)
     try:
         yield
     finally:
         network.generation_config = before
+
+
+def generated(network: PreTrainedModel, ids: torch.Tensor, **options: object) -> torch.Tensor:
+    """What `generate` of transformers, which only models with a head have, makes of token ids; shape (rows, tokens)."""
+    generate: Any = network.generate
+    sequences: torch.Tensor = generate(ids, **options)
+    return sequences
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,8 @@ class Plain:
             started = time.perf_counter()
             arrivals = Arrivals()
             ids = torch.tensor([prompt], device=network.device)
-            sequence = network.generate(
+            sequence = generated(
+                network,
                 ids,
                 attention_mask=torch.ones_like(ids),
                 do_sample=False,

@@ -91,7 +91,9 @@ def _durations(marks: Sequence[Mark]) -> list[float]:
 def _fed(args: Sequence[torch.Tensor], kwargs: Mapping[str, object]) -> torch.Tensor:
     """The ids a model is called on, by name or in the first place; of encoder-decoder models the decoder's."""
     named = (kwargs[key] for key in ("decoder_input_ids", "input_ids") if kwargs.get(key) is not None)
-    return next(named, *args[:1])
+    ids = next(named, *args[:1])
+    assert isinstance(ids, torch.Tensor)
+    return ids
 
 
 def _mark(device: torch.device) -> Mark:
@@ -103,7 +105,9 @@ def _mark(device: torch.device) -> Mark:
 
 
 def _between(start: Mark, end: Mark) -> float:
-    if isinstance(start, float):
+    if isinstance(start, float) or isinstance(end, float):
+        assert isinstance(start, float)
+        assert isinstance(end, float)
         return end - start
     end.synchronize()
-    return start.elapsed_time(end) / 1000
+    return float(start.elapsed_time(end)) / 1000

@@ -139,7 +139,7 @@ def calibrate(
         "call_check": call_check(trials, calls.seconds),
         "departures": {"stride": settings.stride, "rounds": 2},
         "rounding": {
-            name: rounding(name, ensemble.models[name], texts[:_CHECKED_TEXTS], vocabulary_of(ensemble, roster))
+            name: rounding(name, ensemble.neural(name), texts[:_CHECKED_TEXTS], vocabulary_of(ensemble, roster))
             for name in roster.reviewers
             if first.is_greedy
         },
@@ -259,7 +259,7 @@ def _times(
 
 def vocabulary_of(ensemble: Ensemble, roster: Roster) -> int:
     """Number of the target's token ids."""
-    return ensemble.models[roster.target].vocabulary  # type: ignore[attr-defined]
+    return ensemble.neural(roster.target).vocabulary
 
 
 def _policy(policy: Policy) -> object:

@@ -165,7 +165,7 @@ def _inner(recording: RecordedText, reviewer: str, drafter: str, inner: str | No
     begin = starts(_agreed(recording.text.tokens, recording.choices[reviewer]))
     for start in np.flatnonzero(begin):
         position = rounds = 0
-        for own, drafted, innermost, weight in _own_text(recording, reviewer, drafter, inner, start, stride):
+        for own, drafted, innermost, weight in _own_text(recording, reviewer, drafter, inner, int(start), stride):
             agreed = own == drafted
             if position < POSITIONS:  # else it is the bonus token after a whole inner draft, which nobody examines
                 kind = int(inner is not None and drafted != innermost)

@@ -137,11 +137,12 @@ def run(arguments: argparse.Namespace) -> int:
                 )
             )
         calibration = calibrate(cascade, ensemble, prompts, settings, journal)
-        specification = calibration.with_traces_in(named)
+        specification: dict[str, Any] = calibration.with_traces_in(named)
         specification["meta"]["calibration"]["prompts"]["file_sha256"] = file.sha256
         Cascade.from_json(specification)
         out.write(json.dumps(specification, ensure_ascii=False, allow_nan=False) + "\n")
         if recorded is not None:
+            assert calibration.traces is not None  # the first policy is greedy, as the file is asked for
             recorded.write(calibration.traces)
     print(render(specification), file=sys.stderr if arguments.json else sys.stdout)
     print(f"{len(prompts)} prompts, calibrated into {arguments.out}", file=sys.stderr)

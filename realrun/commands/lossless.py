@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         ensemble = load_ensemble(joint, DTYPES[arguments.dtype], device=arguments.device)
         tasks = {name: row_task(cascade, settings, arguments.dtype, ensemble) for name, cascade in cascades.items()}
         texts = [prompt_ids_key(ids) for ids in encode_all(prompts, ensemble) for _ in cascades]
-        keys = [key | tasks[key["cascade"]] | text for key, text in zip(expected, texts, strict=True)]
+        keys = [key | tasks[str(key["cascade"])] | text for key, text in zip(expected, texts, strict=True)]
         file.demand(keys)
         found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], exact, done)
         for key, (_, _, comparison) in zip(keys[done:], found, strict=True):

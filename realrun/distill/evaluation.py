@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Agreement:
             return float("nan")
         mean = sum(self.tokens) / count
         residuals = [a - self.rate * n for a, n in zip(self.agreed, self.tokens, strict=True)]
-        return (sum(r * r for r in residuals) / (count * (count - 1))) ** 0.5 / mean
+        return math.sqrt(sum(r * r for r in residuals) / (count * (count - 1))) / mean
 
 
 @torch.inference_mode()

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from analysis.model import whole_file
 from realrun.distill.student import Head, trained
+from realrun.network.embedding import embedding_weight
 
 WEIGHTS, CARD = "drafter.safetensors", "card.json"
 SCHEMA = 1
@@ -43,7 +44,7 @@ def export(folder: Path, student: PreTrainedModel, head: Head, card: Mapping[str
 
 def probe(model: PreTrainedModel, ids: Tensor) -> Tensor:
     """Rows of a model's embedding, of the first tokens of a head, in float16: shape (rows, width)."""
-    rows = model.get_input_embeddings().weight.detach()[ids[:_PROBED].to(model.device)]
+    rows = embedding_weight(model).detach()[ids[:_PROBED].to(model.device)]
     return rows.to("cpu", torch.float16)
 
 

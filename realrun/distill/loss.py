@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from realrun.distill.student import Head
 
@@ -15,7 +16,7 @@ class _Distance(torch.autograd.Function):
     """Mean cross-entropy of the drafter against a mixture of the target's law and its greatest token."""
 
     @staticmethod
-    def forward(ctx, states: Tensor, lessons: Tensor, head: Head, hard: float) -> Tensor:
+    def forward(ctx: FunctionCtx, states: Tensor, lessons: Tensor, head: Head, hard: float) -> Tensor:
         total = torch.zeros((), device=states.device)
         gradient = torch.empty_like(states)
         for start in range(0, len(states), _CHUNK):
@@ -32,7 +33,7 @@ class _Distance(torch.autograd.Function):
         return total / len(states)
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: BackwardCFunction, upstream: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return gradient * upstream, None, None, None
 
@@ -49,4 +50,5 @@ def distance(states: Tensor, lessons: Tensor, head: Head, hard: float) -> Tensor
         head: The tokens that the drafter knows; its weights are constants here.
         hard: Share of the target's greatest token in what is wanted, in [0, 1]: greedy acceptance asks for that alone.
     """
-    return _Distance.apply(states, lessons, head, hard)
+    loss: Tensor = _Distance.apply(states, lessons, head, hard)  # type: ignore[no-untyped-call]
+    return loss

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.model import InputError
-from realrun.bench.transformers_decoders import only_settings
+from realrun.bench.transformers_decoders import generated, only_settings
 from realrun.distill.dataset import Conversation
+from realrun.engine.running_text import decoded
 from realrun.loading.transformers_models import context_of, eos_of
 from realrun.runs.prompts import Prompt, encode, encode_chat
 
@@ -64,14 +65,14 @@ def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sam
             turns = _continued(
                 model, [prefix] * size, min(plan.user_tokens, context // 4), closing | ends, sampled=True
             )
-            users = [tokenizer.decode(turn, skip_special_tokens=True).strip() for turn, _ in turns]
+            users = [decoded(tokenizer, turn).strip() for turn, _ in turns]
             users = [user or "." for user in users]
             prompts = [encode(Prompt(0, user), tokenizer) for user in users]
             room = max(1, min(plan.answer_tokens, context - max(map(len, prompts))))
             replies = _continued(model, prompts, room, ends, sampled=mode == "t1")
         with path.open("a", encoding="utf-8") as file:
             rows = [
-                {"user": user, "assistant": tokenizer.decode(ids, skip_special_tokens=True), "mode": mode}
+                {"user": user, "assistant": decoded(tokenizer, ids), "mode": mode}
                 | ({"eos": False} if end is None else {"eos": True, "end": end})
                 for user, (ids, end) in zip(users, replies, strict=True)
             ]
@@ -104,6 +105,7 @@ def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[in
             )
         return first, frozenset()
     text = tokenizer.decode(encode_chat([{"role": "user", "content": _MARK}], tokenizer, "the chat template"))
+    assert isinstance(text, str)
     before, mark, after = text.partition(_MARK)
     if not mark:
         raise InputError("--samples", "missing, and the chat template changes the user's words, so none can be sampled")
@@ -121,7 +123,8 @@ def _continued(
     ids = torch.tensor([[pad] * (widest - len(p)) + list(p) for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (widest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     with only_settings(model):
-        found = model.generate(
+        found = generated(
+            model,
             ids,
             attention_mask=mask,
             max_new_tokens=limit,

@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from analysis.model import InputError
 from realrun.distill.dataset import Conversation, batches
 from realrun.distill.notes import damaged, read_note, write_note
+from realrun.network.embedding import embedding_weight
 
 STATES, NOTE = "states.bin", "states.json"
 _TOKENS = 2048
@@ -98,8 +99,8 @@ def learn(target: PreTrainedModel, conversations: Sequence[Conversation], folder
 def fingerprint(target: PreTrainedModel) -> str:
     """SHA-256 of the target's embedding and output layer, as bfloat16: what a drafter shares with it."""
     digest = hashlib.sha256()
-    for layer in (target.get_input_embeddings(), target.get_output_embeddings()):
-        weight = layer.weight.detach().to("cpu", torch.bfloat16).contiguous()
+    for table in (embedding_weight(target), target.get_output_embeddings().weight):
+        weight = table.detach().to("cpu", torch.bfloat16).contiguous()
         digest.update(repr(tuple(weight.shape)).encode())
         digest.update(weight.view(torch.int16).numpy().data)
     return digest.hexdigest()

@@ -91,8 +91,8 @@ class _Masters:
         others = [m for m in self.masters.values() if m.dim() != 2]
         self._optimisers: list[torch.optim.Optimizer] = []
         if matrices:
-            options = {"weight_decay": 0.01, "adjust_lr_fn": "match_rms_adamw"}
-            self._optimisers.append(torch.optim.Muon(matrices, lr=rate, **options))
+            muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+            self._optimisers.append(muon)
         if others:
             self._optimisers.append(torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.0))
 

@@ -116,7 +116,7 @@ def _edge_of(row: np.ndarray, top_p: float) -> float:
         masses = falling.cumsum()
         if falling.size and float(masses[-1]) >= top_p:
             break
-    return float(falling[min(np.searchsorted(masses, top_p), falling.size - 1)]) if falling.size else math.nan
+    return float(falling[min(int(np.searchsorted(masses, top_p)), falling.size - 1)]) if falling.size else math.nan
 
 
 def largest(values: Tensor, k: int) -> Tensor:

@@ -9,7 +9,7 @@ with every new one. They move on only to where decoding from there has been seen
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 REPLACEMENT = "\ufffd"
@@ -39,8 +39,15 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 class Decodes(Protocol):
     """The part of a tokenizer needed here; `convert_ids_to_tokens` is asked for byte tokens where there is one."""
 
-    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool) -> str:
-        """Text of the tokens."""
+    def decode(self, token_ids: list[int], skip_special_tokens: bool = ...) -> str | list[str]:
+        """Text of the tokens; transformers' decodes batches too, into lists."""
+
+
+def decoded(tokenizer: Decodes, tokens: list[int]) -> str:
+    """Text of tokens, special ones left out."""
+    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    assert isinstance(text, str)
+    return text
 
 
 class RunningText:
@@ -128,8 +135,8 @@ class RunningText:
             self._kinds[token] = silent, int(match[1], 16) if match else None
         return self._kinds[token]
 
-    def _decoded(self, tokens: Sequence[int]) -> str:
-        return self._tokenizer.decode(tokens, skip_special_tokens=True)
+    def _decoded(self, tokens: list[int]) -> str:
+        return decoded(self._tokenizer, tokens)
 
 
 def _text_of_run(run: bytearray) -> str:

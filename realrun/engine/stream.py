@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from analysis.model import InputError
-from realrun.engine.running_text import REPLACEMENT, Decodes, RunningText, special_tokens
+from realrun.engine.running_text import REPLACEMENT, Decodes, RunningText, decoded, special_tokens
 
 __all__ = ["REPLACEMENT", "Decodes", "TextStream"]
 
@@ -63,7 +63,7 @@ class TextStream:
     def finish(self, tokens: Sequence[int]) -> str:
         """The whole text of a finished generation; sends what was held back."""
         if self._text is None and self(list(tokens)) is None:
-            whole = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            whole = decoded(self._tokenizer, list(tokens))
             self._end_at(_first_place(whole, self._stops, len(whole)), whole)
         assert self._text is not None
         return self._text

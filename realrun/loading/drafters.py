@@ -18,6 +18,7 @@ from realrun.loading.checkpoint import listing
 from realrun.loading.options import DISTILLED, Source
 from realrun.loading.transformers_models import cached
 from realrun.network.cached_model import CachedModel
+from realrun.network.embedding import embedding_rows
 from realrun.network.head import rows_of
 from realrun.network.lean import LeanModel, is_lean
 from realrun.network.limits import limits_of
@@ -41,7 +42,7 @@ class SpreadHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Logits, shape (..., vocabulary)."""
-        logits = self.narrow(states)
+        logits: Tensor = self.narrow(states)
         whole = logits.new_full((*logits.shape[:-1], self.out_features), -torch.inf)
         whole[..., self.ids] = logits
         return whole
@@ -128,7 +129,7 @@ def _demand_ids(source: Source, ids: Tensor, target: PreTrainedModel) -> None:
 
 
 def _same_embedding(target: PreTrainedModel, ids: Tensor, rows: Tensor) -> bool:
-    if int(ids.max()) >= target.get_input_embeddings().num_embeddings:
+    if int(ids.max()) >= embedding_rows(target):
         return False
     found, expected = probe(target, ids).float(), rows.float()
     return found.shape == expected.shape and bool((found - expected).abs().max() <= _NEAR * expected.abs().max())

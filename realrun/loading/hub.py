@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 import urllib.request
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 import huggingface_hub
@@ -13,7 +14,15 @@ SECONDS = 3.0
 """How long the hub has to answer."""
 
 
-def download_options() -> dict[str, object]:
+class FileOptions(TypedDict, total=False):
+    """Which file or version of a model, for `from_pretrained`."""
+
+    gguf_file: str
+    revision: str
+    local_files_only: bool
+
+
+def download_options() -> FileOptions:
     """Options for `from_pretrained` with a hub id: look into the cache alone where the hub cannot be reached."""
     endpoint = huggingface_hub.constants.ENDPOINT
     return {"local_files_only": True} if huggingface_hub.is_offline_mode() or not _within_reach(endpoint) else {}

@@ -41,10 +41,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from analysis.model import Cascade, InputError, walk
 
 MAXGRAM = "maxgram"
+Word = TypeVar("Word", bound=str)
 SKIP = re.compile(r"skip:(\d+)")
 _EXAMPLES = 'write "load": "smollm2-135m" there (or "maxgram", "skip:8", a folder with a model, a hub id)'
 DISTILLED = ("smollm2-d1", "smollm2-d2")
@@ -115,16 +117,19 @@ class Source:
     def text(self, key: str) -> str | None:
         """An option that is a text; None where it is absent."""
         value = self.options.get(key)
-        if key in self.options and (not isinstance(value, str) or not value):
+        if key not in self.options:
+            return None
+        if not isinstance(value, str) or not value:
             raise self._bad(key, "a text that is not empty")
-        return value  # type: ignore[return-value]
+        return value
 
-    def choice(self, key: str, allowed: Sequence[str], default: str) -> str:
+    def choice(self, key: str, allowed: Sequence[Word], default: Word) -> Word:
         """An option that is one of some words."""
         value = self.options.get(key, default)
-        if value not in allowed:
-            raise self._bad(key, " or ".join(allowed))
-        return str(value)
+        for word in allowed:
+            if word == value:
+                return word
+        raise self._bad(key, " or ".join(allowed))
 
     def flag(self, key: str, default: bool) -> bool:
         """An option that is true or false."""
@@ -145,10 +150,13 @@ class Source:
         value = self.options.get(key)
         if value is None and key not in self.options:
             return None
-        good = isinstance(value, list) and all(type(i) is int and 0 <= i <= high for i in value)
-        if not good or len(value) != count or len(set(value)) != count:  # type: ignore[arg-type]
+        if (
+            not isinstance(value, list)
+            or not all(type(i) is int and 0 <= i <= high for i in value)
+            or not len(value) == len(set(value)) == count
+        ):
             raise self._bad(key, f"{count} different numbers in 0..{high}")
-        return value  # type: ignore[return-value]
+        return value
 
     def _bad(self, key: str, expected: str) -> InputError:
         return InputError(f"{self.field}.{key}", f"got {self.options[key]!r}, expected {expected}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ from realrun.loading.options import DISTILLED, Source
 from realrun.loading.trial import demand_rollback, first_line
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel
+from realrun.network.embedding import embedding_rows
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
 from realrun.network.limits import limits_of, switches
 
@@ -58,8 +59,9 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         if file is None and isinstance(place, Path):
             with torch.device("meta"):
-                checkpoint.demand_held(source, place, kind.from_config(config))
-        network, found = kind.from_pretrained(
+                checkpoint.demand_held(source, place, kind.from_config(config))  # type: ignore[no-untyped-call]
+        network: PreTrainedModel
+        network, found = kind.from_pretrained(  # type: ignore[misc]
             place,
             config=config,
             dtype=dtype,
@@ -76,7 +78,7 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
             raise source.reject("is an encoder-decoder model without a decoder_start_token_id")
         if getattr(network, "_is_stateful", False):
             raise source.reject("keeps a state that cannot be rolled back, expected attention with a key-value cache")
-        network = network.to(device).eval()
+        network.to(device).eval()  # type: ignore[arg-type]
     group_heads(network)
     demand_rollback(source, cached(network))
     _tell_switch(source, network)
@@ -93,14 +95,14 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     if isinstance(place, Path) and (place / "tokenizer.json").is_file():
         options.pop("gguf_file", None)  # what the model was trained with rather than what was made of it
     with _refusals(source, "has no tokenizer that can be loaded"):
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+        return tokenizer
 
 
 def fingerprint_of(source: Source) -> str:
     """Fingerprint of a model's files, its tokenizer's among them."""
     place, options = _place(source)
-    gguf, revision = options.get("gguf_file"), options.get("revision")
-    return weights_fingerprint(place, gguf, revision)  # type: ignore[arg-type]
+    return weights_fingerprint(place, options.get("gguf_file"), options.get("revision"))
 
 
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
@@ -131,7 +133,7 @@ def tell_unreadable(source: Source, network: PreTrainedModel, tokenizer: PreTrai
 
     Tokens added to a vocabulary are not told: transformers adds some of its own, and prompts hardly hold them.
     """
-    rows = network.get_input_embeddings().num_embeddings
+    rows = embedding_rows(network)
     added = tokenizer.added_tokens_decoder
     beyond = [piece for piece, i in tokenizer.get_vocab().items() if i >= rows and i not in added]
     if beyond:
@@ -141,7 +143,7 @@ def tell_unreadable(source: Source, network: PreTrainedModel, tokenizer: PreTrai
         )
 
 
-def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
+def _place(source: Source) -> tuple[str | Path, hub.FileOptions]:
     """Where `from_pretrained` finds the model, and which of its files or versions."""
     common = ("dtype", "head", "packed")
     if source.name == embedded.NAME:
@@ -158,18 +160,20 @@ def _place(source: Source) -> tuple[str | Path, dict[str, object]]:
     gguf, revision = source.text("gguf"), source.text("revision")
     if gguf is not None and (Path(gguf).is_absolute() or ".." in Path(gguf).parts):
         raise InputError(f"{source.field}.gguf", f"got {gguf!r}, expected a file inside the folder or repository")
-    options: dict[str, object] = {} if gguf is None else {"gguf_file": gguf}
+    options: hub.FileOptions = {} if gguf is None else {"gguf_file": gguf}
     if folder.is_dir():
         return folder, options
     options |= hub.download_options()
     return source.name, options if revision is None else options | {"revision": revision}
 
 
-def _checked(source: Source, place: str | Path, options: Mapping[str, object]) -> GgufFile | None:
+def _checked(source: Source, place: str | Path, options: hub.FileOptions) -> GgufFile | None:
     """Refuse by its files what must not be read or made; the GGUF file, where it is one."""
     if "gguf_file" in options:
         at = {key: value for key, value in options.items() if key != "gguf_file"}
-        return GgufFile.read(source, Path(cached_file(place, options["gguf_file"], **at)))
+        file = cached_file(place, options["gguf_file"], **at)
+        assert file is not None  # it raises where there is none
+        return GgufFile.read(source, Path(file))
     if isinstance(place, Path):
         checkpoint.demand_model(source, place)
     checkpoint.demand_sizes(source, place, options)

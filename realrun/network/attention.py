@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
@@ -15,7 +17,7 @@ MOST_ROWS = 32
 
 
 def grouped_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: object
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
     """transformers' `sdpa`, but a masked call on several tokens does not repeat keys and values.
 
@@ -28,7 +30,7 @@ def grouped_attention(
     plain = not options.get("softcap") and options.get("position_bias") is None and not options.get("dropout")
     if attention_mask is None or groups == 1 or query.device.type != "cpu" or not plain:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    scale = options.get("scaling")
+    scale: float | None = options.get("scaling")
     batch, heads, tokens, width = query.shape
     if groups * tokens <= MOST_ROWS and attention_mask.shape[1] == 1:
         rows = query.reshape(batch, heads // groups, groups * tokens, width)

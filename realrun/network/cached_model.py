@@ -13,6 +13,7 @@ from transformers.cache_utils import Cache
 
 from realrun.engine.record import CallLog
 from realrun.network.device import wait_for
+from realrun.network.embedding import embedding_rows
 from realrun.network.generation_settings import GenerationSettings, Rules
 from realrun.network.kv_cache import growing_cache
 from realrun.network.limits import Limits
@@ -61,8 +62,8 @@ class CachedModel:
         self.output_ids = output_ids
         self.limits = limits if isinstance(limits, Limits) else Limits(limits)
         self.context = self.reach = self.limits.context
-        self.vocabulary = int(network.get_input_embeddings().num_embeddings)
-        self._cache = growing_cache()
+        self.vocabulary = embedding_rows(network)
+        self._cache: Cache = growing_cache()
         self._length, self._is_long = 0, False
         self._prompt: Sequence[int] = ()
         self._rules: Rules | None = None
@@ -125,7 +126,8 @@ class CachedModel:
 
     def cached_tokens(self) -> tuple[int, set[int]]:
         """How many tokens each layer's cache should hold now, and the numbers that some layer does hold."""
-        return self._length, {layer.get_seq_length() for layer in self._growing().layers}
+        cache = self._growing()
+        return self._length, {cache.get_seq_length(layer) for layer in range(len(cache.layers))}
 
     def _growing(self) -> Cache:
         """The part of the cache that grows with the sequence."""
@@ -169,7 +171,8 @@ class CachedModel:
     def _forward(self, ids: Tensor, keep: int) -> Tensor:
         """One call of the network; shape (keep, columns)."""
         output = self.network(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=keep)
-        return output.logits[0]
+        logits: Tensor = output.logits
+        return logits[0]
 
     def _ruled(self, logits: Tensor, sequence: Sequence[int]) -> Tensor:
         """Logits after the last prefixes of a sequence, changed as the settings say."""

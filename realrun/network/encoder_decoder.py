@@ -29,12 +29,16 @@ class CachedEncoderDecoder(CachedModel):
         limits: Likewise.
     """
 
+    _cache: EncoderDecoderCache
+
     def __init__(
         self, network: PreTrainedModel, output_ids: Tensor | None = None, limits: Limits | int = _NONE
     ) -> None:
         super().__init__(network, output_ids, limits)
         self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
-        self._start_token = start_token(network)
+        first = start_token(network)
+        assert first is not None
+        self._start_token = first
         self._first = 0
         self._encoded = torch.empty(0)
 
@@ -52,7 +56,8 @@ class CachedEncoderDecoder(CachedModel):
         return length - self._first, held
 
     def _growing(self) -> Cache:
-        return self._cache.self_attention_cache
+        growing: Cache = self._cache.self_attention_cache
+        return growing
 
     def _start(self, prompt: Sequence[int]) -> None:
         self._cache = EncoderDecoderCache(growing_cache(), DynamicCache())
@@ -60,7 +65,7 @@ class CachedEncoderDecoder(CachedModel):
         self._first = self._length = len(prompt) - 1
 
     def _decoder_tokens(self, prompt: Sequence[int], sequence: Sequence[int]) -> Sequence[int]:
-        return [self.network.config.decoder_start_token_id, *sequence[len(prompt) :]]
+        return [self._start_token, *sequence[len(prompt) :]]
 
     def _read(self, tokens: Sequence[int], keep: int) -> Tensor:
         if self._length == self._first:
@@ -74,7 +79,8 @@ class CachedEncoderDecoder(CachedModel):
             past_key_values=self._cache,
             use_cache=True,
         )
-        return output.logits[0, -keep:]
+        logits: Tensor = output.logits
+        return logits[0, -keep:]
 
 
 def start_token(network: PreTrainedModel) -> int | None:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -65,13 +66,13 @@ class GenerationSettings:
     """What a target's checkpoint says on how its text is generated.
 
     Attributes:
-        applied: Settings that are functions of the prefix, by transformers' names, in its order.
+        applied: Settings that are functions of the prefix, by transformers' names, in its order; checked.
         ignored: Settings that are not applied.
         eos: Ids that end the text.
         columns: Number of the target's output columns.
     """
 
-    applied: Mapping[str, object]
+    applied: Mapping[str, Any]
     ignored: Mapping[str, object]
     eos: frozenset[int]
     columns: int
@@ -88,7 +89,7 @@ class GenerationSettings:
         Raises:
             InputError: where a setting is malformed, naming it and what is allowed.
         """
-        folder = Path(network.name_or_path)
+        folder = Path(network.name_or_path or "")
         if (folder / FILE).is_file():
             parse_json(read_text(folder / FILE), str(folder / FILE))  # transformers takes broken ones for missing
         config = network.generation_config or GenerationConfig()
@@ -126,10 +127,10 @@ class GenerationSettings:
             end: Greatest number of tokens that the decoder can come to; None where nothing ends the text.
             device: Where the logits are.
         """
-        get = self.applied.get
+        get = self.applied.__getitem__
         made = processes.LogitsProcessorList()
         eos = torch.tensor(sorted(self.eos), device=device)
-        given = torch.tensor([list(prompt)], device=device)
+        given, place = _ids([prompt], device), str(device)
         makers: dict[str, Callable[[], processes.LogitsProcessor | None]] = {
             "sequence_bias": lambda: processes.SequenceBiasLogitsProcessor(get("sequence_bias")),
             "encoder_repetition_penalty": lambda: processes.EncoderRepetitionPenaltyLogitsProcessor(
@@ -144,27 +145,25 @@ class GenerationSettings:
                 get("bad_words_ids"), eos if len(eos) else None
             ),
             "min_length": lambda: (
-                processes.MinLengthLogitsProcessor(get("min_length"), eos, device) if len(eos) else None
+                processes.MinLengthLogitsProcessor(get("min_length"), eos, place) if len(eos) else None
             ),
             "min_new_tokens": lambda: (
-                processes.MinNewTokensLengthLogitsProcessor(first, get("min_new_tokens"), eos, device)
+                processes.MinNewTokensLengthLogitsProcessor(first, get("min_new_tokens"), eos, place)
                 if len(eos)
                 else None
             ),
             "forced_bos_token_id": lambda: processes.ForcedBOSTokenLogitsProcessor(get("forced_bos_token_id")),
             "forced_eos_token_id": lambda: (
-                None
-                if end is None
-                else processes.ForcedEOSTokenLogitsProcessor(end, get("forced_eos_token_id"), device)
+                None if end is None else processes.ForcedEOSTokenLogitsProcessor(end, get("forced_eos_token_id"), place)
             ),
             "exponential_decay_length_penalty": lambda: (
                 processes.ExponentialDecayLengthPenalty(tuple(get("exponential_decay_length_penalty")), eos, first)
                 if len(eos)
                 else None
             ),
-            "suppress_tokens": lambda: processes.SuppressTokensLogitsProcessor(get("suppress_tokens"), device),
+            "suppress_tokens": lambda: processes.SuppressTokensLogitsProcessor(get("suppress_tokens"), place),
             "begin_suppress_tokens": lambda: processes.SuppressTokensAtBeginLogitsProcessor(
-                get("begin_suppress_tokens"), first + (first == 1 and "forced_bos_token_id" in self.applied), device
+                get("begin_suppress_tokens"), first + (first == 1 and "forced_bos_token_id" in self.applied), place
             ),
         }
         for key in self.applied:
@@ -179,7 +178,7 @@ class GenerationSettings:
             for key in self.applied:
                 one = GenerationSettings({key: self.applied[key]}, {}, self.eos, self.columns)
                 made = one.processors([0], 1, 8, torch.device("cpu"))
-                made(torch.tensor([[0]]), torch.zeros(1, self.columns))
+                made(_ids([[0]], torch.device("cpu")), torch.zeros(1, self.columns))
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(f"{where}, {FILE}, {key}", f"got {self.applied[key]!r}: {problem}") from None
@@ -213,7 +212,7 @@ class Rules:
         width = logits.shape[-1]
         scores = over_vocabulary(logits.float(), output_ids, self._columns, -math.inf)
         rows = [
-            self._processors(torch.tensor([list(prefix)], device=logits.device), row[None].clone())
+            self._processors(_ids([prefix], logits.device), row[None].clone())
             for prefix, row in zip(prefixes, scores, strict=True)
         ]
         changed = torch.cat(rows)
@@ -226,6 +225,11 @@ class Rules:
             silent = (changed == -math.inf).all(-1, keepdim=True)
             changed = torch.where(silent, logits.float(), changed)
         return changed
+
+
+def _ids(rows: Sequence[Sequence[int]], device: torch.device) -> torch.LongTensor:
+    """Token ids as the processors read them."""
+    return torch.tensor([list(row) for row in rows], device=device)  # type: ignore[return-value]
 
 
 def _has_effect(key: str, value: object) -> bool:
@@ -250,7 +254,7 @@ def _demand(key: str, value: object, where: str) -> None:
 def _is_good(kind: str, value: object) -> bool:
     """Whether a value is what the words say."""
     if kind == _PENALTY:
-        return _is_number(value) and value > 0  # type: ignore[operator]
+        return _is_number(value) and value > 0
     if kind in (_COUNT, _TOKEN):
         return type(value) is int and value >= 0
     if kind == _ONE_OR_MORE and type(value) is int:
@@ -262,8 +266,9 @@ def _is_good(kind: str, value: object) -> bool:
     if kind == APPLIED["sequence_bias"]:
         pairs = list(value.items()) if isinstance(value, Mapping) else value
         return isinstance(pairs, list) and bool(pairs) and all(map(_is_bias, pairs))
-    pair = value if isinstance(value, (list, tuple)) and len(value) == 2 else (None, None)
-    return type(pair[0]) is int and pair[0] >= 0 and _is_number(pair[1]) and pair[1] > 0
+    pair: Sequence[object] = value if isinstance(value, (list, tuple)) and len(value) == 2 else (None, None)
+    start, growth = pair
+    return type(start) is int and start >= 0 and _is_number(growth) and growth > 0
 
 
 def _is_bias(pair: object) -> bool:
@@ -277,5 +282,5 @@ def _is_ids(value: object) -> bool:
     return isinstance(value, list) and all(type(i) is int and i >= 0 for i in value)
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

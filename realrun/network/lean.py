@@ -7,11 +7,13 @@ model and most of the call of a drafter of one layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 from transformers import LlamaForCausalLM, PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from realrun.network.cached_model import CachedModel
 from realrun.network.kv_cache import GRAIN
@@ -25,7 +27,7 @@ Maker = Callable[[Sequence[nn.Linear]], Product]
 """Makes one product of several layers that read the same states, their results side by side."""
 
 
-def is_lean(network: PreTrainedModel) -> bool:
+def is_lean(network: PreTrainedModel) -> TypeGuard[LlamaForCausalLM]:
     """Whether `LeanModel` computes what this network does: Llama's layers, with the usual rotary positions."""
     config = network.config
     return (
@@ -47,6 +49,8 @@ class LeanModel(CachedModel):
         limits: As for `CachedModel`.
         packed: Whether to pack the weights where that helps.
     """
+
+    network: LlamaForCausalLM
 
     def __init__(
         self,
@@ -111,9 +115,10 @@ class _Layer:
     """One layer with its keys and values, shape (2, key heads, room, width)."""
 
     def __init__(self, layer: nn.Module, make: Maker) -> None:
+        assert isinstance(layer, LlamaDecoderLayer)
         attention, mlp = layer.self_attn, layer.mlp
-        self.width = attention.head_dim
-        self.groups = attention.num_key_value_groups
+        self.width: int = attention.head_dim
+        self.groups: int = attention.num_key_value_groups
         self._inner = attention.q_proj.out_features
         self._heads = (self._inner + 2 * attention.k_proj.out_features) // self.width
         self._scale = attention.scaling

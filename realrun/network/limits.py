@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import GenerationMixin, PreTrainedConfig, PreTrainedModel
 
 _POSITIONS = ("max_position_embeddings", "max_seq_len")
 _ENCODER_POSITIONS = ("max_encoder_position_embeddings", *_POSITIONS)
@@ -91,6 +92,7 @@ def switches(network: PreTrainedModel) -> Iterator[tuple[str, int]]:
     transformers chooses the frequencies of a call by its last position (`dynamic_rope_update`), for all tokens of the
     call, while keys in the cache keep those of their own call.
     """
+    module: Any  # every architecture has a class of its own
     for module in network.modules():
         kinds = getattr(module, "rope_type", None)
         for layers, kind in kinds.items() if isinstance(kinds, dict) else [(None, kinds)]:
@@ -103,6 +105,7 @@ def switches(network: PreTrainedModel) -> Iterator[tuple[str, int]]:
 
 def _renews(network: PreTrainedModel, switch: int) -> bool:
     """Whether `generate` of transformers reads the text anew at the switch, as it does for Phi-3 and its kin."""
+    assert isinstance(network, GenerationMixin)
     code = type(network).prepare_inputs_for_generation.__code__
     name = "original_max_position_embeddings"
     return name in code.co_names + code.co_consts and getattr(network.config, name, None) == switch

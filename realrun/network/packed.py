@@ -36,7 +36,8 @@ class PackedLinear(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """``states @ weight.T + bias``, shape (..., out_features)."""
-        return torch.ops.mkldnn._linear_pointwise(states, self.weight, self.bias, "none", [], "")
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(states, self.weight, self.bias, "none", [], "")
+        return product
 
 
 def can_pack(model: nn.Module) -> bool:

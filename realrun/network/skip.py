@@ -49,7 +49,7 @@ def skip_layers(target: PreTrainedModel, kept: int, layers: Sequence[int] | None
     shared = _renumbered(target.state_dict(keep_vars=True), place)
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
         missing, unexpected = model.load_state_dict(shared, assign=True, strict=False)
     except Exception as error:  # of layers that share keys and values, say: whatever an architecture demands of them
         raise InputError(
@@ -59,7 +59,8 @@ def skip_layers(target: PreTrainedModel, kept: int, layers: Sequence[int] | None
         raise InputError("load", f"skip:{kept} does not know the layers of {type(target).__name__}")
     model.tie_weights()
     _share_buffers(model, target, chosen)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _by_layer(config: PreTrainedConfig, total: int) -> list[tuple[str, list[object]]]:

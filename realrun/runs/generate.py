@@ -12,6 +12,7 @@ from realrun.engine.choice import Chooser, seeded
 from realrun.engine.policy import Policy
 from realrun.engine.record import GenerationRecord, provenance
 from realrun.engine.review import Verification
+from realrun.engine.running_text import decoded
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import Ensemble
 from realrun.runs.identity import digest, loaded_models, prompt_ids_key, task_keys
@@ -89,7 +90,7 @@ def generate_rows(
         "load": cascade.models[cascade.target].load,
         **row_task(cascade, settings, dtype, ensemble),
         "dtype": dtype,
-        "device": str(ensemble.models[cascade.target].network.device),
+        "device": str(ensemble.neural(cascade.target).network.device),
     }
     encoded = encode_all(prompts, ensemble)
     for index, (prompt, ids) in list(enumerate(zip(prompts, encoded, strict=True)))[first:]:
@@ -143,7 +144,7 @@ def result_row(
         "category": prompt.category,
         "prompt_tokens": len(ids),
         "tokens": generation.tokens,
-        "text": ensemble.tokenizer.decode(generation.tokens, skip_special_tokens=True),
+        "text": decoded(ensemble.tokenizer, generation.tokens),
         **generation.to_json(),
         **(ensemble.settings.to_json() if ensemble.settings else {}),
     }

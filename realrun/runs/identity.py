@@ -37,7 +37,7 @@ def prompt_ids_key(ids: Sequence[int]) -> dict[str, object]:
 
 
 def measured_identity(
-    request: str, ensemble: Ensemble, encoded: Mapping[object, Sequence[int]], conditions: Mapping[str, object]
+    request: str, ensemble: Ensemble, encoded: Mapping[str | int, Sequence[int]], conditions: Mapping[str, object]
 ) -> dict[str, object]:
     """What a measurement depends on: what was asked, all loaded models, every prompt's tokens, and the machine.
 

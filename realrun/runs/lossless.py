@@ -127,7 +127,7 @@ def comparisons(
             def logits_at(position: int, ids: list[int] = ids, expected: list[int] = expected) -> Tensor:
                 if not judge:
                     judge.append(exact())
-                return judge[0].models[target].uncached_logits(ids, [*ids, *expected[:position]]).float()
+                return judge[0].neural(target).uncached_logits(ids, [*ids, *expected[:position]]).float()
 
             for name, decoder in left:
                 found = decoder.generate(ids, max_new_tokens, ensemble.eos).tokens
@@ -138,7 +138,7 @@ def comparisons(
 def rounded_to(ensemble: Ensemble, target: str, dtype: torch.dtype) -> Ensemble:
     """The ensemble with its target's weights rounded to a type, its arithmetic as it was."""
     with torch.no_grad():
-        for parameter in ensemble.models[target].network.parameters():
+        for parameter in ensemble.neural(target).network.parameters():
             parameter.copy_(parameter.to(dtype).to(parameter.dtype))
     return ensemble
 

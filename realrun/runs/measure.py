@@ -80,7 +80,7 @@ class CascadeMethod:
     @property
     def settings(self) -> dict[str, object]:
         """The draft, and the target's lenience where it is not lossless."""
-        draft = {"draft": [step.to_json() for step in self.cascade.draft]}
+        draft: dict[str, object] = {"draft": [step.to_json() for step in self.cascade.draft]}
         return draft if self.cascade.lenience == 1 else draft | {"lenience": self.cascade.lenience}
 
     @property

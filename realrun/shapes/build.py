@@ -21,6 +21,7 @@ from transformers.initialization import no_init_weights
 
 from analysis.model import InputError
 from realrun.network.attention import group_heads
+from realrun.network.embedding import embedding_weight
 from realrun.network.packed import DTYPES as PACKED_TYPES
 from realrun.network.packed import can_pack, pack
 from realrun.network.parameters import multiplied_parameters
@@ -61,7 +62,6 @@ def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConf
 
     Special tokens are of no account here.
     """
-    common = {"vocab_size": shape.vocabulary, "tie_word_embeddings": shape.tied}
     if shape.kind == "t5":
         return T5Config(
             d_model=shape.hidden,
@@ -71,8 +71,9 @@ def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConf
             num_decoder_layers=shape.layers,
             num_heads=shape.heads,
             feed_forward_proj="gated-gelu",
-            decoder_start_token_id=0,
-            **common,
+            decoder_start_token_id=0,  # type: ignore[call-arg]
+            vocab_size=shape.vocabulary,
+            tie_word_embeddings=shape.tied,
         )
     kind = Qwen2Config if shape.kind == "qwen2" else LlamaConfig
     return kind(
@@ -82,7 +83,8 @@ def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConf
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.key_heads,
         max_position_embeddings=32768,
-        **common,
+        vocab_size=shape.vocabulary,
+        tie_word_embeddings=shape.tied,
     )
 
 
@@ -93,17 +95,18 @@ def empty_network(
     config = config_of(shape, encoder_layers)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     with no_init_weights(), device:
-        network = kind.from_config(config, dtype=dtype)
+        network: PreTrainedModel = kind.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
     network.tie_weights()  # part of the initialisation that is left out
     output = network.get_output_embeddings()
-    if not shape.tied and output.weight is network.get_input_embeddings().weight:
+    if not shape.tied and output.weight is embedding_weight(network):
         output.weight = nn.Parameter(torch.empty_like(output.weight))  # T5Config ties it whatever it is told
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def sizes(network: PreTrainedModel) -> Sizes:
     """Numbers of parameters."""
-    embedding = network.get_input_embeddings().weight
+    embedding = embedding_weight(network)
     tables = (m.weight for m in network.get_decoder().modules() if isinstance(m, nn.Embedding))
     return Sizes(
         all=sum(p.numel() for p in network.parameters()),

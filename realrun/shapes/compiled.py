@@ -30,7 +30,8 @@ class CompiledCalls:
         network.set_attn_implementation("sdpa")  # the engine's own attention serves a growing cache
         config = network.config
         layers = config.num_decoder_layers if config.is_encoder_decoder else config.num_hidden_layers
-        self._static = Cache(layers=[StaticLayer(held + q) for _ in range(layers)])
+        self._layers = [StaticLayer(held + q) for _ in range(layers)]
+        self._static = Cache(layers=[*self._layers])
         self._cache: Cache | EncoderDecoderCache = self._static
         self._options: dict[str, object] = {}
         if config.is_encoder_decoder:
@@ -41,20 +42,20 @@ class CompiledCalls:
         self._key = "decoder_input_ids" if config.is_encoder_decoder else "input_ids"
         with torch.inference_mode():
             network(**{self._key: self._ids(held)}, past_key_values=self._cache, use_cache=True, **self._options)
-        graphs = {"mode": "reduce-overhead"} if backend == "inductor" and self._device.type == "cuda" else {}
+        mode = "reduce-overhead" if backend == "inductor" and self._device.type == "cuda" else None
         torch._dynamo.reset()
-        self._network = torch.compile(network, dynamic=False, backend=backend, **graphs)
+        self._network = torch.compile(network, dynamic=False, backend=backend, mode=mode)
 
     @torch.inference_mode()  # on CUDA the lengths are made in it, and outside it they could not be changed
     def hold(self, tokens: int) -> None:
         """Have the cache say that it holds so many tokens; needed before every call, which adds its own."""
-        for layer in self._static.layers:
+        for layer in self._layers:
             layer.cumulative_length.fill_(tokens)
 
     def call(self, tokens: int, q: int) -> Tensor:
         """Logits of one call on q tokens after `tokens` held ones, every position judged; shape (q, columns)."""
         with torch.inference_mode(), torch._dynamo.config.patch(recompile_limit=128):
-            logits = self._network(
+            logits: Tensor = self._network(
                 **{self._key: self._ids(q)}, past_key_values=self._cache, use_cache=True, **self._options
             ).logits
         return logits[0]

@@ -7,10 +7,16 @@ import gc
 import json
 import sys
 from statistics import median
+from typing import TYPE_CHECKING
 
 from analysis.model import InputError, demand_place, whole_option
 from realrun.commands.options import DTYPE_NAMES, demand_word
 from realrun.shapes.catalogue import SHAPES, Shape, shape_named
+
+if TYPE_CHECKING:
+    import torch
+
+    from realrun.shapes.measure import Plan
 
 ALL = "all"
 SHAPE_DTYPE = "bfloat16"
@@ -96,8 +102,8 @@ def run_shapes(arguments: argparse.Namespace) -> int:
         for number, shape in enumerate(fitting):
             there = len(file.rows) - number * sizes
             if there < sizes:
-                rows = _timed(shape, dtype, device, plan, arguments.compile, not arguments.unpacked)
-                file.append(*rows[there:])
+                timed = _timed(shape, dtype, device, plan, arguments.compile, not arguments.unpacked)
+                file.append(*timed[there:])
             rows = file.rows[number * sizes : (number + 1) * sizes]
             ms = milliseconds[shape.name] = 1e3 * median(row["median"] for row in rows if row["q"] == min(q))
             said = f"{shape.name}: {rows[0]['parameters']} parameters, {ms:.2f} ms a call on q = {min(q)}"
@@ -110,7 +116,9 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _timed(shape: Shape, dtype, device, plan, compiled: bool, packed: bool) -> list[dict]:
+def _timed(
+    shape: Shape, dtype: torch.dtype, device: torch.device, plan: Plan, compiled: bool, packed: bool
+) -> list[dict[str, object]]:
     """Build one shape, time it, and let it go."""
     import torch
 

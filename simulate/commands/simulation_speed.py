@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
             base = _BASELINES[name]
             line += f"   {found.median / measured[base].median:.3g} x {base}"
         print(line, file=sys.stderr)
-    print(f"peak memory {before:.0f} MiB after 10^6 cycles, {after:.0f} MiB after {cycles:.0e}", file=sys.stderr)
+    if before is not None and after is not None:
+        print(f"peak memory {before:.0f} MiB after 10^6 cycles, {after:.0f} MiB after {cycles:.0e}", file=sys.stderr)
     result = {f"{name}_per_s": found.median for name, found in measured.items()}
     result |= {f"{name}_per_s_best": found.best for name, found in measured.items()}
     result |= {"memory_mib_1e6": before, "memory_mib_long": after, "memory_cycles": cycles, "workers": workers}

@@ -16,7 +16,7 @@ from realrun.shapes.catalogue import SHAPES, Shape, shape_named
 if TYPE_CHECKING:
     import torch
 
-    from realrun.shapes.measure import Plan
+    from realrun.shapes.measure import TimingPlan
 
 ALL = "all"
 SHAPE_DTYPE = "bfloat16"
@@ -117,7 +117,7 @@ def run_shapes(arguments: argparse.Namespace) -> int:
 
 
 def _timed(
-    shape: Shape, dtype: torch.dtype, device: torch.device, plan: Plan, compiled: bool, packed: bool
+    shape: Shape, dtype: torch.dtype, device: torch.device, plan: TimingPlan, compiled: bool, packed: bool
 ) -> list[dict[str, object]]:
     """Build one shape, time it, and let it go."""
     import torch

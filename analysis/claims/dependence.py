@@ -65,7 +65,10 @@ def _typed_form(target: Fraction, middle: Fraction, inner: Fraction, k: int) -> 
     outer, within = review(laws[0], laws[1]), review(laws[1], laws[2])
     accepted = both_accept(*laws) / within.acceptance if within.acceptance else FREE
     corrected = sum((r * a for r, a in zip(within.residual, outer.accept, strict=True)), FREE)
-    entry = {"accepted": accepted, "corrected": {"per_position": [corrected] * k + [outer.acceptance]}}
+    entry = {
+        "accepted": accepted,
+        "corrected": {"per_position": [corrected] * k + [outer.acceptance], "beyond": "last"},
+    }
     return _enumerated(target, middle, inner, k, 1), _plan(entry, within.acceptance, k, 1)
 
 

@@ -60,4 +60,4 @@ def _plain(entry: Any) -> Any:
         return {key: _plain(value) for key, value in entry.items()}
     if isinstance(entry, (list, tuple)):
         return [_plain(value) for value in entry]
-    return float(entry)
+    return entry if isinstance(entry, str) else float(entry)

@@ -72,7 +72,7 @@ def _valleys(values: Sequence[float], depth: float = ROUNDING) -> int:
 
 
 def _valleys_by_hazard(h0: Fraction, h1: Fraction, h2: Fraction, h3: Fraction, c: Fraction) -> Sides:
-    hazards = {("t", "d"): {"per_position": [h0, h1, h2, h3]}}
+    hazards = {("t", "d"): {"per_position": [h0, h1, h2, h3], "beyond": "last"}}
     plans = [ExactCascade((Step("d", tokens=k),), hazards, {"d": c}) for k in range(1, 8)]
     return _valleys([1.0, *(float(plan.ewif()) for plan in plans)]), 0
 
@@ -81,7 +81,7 @@ def _valleys_by_call(
     a: Fraction, c: Fraction, t1: Fraction, t2: Fraction, t3: Fraction, depth: float = float(MARGIN)
 ) -> Sides:
     """The target's calls on 2, 3, 4 and more tokens cost 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3."""
-    costs = {"d": c, "t": {"by_tokens": [Fraction(1), 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3]}}
+    costs = {"d": c, "t": {"by_tokens": [Fraction(1), 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3], "beyond": "last"}}
     plans = [ExactCascade((Step("d", tokens=k),), {("t", "d"): a}, costs) for k in range(1, 4)]
     return _valleys([1.0, *(float(plan.ewif()) for plan in plans)], depth), 0
 

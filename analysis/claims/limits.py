@@ -26,7 +26,9 @@ def _within_ceiling(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, 
 def _falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> ExactCascade:
     """k tokens of one drafter, where the target's review of two tokens or more costs `share` of a one-token call."""
     plan = speculative_plan(a, c, k)
-    return ExactCascade(plan.draft, plan.alphas, {**plan.costs, "t": {"by_tokens": [Fraction(1), share]}})
+    return ExactCascade(
+        plan.draft, plan.alphas, {**plan.costs, "t": {"by_tokens": [Fraction(1), share], "beyond": "last"}}
+    )
 
 
 def _ceiling_of_falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Sides:
@@ -40,7 +42,7 @@ def _ceiling_of_cheapest_review(a: Fraction, c: Fraction, share: Fraction, k: in
 def _nesting_with_falling_review(a: Fraction, b: Fraction, c1: Fraction, share: Fraction, k: int) -> Sides:
     """One round over k free tokens, over one token, where reviews of three tokens and more cost the target less."""
     nested = vertical_plan(a, b, c1, FREE, 1, k)
-    target = {"t": {"by_tokens": [Fraction(1), Fraction(1), share]}}
+    target = {"t": {"by_tokens": [Fraction(1), Fraction(1), share], "beyond": "last"}}
     ewif = ExactCascade(nested.draft, nested.alphas, {**nested.costs, **target}).ewif()
     return float(ewif) / float(speculative_plan(a, c1, 1).ewif()), 1 / (1 - a**2)
 

@@ -45,7 +45,10 @@ def _order_of_steps(a: Fraction, b: Fraction, m: Fraction, inner: Fraction, k: i
 
 def _in_turn(drafters: tuple[str, ...], a0: Fraction, a1: Fraction, b0: Fraction, b1: Fraction) -> ExactCascade:
     """A token of each named drafter in turn; hazards at position 0 and from position 1 on, nothing costs."""
-    alphas = {("t", "d1"): {"per_position": [a0, a1]}, ("t", "d2"): {"per_position": [b0, b1]}}
+    alphas = {
+        ("t", "d1"): {"per_position": [a0, a1], "beyond": "last"},
+        ("t", "d2"): {"per_position": [b0, b1], "beyond": "last"},
+    }
     return ExactCascade(tuple(Step(drafter, tokens=1) for drafter in drafters), alphas, {"d1": FREE, "d2": FREE})
 
 

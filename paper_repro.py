@@ -1,17 +1,19 @@
-"""Regenerates the paper's results: one ordered list of artefacts, from theory, simulation and real runs.
+"""``cascade-ewif paper``: regenerate the paper's tables and figures, from theory, simulation and real runs.
 
-``python paper_repro.py`` builds the quick profile into ``paper_results/`` and prints a summary; ``--list`` tells what
-there is, ``--only NAME...`` builds a part (with what it needs), and naming a folder again reuses what is finished. What
-real models do is calibrated, predicted, measured and joined by the commands that a user would give.
+``python paper_repro.py`` is the same command. It builds one ordered list of artefacts, in its quick profile into
+``paper_results/``, and prints a summary; ``--list`` tells what there is, ``--only NAME...`` builds a part (with what it
+needs), and naming a folder again reuses what is finished. What real models do is calibrated, predicted, measured and
+joined by the commands that a user would give.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
-from analysis.model import InputError, Parser, exit_with, whole_option
+from analysis.model import InputError, Parser, Subparsers, add_command, exit_with, progress
+from analysis.model.boundary.options import add_prompts, add_quiet, add_seed, as_options
+from analysis.model.boundary.progress import bars
 from analysis.paper import figure_data
 from analysis.theory.regions import horizontal_region, vertical_region
 from figures import (
@@ -93,34 +95,52 @@ def artefacts(given: Given, full: bool, results: Path = RESULTS) -> tuple[Artefa
 
 
 def main() -> int:
-    """Run the command line; the exit status is 1 where an artefact failed."""
-    parser = Parser(prog="paper_repro.py", description="Regenerate tables and figures.")
+    """Run ``python paper_repro.py``; the exit status is 1 where an artefact failed."""
+    parser = Parser(prog="paper_repro.py", description="Regenerate the paper's tables and figures.")
+    _add_options(parser)
+    arguments = parser.parse_args()
+    with bars(shown=not arguments.quiet):
+        return run(arguments)
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    example = "cascade-ewif paper --list\ncascade-ewif paper --only table1 ewif-curves --out results"
+    _add_options(add_command(commands, "paper", run, example=example))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the artefacts and stop")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="build these, and what they need")
-    parser.add_argument("--out", default="paper_results", metavar="DIR", help="results folder (default paper_results)")
-    parser.add_argument("--seed", default="0", help="a whole number >= 0 (default 0)")
-    parser.add_argument("--prompts", metavar="FILE", help="prompts of real runs, JSONL (default: the package's own)")
+    parser.add_argument("--out", default="paper_results", metavar="FOLDER", help="folder of the results")
+    add_seed(parser, "all that is drawn", 2**31)
+    add_prompts(parser)
     parser.add_argument(
         "--models",
         metavar="FILE",
         help="a specification with `load`: target and drafters, from dear to cheap (default: the embedded ones)",
     )
     parser.add_argument("--full", action="store_true", help="take hours: all prompts, long texts, narrow intervals")
-    arguments = parser.parse_args()
+    add_quiet(parser)
+
+
+@as_options("only", "prompts", "models")
+def run(arguments: argparse.Namespace) -> int:
+    """Build what is asked for, write the report and print the tables."""
     listed = artefacts(Given.from_options(arguments.prompts, arguments.models), arguments.full)
     if arguments.list:
         for artefact in listed:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""
             print(f"{artefact.name:18s} {artefact.heading}{needs}")
         return 0
-    run = Build(Path(arguments.out), whole_option("--seed", arguments.seed, 0, 2**31), arguments.full)
+    this_run = Build(Path(arguments.out), arguments.seed, arguments.full)
     wanted = with_inputs(listed, arguments.only or [artefact.name for artefact in listed])
     try:
-        run.path(".finished").mkdir(parents=True, exist_ok=True)
+        this_run.path(".finished").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError("--out", f"the folder {run.out} cannot be written: {error.strerror}") from None
-    builder = Builder(run, listed)
-    for artefact in tqdm(wanted, desc="artefacts", unit="artefact", delay=2):
+        raise InputError("--out", f"the folder {this_run.out} cannot be written: {error.strerror}") from None
+    builder = Builder(this_run, listed)
+    for artefact in progress(wanted, "artefacts", "artefact"):
         builder.build(artefact)
     write_report(listed, builder)
     _print(wanted, builder)

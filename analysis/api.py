@@ -72,9 +72,9 @@ def predict(
     """Speedups to expect of cascades, one row for every cascade and rung of the ladder, ready for a data frame.
 
     Args:
-        calibration: What `realrun.calibrate` returned, or the path of the file that ``realrun calibrate`` wrote.
+        calibration: What `realrun.calibrate` returned, or the path of the file that ``cascade-ewif calibrate`` wrote.
         drafts: Cascades (only their drafts are read), drafts as a specification has them, or named drafts; left out,
-            the list of ``analysis cascades``.
+            the list of ``cascade-ewif cascades``.
         rungs: Of "iid", "iid+t(q)" and "fits".
         seed: Of the resampled prompts behind the intervals.
 

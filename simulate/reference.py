@@ -12,9 +12,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Cascade, Step, check_reach, longest
+from analysis.model import Cascade, Step, check_reach, longest, progress_bar
 from simulate.bounds import greatest_cost, is_certain
 from simulate.intervals import CycleTotals
 
@@ -132,7 +131,7 @@ def run_cycles(cascade: Cascade, cycles: int, seed: int) -> CycleTotals:
     totals = CycleTotals()
     if not is_certain(cascade):
         totals = CycleTotals(greatest_tokens=longest(cascade.draft) + 1, greatest_cost=most)
-    with tqdm(total=cycles, unit="cycle", unit_scale=True, desc="simulating", delay=2, disable=None) as bar:
+    with progress_bar("simulating", "cycle", total=cycles) as bar:
         while totals.cycles < cycles:
             batch = [draw() for _ in range(min(BATCH, cycles - totals.cycles))]
             totals += totals_of(batch)

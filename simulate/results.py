@@ -85,7 +85,7 @@ def read_runs(path: str | Path) -> list[Run]:
     """Read what a results file says about every task, without changing the file.
 
     Args:
-        path: A file that `simulate.collect` or ``python -m simulate collect`` has written.
+        path: A file that `simulate.collect` or ``cascade-ewif collect`` has written.
 
     Returns:
         One `Run` per task, sorted by name.

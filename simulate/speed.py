@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from analysis.model import progress
 from analysis.model.examples import ALPHA, TOKENS, flat, three_levels
 from simulate.reference import run_cycles
 from simulate.sampler import Sampler
@@ -83,7 +83,7 @@ def measure(repeats: int, workers: int, device: str) -> dict[str, EngineSpeed]:
         seconds: dict[str, list[float]] = {name: [] for name in jobs}
         for job in jobs.values():
             job()
-        for _ in tqdm(range(repeats), desc="measuring", unit="repeat", delay=2, disable=None):
+        for _ in progress(range(repeats), "measuring", "repeat"):
             for name, job in jobs.items():
                 started = time.perf_counter()
                 done = job()
@@ -128,6 +128,6 @@ def memory_growth(cycles: int) -> tuple[float | None, float | None]:
     sampler.draw(("memory", 0), 1_000_000)
     before = peak_memory_mib()
     piece = 1_000_000_000
-    for index in tqdm(range(max(1, cycles // piece)), desc="memory", unit="batch", delay=2, disable=None):
+    for index in progress(range(max(1, cycles // piece)), "memory", "batch"):
         sampler.draw(("memory", index), min(piece, cycles))
     return before, peak_memory_mib()

@@ -41,7 +41,7 @@ class TorchSampler:
     def __init__(self, cascade: Cascade, device: str = "cpu") -> None:
         if device not in _LANES or (device == "cuda" and not torch.cuda.is_available()):
             found = "cpu or cuda" if torch.cuda.is_available() else "cpu (no GPU was found)"
-            raise InputError("--device", f"got {device!r}, expected {found}")
+            raise InputError("device", f"got {device!r}, expected {found}")
         self._cascade = cascade
         self._sampler = Sampler(cascade)
         self._device = device

@@ -18,14 +18,15 @@ from test_lossless_statistical import (
     power,
     sampled,
 )
-from tqdm import tqdm
+
+from analysis.model import progress
 
 
 def right_engines(generations=GENERATIONS):
     """A row for each right engine: name, generations, cells, p-value."""
     models = toys.toys(3, seed="statistics")
     reference = toys.target_law(models["t"], PROMPT, LENGTH)
-    for name, (draft, verification) in tqdm(CASES.items(), desc="right engines", delay=2):
+    for name, (draft, verification) in progress(CASES.items(), "right engines", "engine"):
         counts = sampled(toys.decoder(models, draft, verification), generations)
         found = p_value(counts, reference, generations)
         yield f"{name}, {verification}", generations, len(cells(reference, generations)[0]), found
@@ -35,7 +36,7 @@ def wrong_engines(generations=CONTROL_GENERATIONS):
     """A row for each wrong engine: name, generations, power at the false-alarm rate, p-value."""
     models = toys.toys(3, seed="statistics")
     reference = toys.target_law(models["t"], PROMPT, LENGTH)
-    for name, (judge, draft) in tqdm(WRONG.items(), desc="wrong engines", delay=2):
+    for name, (judge, draft) in progress(WRONG.items(), "wrong engines", "engine"):
         engine = toys.decoder(models, draft, judge=judge)
         law = toys.text_law(engine, PROMPT, LENGTH)
         found = p_value(sampled(engine, generations), reference, generations)

@@ -325,7 +325,7 @@ def test_the_search_gives_both_sides_their_best_on_prompts_that_are_not_measured
 
 def test_a_baseline_without_a_drafter_in_any_cascade_is_refused(cascades, ensemble):
     chosen = {"lookup": cascades["lookup"]}
-    with pytest.raises(InputError, match=r"--baseline: got hf-assisted, but no cascade has a drafter"):
+    with pytest.raises(InputError, match=r"^baseline: got hf-assisted, but no cascade has a drafter"):
         make_plan(chosen, ["hf-assisted"], ensemble, ensemble, PROMPTS, BenchSettings(max_new_tokens=5))
 
 

@@ -54,7 +54,7 @@ def test_a_dask_worker_that_dies_is_said_in_one_line():
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, protocol="tcp", dashboard_address=None, silence_logs=50
         ) as cluster,
-        pytest.raises(InputError, match=r"--dask: the cluster or a worker died .* the rows so far are kept") as caught,
+        pytest.raises(InputError, match=r"^dask: the cluster or a worker died .* the rows so far are kept") as caught,
     ):
         draw_and_die(cluster.scheduler_address)
     assert "\n" not in str(caught.value)

@@ -162,7 +162,7 @@ def test_a_batch_that_fails_on_a_cluster_is_said_in_one_line(tmp_path):
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:9", "nothing", "inproc://x", ""])
 def test_addresses_of_no_scheduler_are_refused_in_one_line(address):
     pytest.importorskip("distributed")
-    with pytest.raises(InputError, match=f"--dask: got '{address}'") as caught, dask_cluster(address):
+    with pytest.raises(InputError, match=f"^dask: got '{address}'") as caught, dask_cluster(address):
         pass
     assert "\n" not in str(caught.value)
 

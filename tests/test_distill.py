@@ -477,7 +477,7 @@ def test_a_broken_folder_is_refused_by_name(shop, tmp_path, change, message):
         (["--steps", "1", "--minutes", "1"], "--minutes: got both --steps and --minutes"),
         (["--rate", "nan"], r"--rate: got 'nan', expected a number in \[0, 1\]"),
         (["--hard", "1.5"], r"--hard: got '1.5', expected a number in \[0, 1\]"),
-        (["--dtype", "float16"], "--dtype: got 'float16', expected one of float32, bfloat16"),
+        (["--dtype", "float16"], "--dtype: got 'float16', expected one of bfloat16, float32"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -20,9 +20,9 @@ from command_line import run_realrun
 from transformers import MambaConfig, MambaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from analysis.model import Cascade, InputError
+from analysis.model.boundary.options import DTYPE_NAMES
 from realrun import generate, load
 from realrun.commands import generate as command
-from realrun.commands.options import DTYPE_NAMES
 from realrun.engine.policy import Policy
 from realrun.engine.review import VERIFICATIONS
 from realrun.loading import embedded, hub

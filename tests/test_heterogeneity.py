@@ -354,7 +354,7 @@ def test_every_deviation_in_range_has_shapes_in_range(mean):
             beta_from_mean(mean, outside)
 
 
-@pytest.mark.parametrize("deviation", ["1e-300", "0.0001", "0.3999999", "-0.1", "nan"])
+@pytest.mark.parametrize("deviation", ["1e-300", "0.0001", "0.3999999", "0.9"])
 def test_the_command_refuses_a_deviation_without_a_beta_law_by_its_own_name(tmp_path, capsys, monkeypatch, deviation):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(speculative(0.8, 0.0, 5).to_json()))

@@ -324,10 +324,10 @@ def test_one_cascade_under_two_names_or_in_two_files_tells_the_noise(tmp_path):
 
 def test_predictions_are_held_against_autoregressive_decoding_alone(tmp_path):
     rows = [row(*each) for each in (("autoregressive", 0, 4.0), ("x", 0, 2.0), ("y", 0, 2.0))]
-    with pytest.raises(InputError, match=r"--baseline: got 'y', which drafts \[.*mag.*expected autoregressive"):
+    with pytest.raises(InputError, match=r"^baseline: got 'y', which drafts \[.*mag.*expected autoregressive"):
         ladder([prediction("x", 2.0)], measured(tmp_path, rows), baseline="y")
     rows[2]["settings"] = {"drafter": "a"}
-    with pytest.raises(InputError, match="--baseline: got 'y', another program, expected autoregressive"):
+    with pytest.raises(InputError, match=r"^baseline: got 'y', another program, expected autoregressive"):
         ladder([prediction("x", 2.0)], measured(tmp_path, rows), baseline="y")
 
 
@@ -412,7 +412,7 @@ def test_swapped_files_are_told(tmp_path):
     fields = {"family": "vertical", "rung": "replay", "low": 1.9, "high": 2.3, "tokens_per_cycle": 2.0}
     guesses = written(tmp_path, [{"name": "x", "speedup": 2.0, "draft": [], **fields}], "predicted.jsonl")
     with pytest.raises(
-        InputError, match=r"measured\.jsonl, line 1: a measured row, expected a prediction: are --predicted"
+        InputError, match=r"measured\.jsonl, line 1: a measured row, expected a prediction: are predictions"
     ):
         read_predictions([runs])
     with pytest.raises(

@@ -21,7 +21,6 @@ from analysis.model import (
     parse_json,
     read_cascade,
     whole_file,
-    whole_option,
 )
 from analysis.model.hazard import read_acceptance
 
@@ -302,18 +301,3 @@ def test_a_bad_specification_is_told_with_its_file(tmp_path):
         read_cascade(path)
     assert caught.value.field == "draft[1].tokens"
     assert str(caught.value) == f"draft[1].tokens: got 0, expected a whole number in 1..4096 (in {path})"
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("1e6", 10**6), ("2.0", 2), ("12", 12), ("+3", 3), ("9007199254740993", 2**53 + 1)]
-)
-def test_a_whole_option_may_be_written_as_a_float(text, value):
-    assert whole_option("--cycles", text, 1, 10**18) == value
-
-
-@pytest.mark.parametrize("text", ["1.5", "1e30", "nan", "inf", "", "x", "1e17", "0", "-1e3"])
-def test_a_whole_option_refuses_all_else(text):
-    with pytest.raises(
-        InputError, match=rf"^--cycles: got '{text}', expected a whole number in 1\.\.1000000000000000000$"
-    ):
-        whole_option("--cycles", text, 1, 10**18)

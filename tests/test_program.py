@@ -6,11 +6,20 @@ import sys
 import pytest
 
 from analysis.model import InputError
-from analysis.model.boundary.program import PACKAGES, Group, completion, nearest, overview, run_program, version
+from analysis.model.boundary.program import (
+    FIRST,
+    Group,
+    all_groups,
+    completion,
+    nearest,
+    overview,
+    run_program,
+    version,
+)
 from analysis.model.cascade import Cascade
 from analysis.model.examples import EXAMPLES
 
-GROUPS = [Group.of(package) for package in PACKAGES]
+GROUPS = all_groups()
 
 
 def test_names_of_commands_are_unique_over_all_packages():
@@ -24,6 +33,32 @@ def test_names_of_commands_are_unique_over_all_packages():
 def test_every_command_says_what_it_does_in_one_line(group, name):
     assert 10 < len(group.summary(name)) < 110
     assert group.summary(name) in overview("cascade-ewif", "", GROUPS)
+
+
+def test_the_overview_begins_with_what_a_newcomer_needs_and_names_every_command_once():
+    named = [line.split()[0] for line in overview("cascade-ewif", "", GROUPS).splitlines() if line.startswith("  ")]
+    assert named[: len(FIRST)] == list(FIRST)
+    assert sorted(named) == sorted(name for group in GROUPS for name in group.commands)
+
+
+def test_the_whole_paper_is_a_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cascade-ewif", "paper", "--list"])
+    assert run_program("cascade-ewif", "", GROUPS) == 0
+    assert capsys.readouterr().out.startswith("table1 ")
+
+
+def test_an_example_is_a_file_for_the_other_commands(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["cascade-ewif", "example"])
+    assert run_program("cascade-ewif", "", GROUPS) == 0
+    listed, note = capsys.readouterr()
+    assert [line.split()[0] for line in listed.splitlines()] == list(EXAMPLES)
+    assert "cascade-ewif example NAME > my.json" in note
+    monkeypatch.setattr(sys, "argv", ["cascade-ewif", "example", "speculative"])
+    assert run_program("cascade-ewif", "", GROUPS) == 0
+    (tmp_path / "my.json").write_text(capsys.readouterr().out)
+    monkeypatch.setattr(sys, "argv", ["cascade-ewif", "ewif", str(tmp_path / "my.json")])
+    assert run_program("cascade-ewif", "", GROUPS) == 0
+    assert capsys.readouterr().out.startswith("EWIF              2.459520")
 
 
 def test_the_overview_imports_no_command(capfd):

@@ -20,7 +20,7 @@ def test_prompts_without_categories_are_split_by_thirds():
 
 
 def test_too_few_prompts_to_calibrate_on_are_refused():
-    with pytest.raises(InputError, match="--prompts: got 5 prompts, expected 3 of two categories each or 6 of one"):
+    with pytest.raises(InputError, match=r"^prompts: got 5 prompts, expected 3 of two categories each or 6 of one"):
         split_prompts([None] * 5)
 
 

@@ -323,7 +323,7 @@ def test_wrong_shapes_are_refused_in_one_line(options, said, tmp_path, capsys, m
 def test_calibrate_names_the_command_that_shapes_have_now(tmp_path, capsys, monkeypatch):
     options = ("--shape", "llama-68m", "--out", tmp_path / "x.jsonl")
     status, _, stderr = command_line.run(calibrate, capsys, monkeypatch, "calibrate", *options)
-    said = "error: --shape: is a command of its own, expected: python -m realrun shapes llama-68m --out FILE\n"
+    said = "error: --shape: is a command of its own, expected: cascade-ewif shapes llama-68m --out FILE\n"
     assert (status, stderr) == (2, said)
 
 

@@ -84,8 +84,11 @@ def test_bench_ends_with_its_four_numbers():
         (["compare", "SPEC", "SPEC", "--blocks", "1"], "--blocks: got '1'"),
         (["generations", "SPEC", "--tokens", "0"], "--tokens: got '0'"),
         (["generations", "SPEC", "--tokens", "9", "--prefill", "x"], "--prefill: got 'x'"),
-        (["generations", "SPEC", "--tokens", "9", "--prefill", "-1"], "--prefill: got -1.0"),
-        (["generations", "SPEC", "--tokens", "9", "--prefill", "nan"], "--prefill: got nan"),
+        (
+            ["generations", "SPEC", "--tokens", "9", "--prefill", "-1"],
+            "--prefill: got '-1', expected a finite",
+        ),
+        (["generations", "SPEC", "--tokens", "9", "--prefill", "nan"], "--prefill: got 'nan'"),
         (["bench", "--memory-cycles", "10000000000000", "--device", "abacus"], "--device: got 'abacus'"),
         (["summarise", "no.csv"], "no.csv: no such file"),
         (["bench", "--repeats", "0"], "--repeats: got '0'"),

@@ -182,13 +182,13 @@ def test_a_missing_acceptance_is_refused():
 
 
 def test_an_unknown_device_is_refused():
-    with pytest.raises(InputError, match="--device: got 'tpu', expected cpu"):
+    with pytest.raises(InputError, match=r"^device: got 'tpu', expected cpu"):
         TorchSampler(flat(), "tpu")
 
 
 def test_no_gpu_is_said_plainly(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(InputError, match=r"--device: got 'cuda', expected cpu \(no GPU was found\)"):
+    with pytest.raises(InputError, match=r"^device: got 'cuda', expected cpu \(no GPU was found\)"):
         TorchSampler(flat(), "cuda")
 
 

@@ -461,4 +461,4 @@ def test_the_command_needs_no_option_in_a_checkout(capsys, monkeypatch, tmp_path
     assert "note: rows of measured.jsonl.gz, measured_again.jsonl.gz in results/cpu" in err
     monkeypatch.setattr(command, "KEPT", tmp_path)
     status, out, err = command_line.run(command, capsys, monkeypatch, "swi")
-    assert (status, err) == (2, "error: --measured: missing, expected rows of `python -m realrun bench`\n")
+    assert (status, err) == (2, "error: --measured: missing, expected rows of `cascade-ewif bench`\n")

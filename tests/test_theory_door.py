@@ -150,3 +150,35 @@ def test_what_cannot_be_read_is_refused(run_line, words, problem):
     done = run_line("ewif", *words)
     assert done.returncode == 2
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize("asked", [[], ["20"]])
+def test_a_table_ends_where_a_specifications_data_end_and_says_so_once(run_line, tmp_path, asked):
+    spec = Cascade.speculative(0.8, 0.1, 5).to_json()
+    spec["models"][spec["target"]]["cost"] = {"by_tokens": [1, 1.1, 1.3, 1.6, 2, 2.5]}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = run_line("ewif", tmp_path / "spec.json", "--by-length", *asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["0", "1", "2", "3", "4", "5"]
+    assert lines[3].endswith("best")
+    field = f"models.{spec['target']}.cost.by_tokens"
+    assert lines[-1] == f"The table ends where the data do: {field} has 6 entries."
+
+
+def test_a_table_goes_on_where_the_specification_says_how(run_line, tmp_path):
+    spec = Cascade.speculative(0.8, 0.1, 5).to_json()
+    spec["models"][spec["target"]]["cost"] = {"by_tokens": [1, 1.1, 1.3], "beyond": "linear"}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = run_line("ewif", tmp_path / "spec.json", "--by-length", "7")
+    assert len(done.stdout.splitlines()) == 9
+    assert "ends" not in done.stdout
+
+
+def test_data_for_no_token_at_all_are_refused(run_line, tmp_path):
+    spec = Cascade.speculative(0.8, 0.1, 5).to_json()
+    spec["models"][spec["target"]]["cost"] = {"by_tokens": [1]}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = run_line("ewif", tmp_path / "spec.json", "--by-length")
+    assert done.returncode == 2
+    assert "has 1 entry, which tells nothing of a draft of one token" in done.stderr

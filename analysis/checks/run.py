@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from analysis.checks.constant_hazard import check_constant_hazard
 from analysis.checks.heterogeneity import check_domains, check_prompts
@@ -14,6 +13,7 @@ from analysis.checks.inner_outer import check_inner_outer
 from analysis.checks.serial import check_serial
 from analysis.checks.traces import Traces
 from analysis.checks.verdict import Check, Judged, judge
+from analysis.model import progress
 
 Task = Callable[[np.random.Generator], Check]
 
@@ -36,5 +36,5 @@ def run_checks(traces: Traces, seed: int) -> list[Judged]:
         if drafter != traces.target and (traces.target, drafter) in traces.pairs
     ]
     streams = np.random.SeedSequence(seed).spawn(len(tasks))
-    bar = tqdm(zip(tasks, streams, strict=True), total=len(tasks), desc="checking assumptions", unit="check", delay=2)
+    bar = progress(zip(tasks, streams, strict=True), "checking assumptions", "check", total=len(tasks))
     return judge([task(np.random.default_rng(stream)) for task, stream in bar])

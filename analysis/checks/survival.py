@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from analysis.checks.chain import fit_chain
 from analysis.checks.constant_hazard import POSITIONS, constant_hazard_p_value, counts_by_run
@@ -13,6 +12,7 @@ from analysis.checks.counts import RESAMPLES, count_positions, ratio, survival
 from analysis.checks.traces import ABSTAINED, Bits, Pair, Traces
 from analysis.fitting import Observations, read_observations
 from analysis.fitting.beta import fit_beta
+from analysis.model import progress
 from analysis.model.resampling import prompt_weights
 
 
@@ -20,7 +20,7 @@ def survival_of_target(traces: Traces, seed: int, *, chain: bool = True) -> list
     """The curves of every drafter that the target reviews, with fits."""
     pairs = [pair for pair in traces.pairs if pair[0] == traces.target]
     streams = np.random.SeedSequence(seed, spawn_key=(1,)).spawn(len(pairs))
-    bar = tqdm(zip(pairs, streams, strict=True), total=len(pairs), desc="fitting survival", unit="drafter", delay=2)
+    bar = progress(zip(pairs, streams, strict=True), "fitting survival", "drafter", total=len(pairs))
     return [survival_curves(traces, pair, np.random.default_rng(stream), chain=chain) for pair, stream in bar]
 
 

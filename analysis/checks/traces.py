@@ -82,11 +82,11 @@ def read_traces(path: str | Path) -> Traces:
     """
     lines = [line for line in read_text(path).splitlines() if line.strip()]
     with inside(f"{path}: line 1"):
-        target, drafters = _header(mapping(parse_json(lines[0], str(path)), ""))
+        target, drafters = _header(mapping(parse_json(lines[0], ""), ""))
     prompts: list[PromptTrace] = []
     for number, line in enumerate(lines[1:], 2):
         with inside(f"{path}: line {number}"):
-            prompt = _prompt(mapping(parse_json(line, str(path), number), ""))
+            prompt = _prompt(mapping(parse_json(line, "", number), ""))
             if prompts and set(prompt.agree) != set(prompts[0].agree):
                 raise InputError("agree", "expected the same pairs as in the first prompt")
             prompts.append(prompt)

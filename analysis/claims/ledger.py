@@ -6,8 +6,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from tqdm import tqdm
-
 from analysis.claims import (
     ceilings,
     composition,
@@ -24,6 +22,7 @@ from analysis.claims import (
     tokens,
 )
 from analysis.claims.claim import Claim, Finding
+from analysis.model import progress
 
 LEDGER: tuple[Claim, ...] = (
     *formulas.CLAIMS,
@@ -63,7 +62,7 @@ class LedgerRow:
 
 def run_ledger(claims: Sequence[Claim] = LEDGER) -> list[LedgerRow]:
     """Run every check, with a progress bar when that takes more than two seconds."""
-    return [LedgerRow(claim, claim.check()) for claim in tqdm(claims, desc="checking claims", unit="claim", delay=2)]
+    return [LedgerRow(claim, claim.check()) for claim in progress(claims, "checking claims", "claim")]
 
 
 def as_text(rows: Sequence[LedgerRow]) -> str:

@@ -1,6 +1,6 @@
 """Claims on recorded texts of real models, judged by the assumption checks whose results the package carries.
 
-``recorded_checks.csv`` among the published numbers is what ``python -m analysis checks TRACES --table FILE`` wrote: one
+``recorded_checks.csv`` among the published numbers is what ``cascade-ewif checks TRACES --table FILE`` wrote: one
 row a check, small enough to ship. The traces themselves lie outside the package, so this module does not test again; a
 verdict changes by recording, checking and replacing the table. Without a table there are no such claims.
 """

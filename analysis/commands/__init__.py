@@ -1,22 +1,22 @@
-"""One module a command of ``python -m analysis``; each has `add`, which registers it with the parser."""
+"""One module for each command of ``python -m analysis``; each has `add`, which registers it with the parser."""
 
 TITLE = "Theory of cascades"
 COMMANDS = (
+    "example",
     "ewif",
-    "moments",
-    "heterogeneity",
     "optimise",
     "fit",
-    "derive",
-    "claims",
-    "checks",
-    "theory-speed",
-    "example",
-    "canonical",
+    "moments",
+    "heterogeneity",
     "cascades",
     "predict",
     "ladder",
     "swi",
     "scale",
+    "derive",
+    "claims",
+    "checks",
+    "canonical",
+    "theory-speed",
 )
 ALIASES = {"bench": "theory-speed"}

@@ -1,17 +1,22 @@
-"""``python -m analysis canonical``: check a specification and print it in its canonical form."""
+"""``cascade-ewif canonical``: check a specification and print it in its canonical form."""
 
 from __future__ import annotations
 
 import argparse
 
-from analysis.model import Subparsers, read_cascade
+from analysis.model import Subparsers, add_command, read_cascade
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("canonical", help="check a specification and print its canonical JSON")
+    parser = add_command(
+        commands,
+        "canonical",
+        run,
+        more="Two specifications of one cascade have one canonical form.",
+        example="cascade-ewif canonical my.json",
+    )
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

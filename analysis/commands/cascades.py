@@ -1,4 +1,4 @@
-"""``python -m analysis cascades``: the cascades to predict and to measure, from a calibration."""
+"""``cascade-ewif cascades``: list at least 40 cascades of every family, good and bad, to predict and to measure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import argparse
 import json
 import sys
 
-from analysis.model import Subparsers, whole_file
+from analysis.model import Subparsers, add_command, whole_file
+from analysis.model.boundary.options import add_out, add_quiet
 from analysis.model.records.calibration import read_calibration
 from analysis.prediction.candidates import cascades
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("cascades", help="at least 40 cascades of every family, good and bad, to be measured")
-    parser.add_argument("calibration", metavar="CALIBRATION.json", help="written by `realrun calibrate`")
-    parser.add_argument("--out", metavar="CASCADES.jsonl", help="one cascade a line (default: standard output)")
+    parser = add_command(
+        commands,
+        "cascades",
+        run,
+        more="`predict`, `replay` and `bench --drafts` take the list.",
+        example="cascade-ewif cascades calibration.json --out cascades.jsonl",
+    )
+    parser.add_argument("calibration", metavar="CALIBRATION.json", help="written by `cascade-ewif calibrate`")
+    add_out(parser, "CASCADES.jsonl", "where the list goes, one cascade a line (default: standard output)")
     parser.add_argument("--no-optima", action="store_true", help="leave out those that theory finds best")
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

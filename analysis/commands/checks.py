@@ -1,31 +1,38 @@
-"""``python -m analysis checks``: the assumptions of theory, held against recorded texts."""
+"""``cascade-ewif checks``: test which assumptions of theory hold on recorded texts of real models."""
 
 from __future__ import annotations
 
 import argparse
 
 from analysis.checks import as_csv, as_markdown, as_text, finite, read_traces, run_checks, survival_of_target
-from analysis.model import Subparsers, whole_file, whole_option
-from analysis.model.boundary.options import add_report, report
+from analysis.model import Subparsers, add_command, whole_file
+from analysis.model.boundary.options import add_quiet, add_seed, output
+from analysis.model.boundary.report import add_report, report
 
 EPILOG = "Curves of survival and their fits, which take seconds, are added where --out asks for everything."
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "checks", help="which assumptions hold on recorded texts of real models", epilog=EPILOG
+    parser = add_command(
+        commands,
+        "checks",
+        run,
+        more=EPILOG,
+        example="cascade-ewif checks calibration.traces.jsonl.gz",
     )
-    parser.add_argument("traces", metavar="TRACES.jsonl[.gz]", help="agreements that `realrun calibrate` recorded")
-    parser.add_argument("--table", metavar="FILE.csv", help="write the small table that the ledger of claims reads")
-    parser.add_argument("--seed", default="0", help="of bootstraps and permutations, a whole number >= 0 (default 0)")
+    parser.add_argument("traces", metavar="TRACES.jsonl[.gz]", help="agreements that `cascade-ewif calibrate` recorded")
+    parser.add_argument(
+        "--table", type=output, metavar="FILE.csv", help="write the small table that the ledger of claims reads"
+    )
+    add_seed(parser, "bootstraps and permutations", 2**31)
     add_report(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, and write what was asked for."""
-    seed = whole_option("--seed", arguments.seed, 0, 2**31)
+    seed = arguments.seed
     traces = read_traces(arguments.traces)
     judged = run_checks(traces, seed)
     result: dict[str, object] = {

@@ -1,35 +1,43 @@
-"""``python -m analysis derive``: the theorems with their derivations, verified as they are printed."""
+"""``cascade-ewif derive``: print derivations of the EWIF of any cascade, verified by SymPy as they are printed."""
 
 from __future__ import annotations
 
 import argparse
 
-from tqdm import tqdm
-
 from analysis.derive import THEOREMS, as_document, as_latex, as_text
 from analysis.derive.theorem import Theorem
-from analysis.model import InputError, Subparsers
+from analysis.model import InputError, Subparsers, add_command, progress
+from analysis.model.boundary.options import add_quiet
+from analysis.model.boundary.program import nearest
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("derive", help="derivations of the EWIF of any cascade, verified by SymPy")
+    parser = add_command(
+        commands,
+        "derive",
+        run,
+        more="The exit status is 1 where a check fails.",
+        example="cascade-ewif derive speculative\ncascade-ewif derive --latex > theorems.tex",
+    )
     parser.add_argument("name", metavar="NAME", nargs="?", help="one theorem (default: all); " + ", ".join(THEOREMS))
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--latex", action="store_true", help="print a LaTeX document")
     shape.add_argument(
         "--latex-fragment", action="store_true", help="the same without preamble, for a document of yours"
     )
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one theorem or all; status 1 where a check fails."""
     names = list(THEOREMS)
     if arguments.name is not None and arguments.name not in THEOREMS:
-        raise InputError("NAME", f"got {arguments.name!r}, expected one of {', '.join(names)}")
+        raise InputError(
+            "NAME", f"got {arguments.name!r}, expected one of {', '.join(names)}{nearest(arguments.name, names)}"
+        )
     wanted = names if arguments.name is None else [arguments.name]
-    theorems = [THEOREMS[name]() for name in tqdm(wanted, desc="deriving", unit="theorem", delay=2)]
+    theorems = [THEOREMS[name]() for name in progress(wanted, "deriving", "theorem")]
     print(_shown(theorems, names, arguments))
     return 0 if all(theorem.proved for theorem in theorems) else 1
 

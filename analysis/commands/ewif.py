@@ -1,4 +1,5 @@
-"""``python -m analysis ewif``: the exact EWIF of one cascade, or of every draft length of one drafter."""
+"""``cascade-ewif ewif``: print the exact EWIF of a cascade, with the law of its tokens per cycle; or EWIF by draft
+length."""
 
 from __future__ import annotations
 
@@ -7,63 +8,89 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, InputError, Subparsers, advise, read_cascade, whole_option
-from analysis.model.boundary.options import real_option
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, InputError, Subparsers, add_command, advise, read_cascade
+from analysis.model.boundary.options import add_json, demand, listed, real, whole
 from analysis.model.misuse import drafter_suspicions
-from analysis.theory.by_length import LengthRow, ewif_by_length
+from analysis.model.reach import entries
+from analysis.theory.by_length import LengthRow, ewif_by_length, known_length
 from analysis.theory.exact import CycleLaw, cycle_law
 
 LONGEST = 16
 """Greatest draft length of the table, where the data do not end before."""
 
+FLAT_REVIEWS = "A review is taken to cost one target call whatever its length; --review-cost says otherwise."
+
 EPILOG = """Without a file, one drafter is described by --survival (what vLLM and others report by position: the share
-of drafts whose first j tokens were all accepted), --hazards or --alpha, and --draft-cost:
-`cascade-ewif ewif --survival .82 .65 .48 .33 .21 --draft-cost .06` prints EWIF for each number of draft tokens."""
+of drafts whose first j tokens were all accepted), --hazards or --alpha, and --draft-cost; then EWIF is printed for each
+number of draft tokens."""
+
+EXAMPLE = """cascade-ewif ewif my.json
+cascade-ewif ewif --survival .82 .65 .48 .33 .21 --draft-cost .06"""
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "ewif",
-        help="exact EWIF, tokens and cost per cycle, and law of the yield; or EWIF by draft length",
-        epilog=EPILOG,
+        run,
+        more=EPILOG,
+        example=EXAMPLE,
     )
     parser.add_argument("spec", nargs="?", metavar="SPEC.json", help="a cascade specification")
     rates = parser.add_mutually_exclusive_group()
     rates.add_argument(
-        "--survival", nargs="+", metavar="S", help="P(the first j tokens are all accepted), j = 1, 2, ..."
+        "--survival",
+        nargs="+",
+        type=listed(real(0, 1)),
+        metavar="S",
+        help="P(the first j tokens are all accepted), j = 1, 2, ...",
     )
-    rates.add_argument("--hazards", nargs="+", metavar="H", help="P(token j is accepted | all before it were)")
-    rates.add_argument("--alpha", metavar="A", help="the same acceptance at every position")
-    parser.add_argument("--draft-cost", metavar="C", help="cost of drafting one token, in one-token target calls")
+    rates.add_argument(
+        "--hazards",
+        nargs="+",
+        type=listed(real(0, 1)),
+        metavar="H",
+        help="P(token j is accepted | all before it were), j = 1, 2, ...",
+    )
+    rates.add_argument("--alpha", type=real(0, 1), metavar="A", help="the same acceptance at every position")
     parser.add_argument(
-        "--review-cost", metavar="B", help="what each further token adds to the target's call, in one-token calls (0)"
+        "--draft-cost", type=real(0), metavar="C", help="cost of drafting one token, in one-token target calls"
+    )
+    parser.add_argument(
+        "--review-cost",
+        type=real(0, 1),
+        metavar="B",
+        help="what each further token adds to the target's call, in one-token target calls (default 0)",
     )
     parser.add_argument(
         "--by-length",
         nargs="?",
-        const="",
+        type=whole(1, MAX_DRAFT_LENGTH),
+        const=0,
         metavar="K",
         help=f"EWIF for every draft length up to K (default {LONGEST}, or where the data end)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.set_defaults(run=run)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the law of a cycle, or EWIF by draft length."""
     if arguments.spec is None:
         cascade, known = _described(arguments)
-    else:
-        cascade, known = _read(arguments), None
-    if arguments.spec is not None and arguments.by_length is None:
+        demand("--by-length", arguments.by_length or 1, whole(1, known or MAX_DRAFT_LENGTH))
+        notes = [] if arguments.review_cost else [FLAT_REVIEWS]
+        _table(ewif_by_length(cascade, arguments.by_length or known or LONGEST), known, notes, arguments.json)
+        return 0
+    cascade = _read(arguments)
+    if arguments.by_length is None:
         _law(cycle_law(cascade), arguments.json)
         return 0
-    longest = known or LONGEST
-    if arguments.by_length:
-        longest = whole_option("--by-length", arguments.by_length, 1, known or MAX_DRAFT_LENGTH)
-    reviews_are_flat = arguments.spec is None and not arguments.review_cost
-    _table(ewif_by_length(cascade, longest), known, reviews_are_flat, arguments.json)
+    longest, ending = known_length(cascade, arguments.by_length or LONGEST)
+    if not longest:
+        raise InputError(ending[0].field, f"has {entries(ending[0].end)}, which tells nothing of a draft of one token")
+    notes = [f"The table ends where the data do: {reading.field} has {entries(reading.end)}." for reading in ending]
+    _table(ewif_by_length(cascade, longest), None, notes, arguments.json)
     return 0
 
 
@@ -81,14 +108,13 @@ def _described(arguments: argparse.Namespace) -> tuple[Cascade, int | None]:
         raise InputError("SPEC.json", "missing, expected a file, or --survival, --hazards or --alpha with --draft-cost")
     if arguments.draft_cost is None:
         raise InputError("--draft-cost", "missing, expected the cost of drafting one token, in one-token target calls")
-    cost = real_option("--draft-cost", arguments.draft_cost, 0)
-    further = real_option("--review-cost", arguments.review_cost or "0", 0, 1)
+    cost, further = arguments.draft_cost, arguments.review_cost or 0.0
+    known = None
     values: list[float] = []
     if given == ["alpha"]:
-        alpha: object = real_option("--alpha", arguments.alpha, 0, 1)
-        known = None
+        alpha: object = arguments.alpha
     else:
-        values = [real_option(f"--{given[0]}", text, 0, 1) for text in _split(getattr(arguments, given[0]))]
+        values = [value for values in getattr(arguments, given[0]) for value in values]
         alpha, known = {"per_position": _hazards(values) if given == ["survival"] else values}, len(values)
     for line in drafter_suspicions(cost, given[0], tuple(values)):
         advise(line)
@@ -96,11 +122,6 @@ def _described(arguments: argparse.Namespace) -> tuple[Cascade, int | None]:
     models = {"target": {"cost": target}, "draft": {"cost": cost}}
     spec = {"target": "target", "models": models, "acceptance": {"target": {"draft": alpha}}}
     return Cascade.from_json(spec | {"draft": [{"by": "draft", "tokens": known or 1}]}), known
-
-
-def _split(texts: Sequence[str]) -> list[str]:
-    """Numbers with spaces or commas between them."""
-    return [part for text in texts for part in text.split(",") if part]
 
 
 def _hazards(survival: Sequence[float]) -> list[float]:
@@ -117,9 +138,10 @@ def _hazards(survival: Sequence[float]) -> list[float]:
     return hazards
 
 
-def _table(rows: Sequence[LengthRow], known: int | None, reviews_are_flat: bool, as_json: bool) -> None:
+def _table(rows: Sequence[LengthRow], known: int | None, notes: Sequence[str], as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"rows": [asdict(row) for row in rows], "positions_known": known}, allow_nan=False))
+        found = {"rows": [asdict(row) for row in rows], "positions_known": known, "notes": list(notes)}
+        print(json.dumps(found, allow_nan=False))
         return
     print("tokens      EWIF   tokens per cycle   cost per cycle")
     for row in rows:
@@ -129,8 +151,8 @@ def _table(rows: Sequence[LengthRow], known: int | None, reviews_are_flat: bool,
         print(f"The longest length that was measured is the best: whether more than {known} tokens gain is not known.")
     elif known:
         print(f"Acceptance is known for {known} positions; longer drafts are not in the table.")
-    if reviews_are_flat:
-        print("A review is taken to cost one target call whatever its length; --review-cost says otherwise.")
+    for note in notes:
+        print(note)
 
 
 def _law(law: CycleLaw, as_json: bool) -> None:

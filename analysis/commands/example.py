@@ -1,20 +1,26 @@
-"""``python -m analysis example``: the specifications that come with the package, to print and to start from."""
+"""``cascade-ewif example``: print a specification that comes with the package, to start from; without a name, list them
+all."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 
-from analysis.model import InputError, Subparsers
+from analysis.model import InputError, Subparsers, add_command
 from analysis.model.boundary.program import nearest
 from analysis.model.examples import EXAMPLES
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("example", help="specifications that come with the package")
+    parser = add_command(
+        commands,
+        "example",
+        run,
+        example="cascade-ewif example full > my.json\ncascade-ewif ewif my.json",
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which to print; left out, all are listed")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         for name, (shows, _) in EXAMPLES.items():
             print(f"{name:<14}{shows}")
+        print("note: `cascade-ewif example NAME > my.json` makes one yours", file=sys.stderr)
         return 0
     if arguments.name not in EXAMPLES:
         hint = nearest(arguments.name, list(EXAMPLES))

@@ -1,4 +1,4 @@
-"""``python -m analysis fit``: acceptance models from counts."""
+"""``cascade-ewif fit``: fit acceptance models, with standard errors, to counts of accepted tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 
 from analysis.fitting import Fit, MeanLength, Observations, fit_all, fit_of_mean_length
 from analysis.fitting.plausible import read_plausible
-from analysis.model import Subparsers, inside_file, parse_json, read_text
+from analysis.model import Subparsers, add_command, inside_file, parse_json, read_text
+from analysis.model.boundary.options import add_json, add_quiet
 
 EPILOG = """COUNTS.json holds exactly one of: "rows" (examined and accepted tokens by position, optionally by prompt
 and type), "sequences" (offered and accepted tokens of every cycle in order), "survival" (a list), or "mean_length" with
@@ -17,10 +18,17 @@ and type), "sequences" (offered and accepted tokens of every cycle in order), "s
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("fit", help="acceptance models with standard errors from counts", epilog=EPILOG)
+    parser = add_command(
+        commands,
+        "fit",
+        run,
+        more=EPILOG,
+        example="""echo '{"survival": [0.82, 0.65, 0.48], "cycles": 1000}' > counts.json
+        cascade-ewif fit counts.json""",
+    )
     parser.add_argument("counts", metavar="COUNTS.json", help="what was seen of one reviewer-drafter pair")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.set_defaults(run=run)
+    add_json(parser)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,12 +1,12 @@
-"""``python -m analysis heterogeneity``: the size and sign of the error of the i.i.d. assumption for one cascade."""
+"""``cascade-ewif heterogeneity``: tell how wrong EWIF is when acceptance varies over prompts or along the text."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.model import Cascade, InputError, PerPosition, Subparsers, read_cascade
-from analysis.model.boundary.options import real_option
+from analysis.model import Cascade, InputError, PerPosition, Subparsers, add_command, read_cascade
+from analysis.model.boundary.options import add_json, demand, real
 from analysis.theory.heterogeneity import LEAST_MEAN, deviation_range, scattered_ewif
 from analysis.theory.markov import HiddenChain, markov_ewif
 
@@ -19,23 +19,35 @@ ROUNDING = 1e-9
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("heterogeneity", help="size and sign of the error of the i.i.d. assumption")
+    parser = add_command(
+        commands,
+        "heterogeneity",
+        run,
+        more="The i.i.d. prediction takes one alpha for all; its error depends on whether every prompt counts by its "
+        "cycles or by its tokens.",
+        example="cascade-ewif heterogeneity my.json --deviation .2",
+    )
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification; its alpha is taken as the mean")
     parser.add_argument(
-        "--drafter", help="drafter whose alpha by the target varies (default: the first of the draft with one alpha)"
+        "--drafter",
+        metavar="NAME",
+        help="drafter whose alpha by the target varies (default: the first of the draft with one alpha)",
     )
     parser.add_argument(
         "--deviation",
+        type=real(0, 1),
+        metavar="S",
         help=f"standard deviation of alpha, 0 or below sqrt(mean (1 - mean)) (default {USUAL}, or less where mean -+ "
         "deviation would leave [0, 1])",
     )
     parser.add_argument(
         "--memory",
-        default="0.9",
-        help="correlation of neighbouring tokens where alpha varies along the text, in [0, 1) (default 0.9)",
+        type=real(0, 1 - 1e-9),
+        default=0.9,
+        metavar="R",
+        help="correlation of neighbouring tokens where alpha varies along the text, in [0, 1)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.set_defaults(run=run)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     drafter = _first_drafter(cascade) if arguments.drafter is None else arguments.drafter
     mean = _mean_alpha(cascade, drafter)
     deviation = _deviation(arguments.deviation, mean, f"acceptance.{cascade.target}.{drafter}")
-    memory = real_option("--memory", arguments.memory, 0, 1 - 1e-9)
+    memory = arguments.memory
     found = scattered_ewif(cascade, cascade.target, drafter, mean, deviation)
     result: dict[str, float | str | None] = {
         "drafter": drafter,
@@ -96,9 +108,9 @@ def _first_drafter(cascade: Cascade) -> str:
     raise InputError("draft", f"uses no drafter whose acceptance by {cascade.target!r} is one number, the mean alpha")
 
 
-def _deviation(given: str | None, mean: float, field: str) -> float:
+def _deviation(given: float | None, mean: float, field: str) -> float:
     """The standard deviation asked for, or the usual one as far as mean -+ deviation stays in [0, 1]."""
-    if _is_zero(given) if given is not None else mean in (0, 1):
+    if given == 0 or (given is None and mean in (0, 1)):
         return 0.0
     if not LEAST_MEAN <= mean <= 1 - LEAST_MEAN:
         expected = f"a mean alpha in [{LEAST_MEAN:g}, 1 - {LEAST_MEAN:g}], or --deviation 0"
@@ -107,16 +119,10 @@ def _deviation(given: str | None, mean: float, field: str) -> float:
     if given is None:
         return max(low, min(USUAL, mean, 1 - mean, high))
     try:
-        return real_option("--deviation", given, low, high)
+        demand("--deviation", given, real(low, high))
     except InputError as error:
         raise InputError("--deviation", f"{error.problem}, or 0") from None
-
-
-def _is_zero(text: str) -> bool:
-    try:
-        return float(text) == 0
-    except ValueError:
-        return False
+    return given
 
 
 def _mean_alpha(cascade: Cascade, drafter: str) -> float:

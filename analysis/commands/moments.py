@@ -1,12 +1,13 @@
-"""``python -m analysis moments``: variances, sensitivities and finite generations of one cascade."""
+"""``cascade-ewif moments``: print the variances of a cycle, the derivatives of EWIF, and the cost of a finite
+generation."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.model import Subparsers, read_cascade, whole_option
-from analysis.model.boundary.options import real_option
+from analysis.model import Subparsers, add_command, read_cascade
+from analysis.model.boundary.options import add_json, add_quiet, real, whole
 from analysis.theory.finite import MAX_TOKENS, Generations, generations
 from analysis.theory.moments import cycle_moments
 from analysis.theory.sensitivity import sensitivities, standard_error
@@ -14,25 +15,35 @@ from analysis.theory.sensitivity import sensitivities, standard_error
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("moments", help="variances, derivatives and finite generations of one cascade")
+    parser = add_command(
+        commands,
+        "moments",
+        run,
+        example="cascade-ewif moments my.json --tokens 256 --prefill 3",
+    )
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
-    parser.add_argument("--tokens", help="also the cost of generating this many tokens")
-    parser.add_argument("--prefill", default="0", help="the target's prefill, in one-token target calls (default 0)")
-    parser.add_argument("--drafter-prefill", default="0", help="all drafters' prefill, in the same unit (default 0)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--tokens", type=whole(1, MAX_TOKENS), metavar="N", help="also the cost of generating this many tokens"
+    )
+    parser.add_argument(
+        "--prefill", type=real(0), default=0.0, metavar="C", help="the target's prefill, in one-token target calls"
+    )
+    parser.add_argument(
+        "--drafter-prefill", type=real(0), default=0.0, metavar="C", help="all drafters' prefill, in the same unit"
+    )
+    add_json(parser)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print second moments, sensitivities and, where asked, the finite generation."""
     cascade = read_cascade(arguments.spec)
-    prefill = real_option("--prefill", arguments.prefill, 0)
-    drafter_prefill = real_option("--drafter-prefill", arguments.drafter_prefill, 0)
     moments = cycle_moments(cascade)
     finite = None
     if arguments.tokens is not None:
-        tokens = whole_option("--tokens", arguments.tokens, 1, MAX_TOKENS)
-        finite = generations(cascade, tokens, prefill=prefill, drafter_prefill=drafter_prefill)
+        finite = generations(
+            cascade, arguments.tokens, prefill=arguments.prefill, drafter_prefill=arguments.drafter_prefill
+        )
     result: dict[str, object] = {
         "ewif": moments.ewif,
         "tokens_per_cycle": moments.tokens_per_cycle,

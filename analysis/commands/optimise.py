@@ -1,7 +1,8 @@
-"""``python -m analysis optimise``: the best cascade of leaf and `rounds` steps, with a certificate.
+"""``cascade-ewif optimise``: find the best cascade of given models, with a certificate of how much any other could
+gain.
 
 A calibration file is a specification too. Of one, the loop's own time counts among the costs, and the speedup to expect
-of the cascade to deploy is told with its interval, as `analysis predict` has it on its highest rung.
+of the cascade to deploy is told with its interval, as `cascade-ewif predict` has it on its highest rung.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import json
 import sys
 from dataclasses import replace
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, read_cascade, whole_file, whole_option
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, Draft, Subparsers, add_command, read_cascade, whole_file
+from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, whole
 from analysis.model.records.calibration import Calibration, calibration_of, is_calibration
 from analysis.model.records.named import NamedDraft
 from analysis.optimum import MAX_DEPTH, Optimum, Problem, optimise
@@ -25,45 +27,65 @@ from analysis.theory.exact import ewif
 EXPECTED = ("speedup", "low", "high", "tokens_per_cycle")
 """What is told of the speedup to expect: it, its 95 % interval, and the tokens of a cycle."""
 
+RUNG = "fits"
+"""The rung of theory that the speedup to expect comes from, its highest."""
+
 EPILOG = """Numbers are solved exactly: three drafters at the default limits in well under a second. Where acceptances
 or costs vary, drafts of leaves are exact too; nested ones are searched and bounded, which takes about five seconds of
 one core for four drafters at the default limits, more beyond. Of a calibration, the speedup to expect is told too;
-`python -m simulate replay --search` finds what replays best, drafters that abstain included."""
+`cascade-ewif replay --search` finds what replays best, drafters that abstain included."""
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "optimise", help="the best cascade for given models, with a certificate", epilog=EPILOG
+    parser = add_command(
+        commands,
+        "optimise",
+        run,
+        more=EPILOG,
+        example="cascade-ewif optimise my.json --max-tokens 24 --out best.json",
     )
-    parser.add_argument("models", metavar="MODELS.json", help="a specification; its draft, if any, is not read")
-    parser.add_argument("--max-tokens", metavar="K", default="16", help="greatest length of a draft at every level")
-    parser.add_argument("--max-depth", metavar="D", default="3", help="greatest nesting; drafts of leaves have 1")
     parser.add_argument(
-        "--out", metavar="CASCADE.json", help="write the cascade to deploy, with its models, as a specification"
+        "models", metavar="MODELS.json", help="a specification or a calibration; its draft, if any, is not read"
     )
+    parser.add_argument(
+        "--max-tokens",
+        type=whole(1, MAX_DRAFT_LENGTH),
+        metavar="K",
+        default=16,
+        help="greatest length of a draft at every level",
+    )
+    parser.add_argument(
+        "--max-depth",
+        type=whole(1, MAX_DEPTH),
+        metavar="D",
+        default=3,
+        help="greatest nesting; a draft without inner drafts has 1",
+    )
+    add_out(parser, "CASCADE.json", "write the cascade to deploy, with its models, as a specification")
     parser.add_argument("--k-matrix", action="store_true", help="also the best K-matrix of `until` steps")
     parser.add_argument("--verify", action="store_true", help="bound the optimum again by an independent proof")
     parser.add_argument(
-        "--samples", metavar="N", default="100", help="draws for models with `uncertainty`; 0 does without"
+        "--samples",
+        type=whole(0, 100_000),
+        metavar="N",
+        default=100,
+        help="draws of the numbers of models with `uncertainty`; 0 does without",
     )
-    parser.add_argument("--seed", metavar="SEED", default="0", help="seed of these draws")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.set_defaults(run=run)
+    add_seed(parser, "these draws")
+    add_json(parser)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the best draft, its EWIF and the certificate."""
-    max_tokens = whole_option("--max-tokens", arguments.max_tokens, 1, MAX_DRAFT_LENGTH)
-    max_depth = whole_option("--max-depth", arguments.max_depth, 1, MAX_DEPTH)
-    samples = whole_option("--samples", arguments.samples, 0, 100_000)
-    seed = whole_option("--seed", arguments.seed, 0, 2**63 - 1)
+    samples, seed = arguments.samples, arguments.seed
     cascade = read_cascade(arguments.models, needs_draft=False)
     if cascade.draft:
         print("note: draft: not read, an optimisation finds its own", file=sys.stderr)
     calibration = calibration_of(cascade) if is_calibration(cascade) else None
     models = cascade if calibration is None else _timed(calibration)
-    problem = Problem(models.with_draft(()), max_tokens, max_depth)
+    problem = Problem(models.with_draft(()), arguments.max_tokens, arguments.max_depth)
     optimum = optimise(problem)
     proved = checked_bound(optimum) if arguments.verify else None
     matrix = best_k_matrix(problem) if arguments.k_matrix else None
@@ -84,8 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"expected     speedup {expected['speedup']:.3f}, 95 % interval {expected['low']:.3f} to "
                 f"{expected['high']:.3f}, {expected['tokens_per_cycle']:.2f} tokens a cycle"
             )
-            print(f"             of the {'recommended ' if advice else ''}draft on prompts like these, by theory;")
-            print("             `python -m simulate replay` is nearer the clock")
+            print(f"             of the {'recommended ' if advice else ''}draft on prompts like these, by theory (rung")
+            print(f"             `{RUNG}` of `cascade-ewif predict`); `cascade-ewif replay` is nearer the clock")
         if arguments.out:
             print(f"written      {arguments.out}")
     return 0
@@ -110,7 +132,7 @@ def _timed(calibration: Calibration) -> Cascade:
     if gone:
         print(
             f"note: {', '.join(gone)}: left out, abstaining has no place in theory; "
-            "`python -m simulate replay --search` counts it",
+            "`cascade-ewif replay --search` counts it",
             file=sys.stderr,
         )
     whole = replace(with_loop(calibration), uncertainty=calibration.cascade.uncertainty)
@@ -119,7 +141,7 @@ def _timed(calibration: Calibration) -> Cascade:
 
 def _expected(calibration: Calibration, draft: Draft, seed: int) -> dict[str, float]:
     """The speedup to expect on prompts like the calibration's."""
-    (row,) = predict(calibration, [NamedDraft("recommended", "optimum", draft)], ["fits"], seed)
+    (row,) = predict(calibration, [NamedDraft("recommended", "optimum", draft)], [RUNG], seed)
     return {key: row[key] for key in EXPECTED}  # type: ignore[misc]
 
 

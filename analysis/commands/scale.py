@@ -1,12 +1,13 @@
-"""``python -m analysis scale``: published acceptances at the paper's scale, by assumed and measured costs."""
+"""``cascade-ewif scale``: tell the EWIF of published acceptances at the paper's scale, by assumed and by measured call
+times."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 
-from analysis.model import Subparsers
-from analysis.model.boundary.options import add_report, report
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.report import add_report, report
 from analysis.paper.scale import cost_ratios, leviathan, markdown, overstated, read_shapes, tenfold
 
 ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -16,15 +17,19 @@ CALLS_A_REVIEW = (2, 5, 13)
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("scale", help="EWIF at the paper's scale by assumed and by measured call times")
+    parser = add_command(
+        commands,
+        "scale",
+        run,
+        example="cascade-ewif scale shapes.jsonl --markdown scale.md",
+    )
     parser.add_argument(
         "shapes",
         nargs="*",
         metavar="SHAPES.jsonl",
-        help="rows of `python -m realrun shapes`; none: assumed costs",
+        help="rows of `cascade-ewif shapes`; none: assumed costs only",
     )
     add_report(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

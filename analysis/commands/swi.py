@@ -1,4 +1,4 @@
-"""``python -m analysis swi``: the paper's headline on measured rows, by assumed costs and by the clock."""
+"""``cascade-ewif swi``: hold the best cascade against the best speculative decoding, by SWI and by the clock."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from analysis.model import InputError, Subparsers, parse_json, read_text, whole_option
+from analysis.model import InputError, Subparsers, add_command, parse_json, progress, read_text
 from analysis.model.boundary.fields import mapping, read_number
-from analysis.model.boundary.options import add_report, real_option, report
+from analysis.model.boundary.options import add_quiet, add_seed, as_options, real, whole
+from analysis.model.boundary.report import add_report, report
 from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.model.records.runs import MeasuredRun, PromptId, read_runs
 from analysis.paper.published import read_rows
@@ -34,23 +33,30 @@ KEPT = Path(__file__).parents[2] / "results" / "cpu"
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("swi", help="best cascade over best speculative decoding, by SWI and by the clock")
+    parser = add_command(
+        commands,
+        "swi",
+        run,
+        more="SWI is the paper's standardised walltime improvement: calls weighted by a fixed table of costs.",
+        example="cascade-ewif swi --measured rows.jsonl --calibration calibration.json",
+    )
     parser.add_argument(
         "--measured",
         nargs="+",
         metavar="ROWS.jsonl",
-        help="rows of `python -m realrun bench`; several files are brought to one speed by their autoregressive rows "
+        help="rows of `cascade-ewif bench`; several files are brought to one speed by their autoregressive rows "
         "(default: those kept in results/cpu, with their calibration)",
     )
     parser.add_argument(
         "--parameters",
         nargs="+",
+        type=_named_number,
         default=[],
         metavar="MODEL=N",
         help="parameters of every neural model (default: as the calibration tells them)",
     )
     parser.add_argument(
-        "--calibration", metavar="FILE", help="for measured costs, and for what theory says is possible"
+        "--calibration", metavar="CALIBRATION.json", help="for measured costs, and for what theory says is possible"
     )
     parser.add_argument(
         "--sets",
@@ -60,16 +66,15 @@ def add(commands: Subparsers) -> None:
         help="prompt files, one a set (default: the rows' categories)",
     )
     parser.add_argument("--target", metavar="NAME", help="name of the target (default: the calibration's, or t)")
-    parser.add_argument("--max-tokens", default="12", metavar="K", help="longest draft of the theory (default 12)")
-    parser.add_argument("--seed", default="0", help="of the resamples and folds (default 0)")
+    parser.add_argument("--max-tokens", type=whole(1, 64), default=12, metavar="K", help="longest draft of the theory")
+    add_seed(parser, "the resamples and folds")
     add_report(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
+@as_options("measured", "parameters")
 def run(arguments: argparse.Namespace) -> int:
     """Compare on every set of prompts, print tables."""
-    seed = whole_option("--seed", arguments.seed, 0, 2**63 - 1)
-    max_tokens = whole_option("--max-tokens", arguments.max_tokens, 1, 64)
     measured, calibrated = arguments.measured, arguments.calibration
     if measured is None:
         measured, calibrated = _kept(calibrated)
@@ -82,11 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--calibration", f"has no call times of {', '.join(m for m in parameters if m not in one)}")
     costs = cost_tables(parameters, target, one)
     result = {
-        "sets": by_set(runs, costs, _members(runs, arguments.sets), seed),
+        "sets": by_set(runs, costs, _members(runs, arguments.sets), arguments.seed),
         "tokens_per_second": tokens_per_second(runs),
         "tokens_per_second_by_limit": by_limit(runs),
         "paper": [int(row["additional_percent"]) / 100 for row in read_rows("headlines.csv")],
-        "possible": _possible(calibration, costs, max_tokens) if calibration else [],
+        "possible": _possible(calibration, costs, arguments.max_tokens) if calibration else [],
         "parameters": parameters,
         "costs": costs,
     }
@@ -102,7 +107,7 @@ def _kept(calibration: str | None) -> tuple[list[Path], str | Path]:
     """
     rows = sorted(KEPT.glob("measured*.jsonl.gz"))
     if not rows:
-        raise InputError("--measured", "missing, expected rows of `python -m realrun bench`")
+        raise InputError("--measured", "missing, expected rows of `cascade-ewif bench`")
     print(f"note: rows of {', '.join(path.name for path in rows)} in {KEPT.parent.name}/{KEPT.name}", file=sys.stderr)
     return rows, calibration or KEPT / "calibration.json"
 
@@ -122,14 +127,18 @@ def _shared(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     return [run for run in runs if run.prompt in shared]
 
 
-def _parameters(given: Sequence[str], calibration: Calibration | None, target: str) -> dict[str, float]:
+def _named_number(text: str) -> tuple[str, float]:
+    """Read MODEL=N."""
+    model, _, number_text = text.partition("=")
+    return model, real(1)(number_text)
+
+
+def _parameters(given: Sequence[tuple[str, float]], calibration: Calibration | None, target: str) -> dict[str, float]:
     found: dict[str, float] = {}
     if calibration:
         for model, n in mapping(calibration.details.get("parameters", {}), "meta.calibration.parameters").items():
             found[model] = read_number(n, f"meta.calibration.parameters.{model}", 1)
-    for entry in given:
-        model, _, text = entry.partition("=")
-        found[model] = real_option("--parameters", text, 1)
+    found |= dict(given)
     if target not in found:
         raise InputError("--parameters", f"missing for the target {target!r}, expected {target}=N")
     return found
@@ -153,5 +162,5 @@ def _members(runs: Sequence[MeasuredRun], files: Sequence[str]) -> dict[str, set
 def _possible(calibration: Calibration, costs: Mapping[str, Mapping[str, float]], most: int) -> list[dict[str, object]]:
     known = without_silence(calibration, calibration.cascade)
     models = {"t(q)": known} | {name: with_costs(known, table) for name, table in costs.items()}
-    bar = tqdm(models.items(), desc="optima", unit="table", delay=2)
+    bar = progress(models.items(), "optima", "table", total=len(models))
     return [possible(name, cascade, calibration.neural, most).to_json() for name, cascade in bar]

@@ -1,25 +1,33 @@
-"""``python -m analysis theory-speed``: how fast grids, single evaluations and optima are on this machine."""
+"""``cascade-ewif theory-speed``: measure how fast grids, single evaluations and optima are on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.model import Subparsers, whole_option
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.options import add_quiet, whole
 from analysis.theory.speed import bench
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("theory-speed", aliases=["bench"], help="median speeds; the last line is JSON")
-    parser.add_argument("--repeats", metavar="N", default="7", help="timed runs of each part (default 7)")
+    parser = add_command(
+        commands,
+        "theory-speed",
+        run,
+        more="The last line is one JSON object.",
+        example="cascade-ewif theory-speed --repeats 3",
+        aliases=["bench"],
+    )
+    parser.add_argument("--repeats", type=whole(1, 1000), metavar="N", default=7, help="timed runs of each part")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the medians, each beside its baseline, then one JSON line."""
-    result = bench(whole_option("--repeats", arguments.repeats, 1, 1000))
+    result = bench(arguments.repeats)
     if not arguments.json:
         print(f"grid of flat cascades  {result['grid_evals_per_s']:12,.0f} evaluations/s")
         print(f"  one at a time        {result['single_evals_per_s']:12,.0f} evaluations/s (the exact law each time)")

@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from analysis.fitting.beta import fit_beta
 from analysis.fitting.decaying import fit_decaying
@@ -17,6 +16,7 @@ from analysis.fitting.hidden import fit_markov
 from analysis.fitting.likelihood import log_likelihood, pearson
 from analysis.fitting.observations import Observations
 from analysis.fitting.result import Fit
+from analysis.model import progress
 
 Vector = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def fit_all(observed: Observations) -> list[Fit]:
         models.append(fit_beta)
     if observed.counted and (observed.sequences or observed.positions > 3):
         models.append(fit_markov)
-    found = [fit(observed) for fit in tqdm(models, unit="model", desc="fitting", delay=2)]
+    found = [fit(observed) for fit in progress(models, "fitting", "model")]
     return sorted((fit for fit in found if fit is not None), key=lambda fit: math.inf if fit.aic is None else fit.aic)
 
 

@@ -44,10 +44,10 @@ def ladder(
     rungs = list(dict.fromkeys(each.rung for each in predictions))
     cascades = {each.name: each for each in predictions if each.name in methods and each.name != baseline}
     if not cascades:
-        raise InputError("--measured", "no method has the name of a predicted cascade")
+        raise InputError("measured", "no method has the name of a predicted cascade")
     for prediction in predictions:
         if prediction.name in methods and methods[prediction.name].draft not in (None, prediction.draft):
-            raise InputError("--measured", f"{prediction.name!r} ran another draft than the predicted one")
+            raise InputError("measured", f"{prediction.name!r} ran another draft than the predicted one")
     if baseline in methods:
         _refuse_drafting(methods[baseline])
     speedups = Speedups(methods, baseline, RESAMPLES, seed)
@@ -119,10 +119,10 @@ def ladder(
 def _refuse_drafting(baseline: MeasuredMethod) -> None:
     """Predictions are against autoregressive decoding by the same program."""
     if baseline.draft is None:
-        raise InputError("--baseline", f"got {baseline.name!r}, another program, expected autoregressive decoding")
+        raise InputError("baseline", f"got {baseline.name!r}, another program, expected autoregressive decoding")
     if baseline.draft:
         draft = json.dumps([step.to_json() for step in baseline.draft])
-        raise InputError("--baseline", f"got {baseline.name!r}, which drafts {draft}, expected autoregressive decoding")
+        raise InputError("baseline", f"got {baseline.name!r}, which drafts {draft}, expected autoregressive decoding")
 
 
 def _lengths(predictions: Sequence[Prediction], measured: float) -> dict[str, object]:

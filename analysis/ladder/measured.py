@@ -162,12 +162,12 @@ class Speedups:
 
     def __init__(self, methods: Mapping[str, MeasuredMethod], baseline: str, resamples: int, seed: int) -> None:
         if baseline not in methods:
-            raise InputError("--baseline", f"no measured rows of {baseline!r}")
+            raise InputError("baseline", f"no measured rows of {baseline!r}")
         self.methods = methods
         self.baseline = baseline
         self.ids = shared_ids(methods.values())
         if not self.ids:
-            raise InputError("--measured", "no prompt that every method has run")
+            raise InputError("measured", "no prompt that every method has run")
         self._partners = {name: self._partner(name) for name in methods}
         self._columns: dict[str, tuple[Vector, Vector]] = {}
         self._weights = prompt_weights(len(self.ids), resamples, np.random.default_rng(seed))
@@ -193,7 +193,7 @@ class Speedups:
         base, files = self.methods[self.baseline], self.methods[method].files
         found = base.only({repeat for repeat in base.repeats if repeat[0] in files})
         if any(key not in found.prompts for key in self.ids):
-            raise InputError("--measured", f"no rows of {self.baseline!r} in the file with those of {method!r}")
+            raise InputError("measured", f"no rows of {self.baseline!r} in the file with those of {method!r}")
         return found
 
     def _ratio(self, method: str, weights: Vector) -> Vector:

@@ -6,11 +6,12 @@ This package imports nothing else of the project.
 
 from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import Advice, advise
-from analysis.model.boundary.commands import Parser, Subparsers, exit_with, whole_option
+from analysis.model.boundary.commands import Parser, Subparsers, add_command, exit_with
 from analysis.model.boundary.fields import InputError
 from analysis.model.boundary.harmless import harmless
 from analysis.model.boundary.outputs import demand_place, demand_text, whole_file
 from analysis.model.boundary.program import run_modules, run_package
+from analysis.model.boundary.progress import progress, progress_bar
 from analysis.model.boundary.reading import (
     demand_regular,
     inside_file,
@@ -48,6 +49,7 @@ __all__ = [
     "Subparsers",
     "Tabulated",
     "acceptances",
+    "add_command",
     "advise",
     "advise_on",
     "check_reach",
@@ -62,6 +64,8 @@ __all__ = [
     "inside_file",
     "longest",
     "parse_json",
+    "progress",
+    "progress_bar",
     "read_bytes",
     "read_cascade",
     "read_text",
@@ -72,6 +76,5 @@ __all__ = [
     "text_of",
     "walk",
     "whole_file",
-    "whole_option",
     "with_beyond",
 ]

@@ -34,8 +34,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from analysis.model import progress
 from analysis.optimum.chords import Grid, Table
 from analysis.optimum.hull import Vector
 from analysis.optimum.problem import Path, Problem
@@ -63,7 +63,7 @@ def upper_bound(problem: Problem, near: float = 1.0, points: int = 128, passes: 
     longest = problem.longest(problem.cascade.target)
     target = bound.draft((problem.cascade.target,), np.ones(longest), longest)
     best = bound.ratio(target)
-    for _ in tqdm(range(passes), desc="bound", delay=2):
+    for _ in progress(range(passes), "bound", "pass"):
         if best <= near * (1 + 1e-9):
             break
         bound.solve(target, near=bound.grid.top / near)

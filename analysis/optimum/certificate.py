@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.model import Draft, longest, readings
+from analysis.model.boundary.fields import ContradictionError
 from analysis.model.reach import entries
 from analysis.optimum.problem import Problem
 
 PROVED = 1e-9
 """Relative gap below which the best found is called proved: far above rounding, far below any measurement."""
-
-
-class ContradictionError(RuntimeError):
-    """An upper bound lies below a draft that was evaluated: one of the two is computed wrongly, so neither is told."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +152,6 @@ def consistent(bound: float, found: float) -> float:
     """
     if not bound >= found * (1 - PROVED):
         raise ContradictionError(
-            f"the upper bound {bound!r} lies below a draft of EWIF {found!r}: please report the specification"
+            f"the upper bound {bound!r} lies below a draft of EWIF {found!r}; one of the two is computed wrongly"
         )
     return max(bound, found)

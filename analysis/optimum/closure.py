@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from tqdm import tqdm
 
+from analysis.model import progress
 from analysis.optimum.bound import ROUNDING
 from analysis.optimum.hull import Vector, outlined, upper_hull
 from analysis.optimum.problem import Problem
@@ -53,7 +53,7 @@ def closure_bound(problem: Problem) -> float:
     outer: dict[str, tuple[Vector, Vector]] = {}
     for level in reversed(weights):
         hulls = {}
-        for reviewer, weight in tqdm(level.items(), desc="upper bound", delay=2):
+        for reviewer, weight in progress(level.items(), "upper bound", "reviewer", total=len(level)):
             steps = problem.longest(target) if reviewer == target else problem.max_tokens
             first = {
                 by: (weight * a, *_reviewed(inner, by, cascade.cost(by).at(1)))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Draft, Step
+from analysis.model import Draft, Step, progress
 from analysis.optimum.costs import first_best, relative_cost, relative_costs
 from analysis.optimum.hull import upper_hull
 from analysis.optimum.problem import Problem
@@ -25,7 +24,7 @@ def best_flat(problem: Problem) -> Draft:
     price = relative_costs(problem)
     followers: list[list[tuple[str, int]]] = []
     cost, gain = np.zeros(0), np.zeros(0)
-    for position in tqdm(range(problem.longest(target), -1, -1), desc="drafts of leaves", delay=2):
+    for position in progress(range(problem.longest(target), -1, -1), "drafts of leaves", "length"):
         costs, gains = [np.array([relative_cost(problem, target, position + 1)])], [np.zeros(1)]
         origin = [("", 0)]
         for by in drafters if cost.size else ():

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from tqdm import tqdm
-
-from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, readings
+from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, progress, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
 from analysis.model.neighbours import best_of, climb
 from analysis.optimum.bound import ROUNDING
@@ -138,7 +136,7 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
     top, number = problem.max_tokens, len(matrices.entries)
     if (top + 1) ** number <= ENUMERATED:
         every = itertools.product(range(top + 1), repeat=number)
-        best = max(tqdm(every, total=(top + 1) ** number, desc="K-matrices", delay=2), key=matrices.value)
+        best = max(progress(every, "K-matrices", "matrix", total=(top + 1) ** number), key=matrices.value)
         searched = f"all {(top + 1) ** number} matrices tried"
     else:
         starts = [(0,) * number]
@@ -146,7 +144,7 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
         starts += [(length,) * number for length in (2, 5)]
         ends = [
             climb([start], partial(_changes, top=top), best_of(matrices.value))
-            for start in tqdm(starts, desc="K-matrices", delay=2)
+            for start in progress(starts, "K-matrices", "start")
         ]
         best = max(ends, key=matrices.value)
         searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"

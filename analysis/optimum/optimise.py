@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Cascade, Draft
+from analysis.model import Cascade, Draft, progress
 from analysis.optimum.bound import ROUNDING, upper_bound
 from analysis.optimum.certificate import Certificate, certify
 from analysis.optimum.closure import closure_bound
@@ -166,7 +165,7 @@ def _enumerated(problem: Problem) -> Optimum | None:
 
 def _best_of(problem: Problem, drafts: list[Draft]) -> Found:
     """The best of some drafts; of equal ones the first, which is the shortest in steps."""
-    values = np.array([ewif(problem.cascade.with_draft(draft)) for draft in tqdm(drafts, desc="drafts", delay=2)])
+    values = np.array([ewif(problem.cascade.with_draft(draft)) for draft in progress(drafts, "drafts", "draft")])
     best = first_best(values)
     return Found(drafts[best], float(values[best]), len(drafts))
 

@@ -22,9 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Draft, InputError, Step
+from analysis.model import Draft, InputError, Step, progress_bar
 from analysis.optimum.costs import first_best, relative_costs
 from analysis.optimum.points import Batch, Longest, PointOrigin, Points, hull_with
 from analysis.optimum.problem import Path, Problem
@@ -80,7 +79,7 @@ class Programme:
         self.nodes: list[Node] = []
         self._cost = relative_costs(problem)
         self._left = work
-        self._bar = tqdm(desc="hulls", unit=" paths", delay=2)
+        self._bar = progress_bar("hulls", " paths")
         with self._bar:
             self._solve((problem.cascade.target,), 1.0)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tqdm import tqdm
-
-from analysis.model import Acceptance, Affine, Draft, PerPosition, Step
+from analysis.model import Acceptance, Affine, Draft, PerPosition, Step, progress_bar
 from analysis.model.neighbours import DROPPED, Edit, best_of, climb, count_of, counted, edited, nested
 from analysis.optimum.costs import rounded
 from analysis.optimum.flat import best_flat
@@ -49,7 +47,7 @@ def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
     """
     values: dict[Draft, float] = {}
     begin = [(), best_flat(problem), *representative_optima(problem), *starts]
-    with tqdm(desc="search", unit=" drafts", delay=2) as bar:
+    with progress_bar("search", " drafts") as bar:
 
         def value(draft: Draft) -> float:
             if draft not in values:

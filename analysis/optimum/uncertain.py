@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Cascade, Draft
+from analysis.model import Cascade, Draft, progress
 from analysis.model.cost import GREATEST
 from analysis.model.records.uncertainty import uncertain_entries
 from analysis.model.resampling import interval_95
@@ -104,7 +103,7 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
     many = nominal.is_complete and (len(all_drafts(problem) or ()) <= MOST_EACH)
     optima = [
         optimise_draft(each, nominal.draft)
-        for each in tqdm(problems if many else problems[: min(samples, MOST_SEARCHES)], desc="optima", delay=2)
+        for each in progress(problems if many else problems[: min(samples, MOST_SEARCHES)], "optima", "draw")
     ]
     exactly = many and all(complete for _, _, complete in optima)
     often = Counter(draft for draft, _, _ in optima[:samples])
@@ -112,7 +111,7 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
     if all(each.is_constant for each in problems):
         values = np.column_stack([ewif_of_each(draft, drawn) for draft in candidates])
     else:
-        each = tqdm(drawn, desc="candidates", delay=2)
+        each = progress(drawn, "candidates", "draw")
         values = np.array([[ewif(cascade.with_draft(draft)) for draft in candidates] for cascade in each])
     best = values.max(axis=1)
     if exactly:

@@ -108,7 +108,7 @@ def autocorrelations(checks: Json) -> list[dict[str, Any]]:
 def cost_ratios(scale: Json, calibration: Json) -> list[dict[str, Any]]:
     """Assumed and measured costs of every measured pair of shapes, and of a calibration's own drafters.
 
-    Measured are the conditions of ``python -m analysis scale`` at the middle one of their contexts, by their label.
+    Measured are the conditions of ``cascade-ewif scale`` at the middle one of their contexts, by their label.
     """
     rows: dict[str, dict[str, Any]] = {}
     for entry in at_middle_context(scale["measured"]):

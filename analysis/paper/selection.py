@@ -30,7 +30,7 @@ def split_prompts(categories: Sequence[str | None], most: int | None = None) -> 
         parts[turn % EVERY == EVERY - 1].append((turn, i))
     if len(parts[True]) < 2:
         raise InputError(
-            "--prompts", f"got {len(categories)} prompts, expected {EVERY} of two categories each or {2 * EVERY} of one"
+            "prompts", f"got {len(categories)} prompts, expected {EVERY} of two categories each or {2 * EVERY} of one"
         )
     calibrating, measured = ([i for _, i in sorted(parts[key])][:most] for key in (True, False))
     return calibrating, measured

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tqdm import tqdm
-
+from analysis.model import progress
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.prediction.intervals import Errors
@@ -34,7 +33,7 @@ def predict(
     """
     errors = Errors(Prompts.of(calibration), calibration.cascade.uncertainty, seed)
     naive, timed = iid(calibration, scalar=True), iid(calibration, scalar=False)
-    for each in tqdm(named, desc="predictions", unit="cascade", delay=2):
+    for each in progress(named, "predictions", "cascade"):
         for rung in rungs:
             if rung == "fits":
                 cascade = with_loop(calibration, each.draft)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade
+from analysis.model import MAX_DRAFT_LENGTH, Cascade, Reading, goes_on, readings
 from analysis.model.boundary.fields import count
 from analysis.theory.exact import cycle_law
 
@@ -56,3 +56,20 @@ def ewif_by_length(cascade: Cascade, longest: int = 16) -> list[LengthRow]:
         )
         for k, law in enumerate(laws)
     ]
+
+
+def known_length(cascade: Cascade, longest: int) -> tuple[int, list[Reading]]:
+    """The greatest draft length, up to `longest`, that reads no table past an end that says nothing of what follows.
+
+    Args:
+        cascade: Its draft is one step of `tokens`, whose length is what varies.
+        longest: Greatest length asked for, 1..4096.
+
+    Returns:
+        The length, 0 where not even one token is known, and the tables that end there; none where `longest` is known.
+    """
+    for length in range(1, longest + 1):
+        ending = [r for r in readings(cascade.with_length(length)) if r.is_beyond and not goes_on(r.beyond)]
+        if ending:
+            return length - 1, ending
+    return longest, []

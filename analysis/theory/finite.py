@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from analysis.model import Cascade, longest
+from analysis.model import Cascade, longest, progress
 from analysis.model.boundary.fields import count, read_number
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters
@@ -76,7 +75,7 @@ def generations(cascade: Cascade, tokens: int, *, prefill: float = 0.0, drafter_
     greatest_room = longest(cascade.draft)
     ahead = np.zeros((3, 1, tokens + 1))
     ahead[0, 0, 0] = 1.0
-    for n in tqdm(range(1, tokens + 1), unit="token", unit_scale=True, desc="generations", delay=2):
+    for n in progress(range(1, tokens + 1), "generations", "token"):
         if n - 1 <= greatest_room:
             cycle = (rounds.cycle(n - 1)[:, 0] * scale)[:, None]
         reach = cycle.shape[-1]

@@ -11,9 +11,8 @@ from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
-from analysis.model import Cascade, Step, acceptances, scalar_models
+from analysis.model import Cascade, Step, acceptances, progress, scalar_models
 from analysis.optimum import Problem, optimise
 from analysis.optimum.flat import best_flat
 from analysis.theory.exact import ewif
@@ -49,7 +48,7 @@ def bench(repeats: int) -> dict[str, object]:
         "flat": lambda: best_flat(flat),
     }
     seconds = {}
-    for name, part in tqdm(parts.items(), desc="bench", delay=2):
+    for name, part in progress(parts.items(), "measuring", "part", total=len(parts)):
         seconds[name] = _median_seconds(part, repeats)
     return {
         "grid_evals_per_s": np.prod(GRID).item() / seconds["grid"],

@@ -176,7 +176,7 @@ def with_inputs(artefacts: Sequence[Artefact], names: Sequence[str]) -> list[Art
     while queue:
         name = queue.pop()
         if name not in known:
-            raise InputError("--only", f"got {name!r}, expected names of {', '.join(known)}")
+            raise InputError("only", f"got {name!r}, expected names of {', '.join(known)}")
         if name not in wanted:
             wanted.add(name)
             queue += known[name].inputs

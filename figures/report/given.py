@@ -43,8 +43,8 @@ class Given:
             InputError: for a file that cannot be read, or only once, as a pipe can.
         """
         given = cls(
-            regular_file("--prompts", prompts) if prompts else shipped_prompts(),
-            regular_file("--models", models) if models else None,
+            regular_file("prompts", prompts) if prompts else shipped_prompts(),
+            regular_file("models", models) if models else None,
         )
         read_prompts(given.prompts)
         if given.models is not None:

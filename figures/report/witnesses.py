@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from analysis.model import progress
 from analysis.model.boundary.markdown import table
 from analysis.model.examples import three_levels
 from analysis.paper.table1 import table1
@@ -22,7 +22,7 @@ def build_table1(run: Build) -> None:
     """Reported, closed-form, exact and simulated EWIF of the paper's Table 1."""
     cycles = 1_000_000_000 if run.full else 10_000_000
     data: list[dict[str, Any]] = []
-    for i, row in enumerate(tqdm(table1(), desc="table 1", unit="row", delay=2)):
+    for i, row in enumerate(progress(table1(), "table 1", "row")):
         sampler = Sampler(row.cascade)
         found = estimate(sampler.draw((run.seed, "table 1", i), cycles), sampler)
         data.append(

@@ -1,4 +1,4 @@
-"""Measuring cascades against other ways to decode: ``python -m realrun bench``."""
+"""Measuring cascades against other ways to decode: ``cascade-ewif bench``."""
 
 from analysis.model.notation import AUTOREGRESSIVE
 

@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle, islice
 
-from tqdm import tqdm
-
-from analysis.model import Cascade, InputError
+from analysis.model import Cascade, InputError, progress
 from realrun.bench import AUTOREGRESSIVE
 from realrun.bench.flashspec_decoder import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
@@ -177,7 +175,7 @@ def make_plan(
                 plan.compare(SAME, ours[name], other)
                 theirs.setdefault(baseline, []).append(other)
         if baseline not in theirs:
-            raise InputError("--baseline", f"got {baseline}, but no cascade has a drafter that it could use")
+            raise InputError("baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
         run = _tuning(ensemble, prompts[: settings.tuning], settings.max_new_tokens, journal)
         best, plan.trials["ours"] = fastest_settings(_distinct(ours.values()), run)
@@ -267,8 +265,8 @@ def _demand_room(prompts: Sequence[Prompt], ensemble: Ensemble, max_new_tokens: 
     """Refuse a text that, with so many tokens more, would not fit into the context of every model."""
     allowed = ensemble.shared_context - max(map(len, encode_all(prompts, ensemble))) - more
     if max_new_tokens > allowed:
-        raise InputError("--max-new-tokens", f"got {max_new_tokens}, expected at most {allowed} beside {beside}")
+        raise InputError("max_new_tokens", f"got {max_new_tokens}, expected at most {allowed} beside {beside}")
 
 
 def _bar(methods: Sequence[Method]) -> Iterable[Method]:
-    return tqdm(methods, desc="memory", unit="method", delay=2, disable=None)
+    return progress(methods, "memory", "method")

@@ -38,9 +38,9 @@ def demand_flashspec() -> None:
     try:
         found = metadata.version("flashspec")
     except metadata.PackageNotFoundError:
-        raise InputError("--baseline", f"got flashspec, but that package is not installed, {advice}") from None
+        raise InputError("baseline", f"got flashspec, but that package is not installed, {advice}") from None
     if found != VERSION:
-        raise InputError("--baseline", f"got flashspec, but version {found} of it is installed, {advice}")
+        raise InputError("baseline", f"got flashspec, but version {found} of it is installed, {advice}")
 
 
 def demand_decoders(around: Surroundings) -> None:
@@ -51,9 +51,7 @@ def demand_decoders(around: Surroundings) -> None:
     """
     for name, network in around.networks.items():
         if network.config.is_encoder_decoder:
-            raise InputError(
-                "--baseline", f"got flashspec, which runs decoder-only models, and {name!r} has an encoder"
-            )
+            raise InputError("baseline", f"got flashspec, which runs decoder-only models, and {name!r} has an encoder")
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def demand_whole_heads(ensemble: Ensemble) -> None:
     """
     for name, model in ensemble.models.items():
         if isinstance(model, CachedModel) and model.output_ids is not None:
-            raise InputError("--baseline-models", f"got shared, expected plain, since {name!r} has a `head` cut short")
+            raise InputError("baseline_models", f"got shared, expected plain, since {name!r} has a `head` cut short")
 
 
 def counterpart(baseline: str, cascade: Cascade, around: Surroundings) -> Method | None:

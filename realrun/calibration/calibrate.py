@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from analysis.model import Cascade
+from analysis.model import Cascade, progress
 from realrun.calibration.agreements import RecordedText, Recorder
 from realrun.calibration.costs import cost_tables, proposal_costs, reference_context, seconds_table
 from realrun.calibration.evidence import Evidence, greedy_evidence
@@ -203,7 +202,7 @@ def _evidence(
 
 
 def _shown(items: Sequence[list[int]]) -> Iterable[list[int]]:
-    return tqdm(items, desc="calibrating", unit="text", delay=2, disable=None)
+    return progress(items, "calibrating", "text")
 
 
 def _at_policy(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from analysis.model import progress
 from realrun.engine.cascade import Drafter
 from realrun.engine.record import CallLog
 from realrun.runs.journal import Journal
@@ -120,7 +120,7 @@ def cycle_seconds(
     names = [f"turn {turn}" for turn in range(1, turns + 1)]
     if any(name not in journal for name in names):
         timed(0)
-    for turn, name in enumerate(tqdm(names, desc="timing calls", unit="turn", delay=2, disable=None), start=1):
+    for turn, name in enumerate(progress(names, "timing calls", "turn"), start=1):
         times.add(journal.once(name, functools.partial(timed, turn)))
     return times
 

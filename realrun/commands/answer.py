@@ -1,4 +1,4 @@
-"""``python -m realrun generate --prompt``: one answer, as it comes, in the colours of who drafted it."""
+"""``cascade-ewif generate --prompt``: one answer, as it comes, in the colours of who drafted it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``python -m realrun bench``: cascades beside autoregressive decoding, transformers' own ways, and FlashSpec."""
+"""``cascade-ewif bench``: time cascades of real models beside autoregressive decoding and other programs, all
+greedy."""
 
 from __future__ import annotations
 
@@ -11,13 +12,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import Cascade, InputError, Subparsers, demand_place, whole_option
+from analysis.model import Cascade, InputError, Subparsers, add_command, demand_place
+from analysis.model.boundary.options import (
+    add_device,
+    add_dtype,
+    add_json,
+    add_out,
+    add_prompts,
+    add_quiet,
+    add_seed,
+    add_word,
+    as_options,
+    demand,
+    whole,
+    word,
+)
 from analysis.model.boundary.same_run import demand_same
 from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
-from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
+from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_target
 from realrun.commands.specifications import read_loadable
-from realrun.loading.options import Source
 from realrun.runs.identity import digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
@@ -30,89 +44,90 @@ BASELINE_MODELS = ("plain", "shared")
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("bench", help="time cascades beside other ways to decode greedily")
+    parser = add_command(
+        commands,
+        "bench",
+        run,
+        more="Needs a specification with a `load` on its models; `cascade-ewif example smollm2` prints one.",
+        example="cascade-ewif example smollm2 > my.json\n"
+        "cascade-ewif bench my.json --baseline autoregressive hf-assisted --out rows.jsonl",
+    )
     parser.add_argument(
         "cascades", nargs="+", metavar="CASCADE.json", help="specifications with `load` on their models, one target"
     )
     parser.add_argument(
         "--drafts",
         metavar="FILE.jsonl",
-        help="measure these drafts over the models of the one specification, as `analysis cascades` lists them",
+        help="measure these drafts over the models of the one specification, as `cascade-ewif cascades` lists them",
     )
     parser.add_argument(
         "--baseline",
         nargs="+",
+        type=word(BASELINES),
+        choices=BASELINES,
         default=[AUTOREGRESSIVE],
         metavar="NAME",
         help=f"what to hold the cascades against, of {', '.join(BASELINES)} (default {AUTOREGRESSIVE})",
     )
-    parser.add_argument(
+    add_word(
+        parser,
         "--baseline-models",
-        default=BASELINE_MODELS[0],
-        metavar="KIND",
-        help="what the other programs run: plain, the models as transformers loads them, a second copy in memory "
-        "(default), or shared, our engine's copies with packed weights and its attention",
+        BASELINE_MODELS,
+        "what the other programs run: plain, the models as transformers loads them, a second copy in memory, or "
+        "shared, our engine's copies with packed weights and its attention",
     )
-    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
-    parser.add_argument("--max-new-tokens", default="128", metavar="N", help="tokens a prompt at most (default 128)")
-    parser.add_argument("--repeats", default="1", metavar="N", help="runs of each prompt by each method (default 1)")
+    add_prompts(parser)
+    add_max_new_tokens(parser, 128)
+    parser.add_argument(
+        "--repeats", type=whole(1, 1000), default=1, metavar="N", help="runs of each prompt by each method"
+    )
     parser.add_argument(
         "--tune",
-        default="0",
+        type=whole(0, MAX_NEW_TOKENS),
+        default=0,
         metavar="N",
         help="search each side's best settings on the first N prompts, which are then not measured (default 0: don't)",
     )
     parser.add_argument(
         "--memory-prompt",
-        default="512",
+        type=whole(0, MAX_NEW_TOKENS),
+        default=512,
         metavar="N",
         help="tokens of the prompt on which peak memory is measured (default 512; 0: don't)",
     )
-    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
-    parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specifications'")
-    parser.add_argument("--seed", default="0", help="of the bootstrap, a whole number >= 0 (default 0)")
-    parser.add_argument(
-        "--out",
-        metavar="ROWS.jsonl",
-        help="where the rows go, one a run, as they come; the same command goes on with what an interrupted run left "
+    add_dtype(parser)
+    add_device(parser)
+    add_target(parser)
+    add_seed(parser, "the bootstrap", 2**31)
+    add_out(
+        parser,
+        "ROWS.jsonl",
+        "where the rows go, one a run, as they come; the same command goes on with what an interrupted run left "
         "there and in ROWS.jsonl.journal, and any other file that holds something is refused",
     )
     parser.add_argument(
         "--counts-only", action="store_true", help="rows say how many tokens there were, not which, and carry no text"
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
-    parser.set_defaults(run=run)
+    add_json(parser, "the summary as one JSON object")
+    add_quiet(parser)
 
 
+@as_options("baseline", "baseline_models", "max_new_tokens")
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and with `--json` the whole summary."""
     cascades = named_cascades(arguments.cascades, but_target=arguments.target is not None)
     if arguments.drafts is not None:
         cascades = listed_cascades(arguments.drafts, cascades)
     baselines = list(dict.fromkeys(arguments.baseline))
-    for baseline in baselines:
-        demand_word("--baseline", baseline, BASELINES)
-    demand_word("--baseline-models", arguments.baseline_models, BASELINE_MODELS)
-    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
-    max_new_tokens = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    repeats = whole_option("--repeats", arguments.repeats, 1, 1000)
-    memory_prompt = whole_option("--memory-prompt", arguments.memory_prompt, 0, MAX_NEW_TOKENS)
-    seed = whole_option("--seed", arguments.seed, 0, 2**31)
-    if arguments.target is not None:
-        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
-    tuning = whole_option("--tune", arguments.tune, 0, len(prompts) - 1)
+    demand("--tune", arguments.tune, whole(0, len(prompts) - 1))
     if arguments.out is not None:
         _demand_ours(arguments.out)
 
     from transformers.utils import logging
 
     from analysis.model.boundary.journal import rows_file
-    from realrun.bench.driver import (  # after all else is known to be right: torch takes seconds
-        BenchSettings,
-        run_bench,
-    )
+    from realrun.bench.driver import BenchSettings, run_bench  # when all else is known to be right: torch takes seconds
     from realrun.bench.flashspec_decoder import demand_flashspec
     from realrun.bench.plain import plain_cascade, restore_attention
     from realrun.bench.plan import joint_cascade
@@ -124,11 +139,13 @@ def run(arguments: argparse.Namespace) -> int:
     if "flashspec" in baselines:
         demand_flashspec()
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
-    settings = BenchSettings(max_new_tokens, repeats, tuning, memory_prompt, seed)
+    settings = BenchSettings(
+        arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
+    )
     joint = joint_cascade(cascades, arguments.target)
     loads = {name: model.load for name, model in sorted(joint.models.items())}
     conditions = {
-        "max_new_tokens": max_new_tokens,
+        "max_new_tokens": arguments.max_new_tokens,
         "dtype": arguments.dtype,
         "device": arguments.device,
         "baseline_models": arguments.baseline_models,

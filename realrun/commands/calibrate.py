@@ -1,4 +1,4 @@
-"""``python -m realrun calibrate``: acceptances and call times of some models, as a specification to optimise."""
+"""``cascade-ewif calibrate``: measure the acceptances and call times of real models, as a specification to optimise."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.model import Cascade, InputError, Subparsers, demand_place, demand_text, whole_file, whole_option
-from realrun.commands.options import (
-    DTYPE_NAMES,
-    MAX_NEW_TOKENS,
-    add_sampling,
-    demand_word,
-    sampling_options,
-    temperature_option,
+from analysis.model import Cascade, InputError, Subparsers, add_command, demand_text, whole_file
+from analysis.model.boundary.options import (
+    add_device,
+    add_dtype,
+    add_json,
+    add_out,
+    add_prompts,
+    add_quiet,
+    add_seed,
+    output,
+    real,
+    whole,
 )
+from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_sampling, add_target
 from realrun.commands.specifications import read_loadable
 from realrun.loading.options import Source, with_target
 from realrun.runs.identity import digest, measured_identity
@@ -33,7 +38,15 @@ TRACES = ".traces.jsonl.gz"
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("calibrate", help="measure acceptances and call times of some models")
+    parser = add_command(
+        commands,
+        "calibrate",
+        run,
+        more="What it writes is read by `optimise`, `cascades`, `predict`, `replay` and `ladder`.",
+        example="cascade-ewif example smollm2 > my.json\n"
+        "cascade-ewif calibrate my.json --limit 8 --out calibration.json\n"
+        "cascade-ewif optimise calibration.json",
+    )
     parser.add_argument(
         "models",
         nargs="?",
@@ -41,44 +54,48 @@ def add(commands: Subparsers) -> None:
         help="a specification with `load` on its models, drafters from dear to cheap; its draft, if any, only writes "
         "the target's texts (default: Max-Gram)",
     )
-    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
+    add_prompts(parser)
     some = parser.add_mutually_exclusive_group()
-    some.add_argument("--limit", metavar="N", help="only the first N prompts")
-    some.add_argument("--per-category", metavar="N", help="only the first N prompts of every category")
-    parser.add_argument("--out", required=True, metavar="FILE.json", help="where the specification goes")
-    parser.add_argument(
-        "--traces", metavar="FILE", help=f"where the agreements go (default: FILE{TRACES} beside --out)"
+    some.add_argument("--limit", type=whole(2, MAX_NEW_TOKENS), metavar="N", help="only the first N prompts")
+    some.add_argument(
+        "--per-category", type=whole(1, MAX_NEW_TOKENS), metavar="N", help="only the first N prompts of every category"
     )
-    parser.add_argument("--max-new-tokens", default="96", metavar="N", help="tokens a prompt at most (default 96)")
+    add_out(parser, "FILE.json", "where the specification goes", required=True)
+    parser.add_argument(
+        "--traces", type=output, metavar="FILE", help=f"where the agreements go (default: FILE{TRACES} beside --out)"
+    )
+    add_max_new_tokens(parser, 96)
     parser.add_argument(
         "--temperature",
         nargs="+",
-        default=["0"],
+        type=real(0),
+        default=[0.0],
         metavar="T",
         help="0 (default) is greedy; the first gives the acceptances, further ones are added to `meta`",
     )
     add_sampling(parser)
-    parser.add_argument("--seed", default="0", help="of samples, order and bootstrap, a whole number >= 0 (default 0)")
+    add_seed(parser, "samples, order and bootstrap", 2**31)
     parser.add_argument(
         "--follow-every",
-        default="8",
+        type=whole(1, 10**6),
+        default=8,
         metavar="N",
-        help="follow a drafter's own text at every N-th place where it leaves the target's (default 8)",
+        help="follow a drafter's own text at every N-th place where it leaves the target's",
     )
-    parser.add_argument("--turns", default="9", metavar="N", help="turns of timing calls (default 9)")
-    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
-    parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
-    parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
+    parser.add_argument("--turns", type=whole(1, 10**4), default=9, metavar="N", help="how often every call is timed")
+    add_dtype(parser)
+    add_device(parser)
+    add_target(parser)
+    add_json(parser, "a summary as one JSON object")
+    add_quiet(parser)
     parser.add_argument("--shape", nargs="*", help=argparse.SUPPRESS)  # once a part of this command
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Calibrate and write the specification and the traces; both appear when all is there."""
     if arguments.shape is not None:
         names = " ".join(arguments.shape) or "NAME"
-        raise InputError("--shape", f"is a command of its own, expected: python -m realrun shapes {names} --out FILE")
+        raise InputError("--shape", f"is a command of its own, expected: cascade-ewif shapes {names} --out FILE")
     if arguments.models is None:
         raise InputError("MODELS.json", "missing, expected the models to calibrate")
     cascade = with_target(read_loadable(arguments.models, needs_draft=False), arguments.target)
@@ -88,13 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for name in cascade.models:
         Source.of(cascade, name)
-    limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    seed = whole_option("--seed", arguments.seed, 0, 2**31)
-    stride = whole_option("--follow-every", arguments.follow_every, 1, 10**6)
-    turns = whole_option("--turns", arguments.turns, 1, 10**4)
-    temperatures = [temperature_option(text) for text in arguments.temperature]
-    top_k, top_p = sampling_options(arguments)
-    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
+    limit, stride, turns, temperatures = (
+        arguments.max_new_tokens,
+        arguments.follow_every,
+        arguments.turns,
+        arguments.temperature,
+    )
     file = read_prompt_file(arguments.prompts or shipped_prompts())
     prompts = chosen_prompts(file.prompts, arguments.limit, arguments.per_category)
     if arguments.traces is not None and temperatures[0] > 0:
@@ -105,7 +121,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     named = _path_from(Path(arguments.out).parent, traces)
     demand_text(named)
-    demand_place(arguments.out)
     from realrun.calibration.calibrate import LOOP_PROMPTS, CalibrationSettings, calibrate, vocabulary_of
     from realrun.calibration.rehearsal import expected_seconds
     from realrun.calibration.roster import Roster, with_all_models
@@ -116,8 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.loading.ensemble import DTYPES, load_ensemble
     from realrun.runs.generate import encode_all, prompt_key
 
-    policies = tuple(Policy(temperature, top_k, top_p) for temperature in temperatures)
-    settings = CalibrationSettings(limit, policies, seed, stride, turns, arguments.dtype, arguments.device)
+    policies = tuple(Policy(temperature, arguments.top_k, arguments.top_p) for temperature in temperatures)
+    settings = CalibrationSettings(limit, policies, arguments.seed, stride, turns, arguments.dtype, arguments.device)
     loads = {name: model.load for name, model in cascade.models.items()}
     how = [*asdict(settings).values(), [prompt_key(prompt) for prompt in prompts]]
     request = digest([cascade.target, list(loads.items()), cascade.to_json()["draft"], repr(how)])
@@ -176,21 +191,20 @@ def summary(specification: Mapping[str, Any], file: str) -> dict[str, object]:
     return {"file": file, "costs": costs} | {key: meta[key] for key in keys}
 
 
-def chosen_prompts(prompts: Sequence[Prompt], limit: str | None, per_category: str | None) -> list[Prompt]:
+def chosen_prompts(prompts: Sequence[Prompt], limit: int | None, per_category: int | None) -> list[Prompt]:
     """The first prompts, of all or of every category.
 
     Raises:
         InputError: where fewer than two are left, from which no spread could be told.
     """
     if limit is not None:
-        prompts = prompts[: whole_option("--limit", limit, 2, MAX_NEW_TOKENS)]
+        prompts = prompts[:limit]
     if per_category is not None:
-        most = whole_option("--per-category", per_category, 1, MAX_NEW_TOKENS)
         seen: Counter[str | None] = Counter()
         kept = []
         for prompt in prompts:
             seen[prompt.category] += 1
-            kept += [prompt] if seen[prompt.category] <= most else []
+            kept += [prompt] if seen[prompt.category] <= per_category else []
         prompts = kept
     if len(prompts) < 2:
         raise InputError("--prompts", f"got {len(prompts)} prompt, expected at least 2 to tell their spread")

@@ -1,4 +1,4 @@
-"""``python -m realrun generate``: run a cascade, or its target alone, on real prompts, or show its answer to one."""
+"""``cascade-ewif generate``: answer prompts with a cascade of real models, or one prompt on the terminal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
-from analysis.model import Cascade, InputError, Subparsers, whole_option
+from analysis.model import Cascade, InputError, Subparsers, add_command, progress
+from analysis.model.boundary.options import (
+    MAX_SEED,
+    add_device,
+    add_dtype,
+    add_out,
+    add_prompts,
+    add_quiet,
+    add_word,
+    real,
+    some_text,
+    whole,
+)
 from realrun.commands.options import (
-    DTYPE_NAMES,
-    MAX_NEW_TOKENS,
+    VERIFICATIONS,
+    add_max_new_tokens,
     add_sampling,
+    add_target,
     advise_of_idle_sampling,
-    demand_word,
-    sampling_options,
-    temperature_option,
 )
 from realrun.commands.specifications import read_loadable
 from realrun.loading.options import Source, demand_file, with_target
@@ -24,13 +32,17 @@ from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
 
 DEFAULT_TARGET = "smollm2-135m"
 METHODS = ("cascade", "autoregressive")
-VERIFICATIONS = ("tokenwise", "block")
-MAX_SEED = 2**63 - 1
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("generate", help="continue prompts with a cascade of real models")
+    parser = add_command(
+        commands,
+        "generate",
+        run,
+        example="""cascade-ewif generate --prompt "Why is the sky blue?"
+        cascade-ewif generate my.json --prompts prompts.jsonl --out answers.jsonl""",
+    )
     parser.add_argument(
         "cascade",
         nargs="?",
@@ -39,58 +51,61 @@ def add(commands: Subparsers) -> None:
         f"(with --prompt; default {DEFAULT_TARGET} with its drafters)",
     )
     parser.add_argument(
-        "--prompt", metavar="TEXT", help="answer this on the terminal, each token in the colour of who drafted it"
+        "--prompt",
+        type=some_text,
+        metavar="TEXT",
+        help="answer this on the terminal, each token in the colour of who drafted it",
     )
     parser.add_argument(
         "--trace-html", metavar="FILE", help="with --prompt: the same picture as a page that needs nothing else"
     )
-    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
-    parser.add_argument("--max-new-tokens", default="128", metavar="N", help="tokens a prompt at most (default 128)")
-    parser.add_argument("--method", default=METHODS[0], help="cascade (default), or autoregressive: the target alone")
-    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help="float32 (default, exact), bfloat16 (fast) or float16")
-    parser.add_argument("--device", default="cpu", help="where the models run: cpu (default), cuda or cuda:N")
-    parser.add_argument("--target", metavar="LOAD", help="load this as the target instead of the specification's")
+    add_prompts(parser)
+    add_max_new_tokens(parser, 128)
+    add_word(parser, "--method", METHODS, "the cascade, or the target alone")
+    add_dtype(parser)
+    add_device(parser)
+    add_target(parser)
     parser.add_argument(
-        "--temperature", default="0", metavar="T", help="sample at this temperature (default 0: greedy)"
+        "--temperature", type=real(0), default=0.0, metavar="T", help="sample at this temperature (default 0: greedy)"
     )
     add_sampling(parser)
-    parser.add_argument("--seed", metavar="S", help="seed of the samples (needed with a temperature)")
-    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable")
     parser.add_argument(
-        "--verification", default=VERIFICATIONS[0], help="judge sampled drafts tokenwise (default) or as a block"
+        "--seed", type=whole(0, MAX_SEED), metavar="N", help="seed of the samples (needed with a temperature)"
     )
+    parser.add_argument(
+        "--stop",
+        type=some_text,
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="end before this text; may be given several times",
+    )
+    add_word(parser, "--verification", VERIFICATIONS, "judge sampled drafts token by token or as a block")
     parser.add_argument("--trace", action="store_true", help="tell in each row where every token came from")
-    parser.add_argument(
-        "--out",
-        metavar="FILE.jsonl",
-        help="where the rows go, one a prompt, as they come; the same command goes on with what a killed run left, "
-        "and a file with other rows is refused",
+    add_out(
+        parser,
+        "FILE.jsonl",
+        "where the rows go, one a prompt, as they come; the same command goes on with what a killed run left, and a "
+        "file with other rows is refused",
     )
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate for every prompt that the file has no row of yet, or show the answer to the one prompt."""
     _demand_mode(arguments)
     cascade = with_target(_cascade(arguments), arguments.target)
-    limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    demand_word("--method", arguments.method, METHODS)
-    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
-    demand_word("--verification", arguments.verification, VERIFICATIONS)
-    temperature = temperature_option(arguments.temperature)
-    top_k, top_p = sampling_options(arguments)
-    seed = 0 if arguments.seed is None else whole_option("--seed", arguments.seed, 0, MAX_SEED)
-    if temperature > 0 and arguments.seed is None:
+    limit = arguments.max_new_tokens
+    sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p, arguments.seed or 0)
+    if sampling.temperature > 0 and arguments.seed is None:
         raise InputError("--seed", f"missing, expected a whole number in 0..{MAX_SEED} to sample with")
-    if "" in arguments.stop:
-        raise InputError("--stop", "got '', expected a text that is not empty")
     advise_of_idle_sampling(arguments)
     if arguments.method == "autoregressive":
         cascade = cascade.with_draft(())
     if arguments.prompt is not None and arguments.out is None:
         from realrun.commands.answer import answer  # torch takes seconds
 
-        return answer(arguments, cascade, limit, Sampling(temperature, top_k, top_p, seed))
+        return answer(arguments, cascade, limit, sampling)
     prompts = (
         read_prompts(arguments.prompts or shipped_prompts())
         if arguments.prompt is None
@@ -102,9 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.runs.generate import RunSettings, encode_all, generate_rows, prompt_key, request_id, row_task
     from realrun.runs.identity import prompt_ids_key
 
-    settings = RunSettings(
-        limit, Policy(temperature, top_k, top_p), seed, tuple(arguments.stop), arguments.verification
-    )
+    policy = Policy(sampling.temperature, sampling.top_k, sampling.top_p)
+    settings = RunSettings(limit, policy, sampling.seed, tuple(arguments.stop), arguments.verification)
     request = request_id(cascade, settings, arguments.dtype)
     expected = [prompt_key(prompt) | {"request": request} for prompt in prompts]
     with rows_file(arguments.out, expected, {"tokens": is_ids, "seconds": is_seconds}) as file:
@@ -116,8 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         encoded = encode_all(prompts, ensemble)
         file.demand([{"id": p.id} | task | prompt_ids_key(ids) for p, ids in zip(prompts, encoded, strict=True)])
         rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
-        total = len(prompts)
-        for row in tqdm(rows, total=total, initial=done, unit="prompt", desc=arguments.method, delay=2, disable=None):
+        for row in progress(rows, arguments.method, "prompt", total=len(prompts), initial=done):
             file.append(row)
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
     print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / max(seconds, 1e-9):.1f} a second)")
@@ -142,8 +155,6 @@ def _demand_mode(arguments: argparse.Namespace) -> None:
             raise InputError("--trace-html", "given without --prompt, expected it with one prompt only")
         if arguments.cascade is None:
             raise InputError("SPEC", "missing, expected a cascade specification")
-    elif not arguments.prompt:
-        raise InputError("--prompt", "got '', expected a text that is not empty")
     elif arguments.prompts is not None:
         raise InputError("--prompts", "given beside --prompt, expected one of the two")
     elif arguments.out is not None and arguments.trace_html is not None:

@@ -1,4 +1,4 @@
-"""``python -m realrun lossless``: hold cascades' greedy texts against the target's own, token for token."""
+"""``cascade-ewif lossless``: check that greedy cascades give the target's own text, token for token."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from analysis.model import InputError, Subparsers, whole_option
+from analysis.model import InputError, Subparsers, add_command
+from analysis.model.boundary.options import (
+    DTYPE_NAMES,
+    add_device,
+    add_dtype,
+    add_json,
+    add_out,
+    add_prompts,
+    add_quiet,
+)
 from realrun.commands.bench import named_cascades
-from realrun.commands.options import DTYPE_NAMES, MAX_NEW_TOKENS, demand_word
+from realrun.commands.options import add_max_new_tokens, add_target
 from realrun.loading.options import Source, with_target
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
@@ -34,39 +43,42 @@ _NEEDS = {
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("lossless", help="check that greedy cascades give the target's own text")
+    parser = add_command(
+        commands,
+        "lossless",
+        run,
+        more="The exit status is 1 where a text differs by more than the rounding of its number format.",
+        example="cascade-ewif lossless my.json --out rows.jsonl",
+    )
     parser.add_argument(
         "cascades",
         nargs="*",
         metavar="CASCADE.json",
         help="specifications with `load` on their models, one target (default: eight over layers of the target)",
     )
-    parser.add_argument("--prompts", metavar="FILE", help="JSONL with `id` and `turns` or `prompt` (default: our own)")
-    parser.add_argument("--max-new-tokens", default="64", metavar="N", help="tokens a prompt at most (default 64)")
-    parser.add_argument("--dtype", default=DTYPE_NAMES[0], help=f"{', '.join(DTYPE_NAMES)} (default {DTYPE_NAMES[0]})")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
-    parser.add_argument("--target", metavar="LOAD", help=f"the target (default: the specifications', {DEFAULT_TARGET})")
-    parser.add_argument(
-        "--out",
+    add_prompts(parser)
+    add_max_new_tokens(parser, 64)
+    add_dtype(parser)
+    add_device(parser)
+    add_target(parser, f"the target (default: the specifications', or {DEFAULT_TARGET})")
+    add_out(
+        parser,
+        "ROWS.jsonl",
+        "where the rows go, one a text, as they come; the same command goes on with what a killed run left, and a "
+        "file with other rows is refused",
         required=True,
-        metavar="ROWS.jsonl",
-        help="where the rows go, one a text, as they come; the same command goes on with what a killed run left, "
-        "and a file with other rows is refused",
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object in the last line")
-    parser.set_defaults(run=run)
+    add_json(parser, "the summary as one JSON object")
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare every text that the file has no row of yet; status 1 where a text is divergent."""
     named = named_cascades(arguments.cascades, but_target=arguments.target is not None)
-    limit = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MAX_NEW_TOKENS)
-    demand_word("--dtype", arguments.dtype, DTYPE_NAMES)
+    limit = arguments.max_new_tokens
     for name, cascade in named.items():
         if cascade.lenience > 1:
             raise InputError(f"{name}, lenience", f"got {cascade.lenience:g}, expected 1: no other target is lossless")
-    if arguments.target is not None:
-        Source.of_target("--target", arguments.target)
     prompts = read_prompts(arguments.prompts or shipped_prompts())
     from analysis.model.boundary.journal import is_count, rows_file
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds

@@ -1,60 +1,63 @@
-"""Options that several commands share, and how their values are read."""
+"""Options of commands that run real models, besides those that all packages share."""
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
 
-from analysis.model import InputError, advise, whole_option
+from analysis.model import advise
+from analysis.model.boundary.options import real, whole
+from realrun.loading.options import Source
 
-DTYPE_NAMES = ("float32", "bfloat16", "float16")
 MAX_NEW_TOKENS = 10**6
+VERIFICATIONS = ("tokenwise", "block")
+
+
+def add_max_new_tokens(parser: argparse.ArgumentParser, usual: int) -> None:
+    """Add --max-new-tokens."""
+    parser.add_argument(
+        "--max-new-tokens",
+        type=whole(1, MAX_NEW_TOKENS),
+        default=usual,
+        metavar="N",
+        help="greatest number of tokens of an answer",
+    )
+
+
+def add_target(
+    parser: argparse.ArgumentParser, text: str = "load this as the target instead of what the specification says"
+) -> None:
+    """Add --target."""
+    parser.add_argument("--target", type=target, metavar="LOAD", help=f"{text}: a name, a folder or a hub id")
+
+
+def target(load: str) -> str:
+    """What a target may be loaded from."""
+    Source.of_target("", load)
+    return load
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     """Add --top-k and --top-p."""
-    parser.add_argument("--top-k", metavar="K", help="sample from the K likeliest tokens")
-    parser.add_argument("--top-p", default="1", metavar="P", help="sample from the likeliest tokens of mass P")
-
-
-def temperature_option(text: str) -> float:
-    """Read a value of --temperature."""
-    return number_option("--temperature", text, "a finite number >= 0", lambda t: 0 <= t < math.inf)
-
-
-def sampling_options(arguments: argparse.Namespace) -> tuple[int | None, float]:
-    """Read --top-k and --top-p."""
-    top_k = None if arguments.top_k is None else whole_option("--top-k", arguments.top_k, 1, MAX_NEW_TOKENS)
-    return top_k, number_option("--top-p", arguments.top_p, "a number in (0, 1]", lambda p: 0 < p <= 1)
+    parser.add_argument(
+        "--top-k", type=whole(1, MAX_NEW_TOKENS), metavar="K", help="sample from the K likeliest tokens (default: all)"
+    )
+    parser.add_argument(
+        "--top-p",
+        type=real(0, 1, above=True),
+        default=1.0,
+        metavar="P",
+        help="sample from the likeliest tokens of mass P",
+    )
 
 
 def advise_of_idle_sampling(arguments: argparse.Namespace) -> None:
     """Say which options of sampling were given without a temperature, where they do nothing.
 
     Args:
-        arguments: With `temperature`, `top_k`, `top_p` and, where the command has them, `seed` and `verification`, as
-            text.
+        arguments: With `temperature`, `top_k`, `top_p` and, where the command has them, `seed` and `verification`.
     """
-    usual = {"top_k": None, "top_p": "1", "seed": None, "verification": "tokenwise"}
-    given = [name for name, text in usual.items() if getattr(arguments, name, text) != text]
-    if given and float(arguments.temperature) == 0:
+    usual = {"top_k": None, "top_p": 1, "seed": None, "verification": VERIFICATIONS[0]}
+    given = [name for name, value in usual.items() if getattr(arguments, name, value) != value]
+    if given and arguments.temperature == 0:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         advise(f"{listed}: no effect under greedy choice, add --temperature 1 (or another above 0) to sample")
-
-
-def number_option(option: str, text: str, allowed: str, good: Callable[[float], bool]) -> float:
-    """Read an option's number, refused where it is not good; not-a-number never is."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not good(value):
-        raise InputError(option, f"got {text!r}, expected {allowed}")
-    return value
-
-
-def demand_word(option: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse an option that is none of some words."""
-    if value not in allowed:
-        raise InputError(option, f"got {value!r}, expected one of {', '.join(allowed)}")

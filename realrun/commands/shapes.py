@@ -1,18 +1,22 @@
-"""``python -m realrun shapes``: call times of published architectures, built with random weights."""
+"""``cascade-ewif shapes``: time calls of published architectures, built with random weights."""
 
 from __future__ import annotations
 
 import argparse
 
-from analysis.model import Subparsers
+from analysis.model import Subparsers, add_command
 from realrun.shapes import add_options, run_shapes
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("shapes", help="time calls of published architectures, without their weights")
+    parser = add_command(
+        commands,
+        "shapes",
+        run,
+        example="cascade-ewif shapes llama-68m --out shapes.jsonl",
+    )
     add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.model import InputError
+from analysis.model import InputError, progress
 from realrun.bench.transformers_decoders import generated, only_settings
 from realrun.distill.dataset import Conversation
 from realrun.engine.running_text import decoded
@@ -57,7 +56,7 @@ def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sam
     ends, context = eos_of(model, tokenizer), context_of(model)
     prefix, closing = _prefix(tokenizer)
     count = -(-plan.conversations // plan.batch)
-    for number in tqdm(range(done, count), "samples", initial=done, total=count, unit="batch", delay=2):
+    for number in progress(range(done, count), "samples", "batch", initial=done, total=count):
         size = min(plan.batch, plan.conversations - number * plan.batch)
         mode = "t1" if number % 2 else "greedy"
         with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
@@ -88,7 +87,7 @@ def answers(
     ends = eos_of(model, tokenizer)
     encoded = sorted((encode(prompt, tokenizer) for prompt in prompts), key=len)
     found = []
-    for start in tqdm(range(0, len(encoded), _ANSWERED), "answers", unit="batch", delay=2):
+    for start in progress(range(0, len(encoded), _ANSWERED), "answers", "batch"):
         part = encoded[start : start + _ANSWERED]
         for prompt, (answer, _) in zip(part, _continued(model, part, limit, ends, sampled=False), strict=True):
             found += [Conversation(tuple(prompt), tuple(answer), greedy=True, held_out=True)] if answer else []
@@ -101,14 +100,14 @@ def _prefix(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], frozenset[in
         first = [i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None][:1]
         if not first:
             raise InputError(
-                "--samples", "missing, and the tokenizer has neither chat template nor first token to sample from"
+                "samples", "missing, and the tokenizer has neither chat template nor first token to sample from"
             )
         return first, frozenset()
     text = tokenizer.decode(encode_chat([{"role": "user", "content": _MARK}], tokenizer, "the chat template"))
     assert isinstance(text, str)
     before, mark, after = text.partition(_MARK)
     if not mark:
-        raise InputError("--samples", "missing, and the chat template changes the user's words, so none can be sampled")
+        raise InputError("samples", "missing, and the chat template changes the user's words, so none can be sampled")
     closing = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
     return tokenizer(before, add_special_tokens=False)["input_ids"], frozenset(closing)
 

@@ -96,7 +96,7 @@ def demand_distillable(target: PreTrainedModel, name: str) -> None:
             layer makes of its last hidden states.
     """
     if target.config.is_encoder_decoder:
-        raise InputError("--target", f"{name!r} is an encoder-decoder model, expected a decoder-only one")
+        raise InputError("target", f"{name!r} is an encoder-decoder model, expected a decoder-only one")
     skip_layers(target, 1, [0])
     ids = torch.arange(_PROBE, device=target.device)[None]
     with torch.inference_mode():
@@ -105,7 +105,7 @@ def demand_distillable(target: PreTrainedModel, name: str) -> None:
         states = target.base_model(input_ids=ids, use_cache=False).last_hidden_state
         found = linear(states, head.weight, head.bias).float()
     if whole.shape != found.shape or float((whole - found).abs().max()) > _CLOSE * float(whole.abs().max()):
-        raise InputError("--target", f"{name!r} does more to its logits than its output layer, expected a plain one")
+        raise InputError("target", f"{name!r} does more to its logits than its output layer, expected a plain one")
 
 
 def _shared(model: PreTrainedModel) -> list[nn.Parameter]:

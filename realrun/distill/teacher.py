@@ -18,10 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from analysis.model import InputError
+from analysis.model import InputError, progress
 from realrun.distill.dataset import Conversation, batches
 from realrun.distill.notes import damaged, read_note, write_note
 from realrun.network.embedding import embedding_weight
@@ -84,7 +83,7 @@ def learn(target: PreTrainedModel, conversations: Sequence[Conversation], folder
         print(f"{folder / STATES}: lacks states that were there, they are computed anew", file=sys.stderr)
         done = 0
     with torch.inference_mode():
-        for number in tqdm(range(done, len(plan)), "teacher", initial=done, total=len(plan), delay=2, disable=None):
+        for number in progress(range(done, len(plan)), "teacher", initial=done, total=len(plan)):
             chosen = [conversations[i] for i in plan[number]]
             hidden = target.base_model(input_ids=padded([c.ids for c in chosen], target.device), use_cache=False)
             for i, conversation, found in zip(plan[number], chosen, hidden.last_hidden_state, strict=True):

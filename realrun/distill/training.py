@@ -14,10 +14,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from analysis.model import InputError, whole_file
+from analysis.model import InputError, progress, whole_file
 from realrun.distill.dataset import Conversation, batches
 from realrun.distill.evaluation import agreement
 from realrun.distill.loss import distance
@@ -177,7 +176,7 @@ def train(
     last = recipe.steps if until is None else min(until, recipe.steps)
     interval = max(1, recipe.steps // _POINTS)
     losses: list[float] = []
-    bar = tqdm(range(start, last), "distil", initial=start, total=recipe.steps, delay=2, disable=None)
+    bar = progress(range(start, last), "distil", "step", initial=start, total=recipe.steps)
     for step, batch in zip(bar, _endless(conversations, recipe, start), strict=False):
         began = time.perf_counter()
         loss, count = _loss(student, head, conversations, lessons, batch, recipe.hard)

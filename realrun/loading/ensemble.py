@@ -174,7 +174,7 @@ def _fingerprints(cascade: Cascade, vocabulary: str) -> dict[str, str]:
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a target that --target names."""
     hub.show_downloads()
-    return networks.load_tokenizer(Source.of_target("--target", target))
+    return networks.load_tokenizer(Source.of_target("target", target))
 
 
 def load_target(

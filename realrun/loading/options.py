@@ -17,7 +17,7 @@ depend on one another, such as by shared keys and values.
     ``layers``    list of N different layer numbers, run in this order (default: `realrun.network.skip.default_layers`).
     ``head``      as above.
 
-``smollm2-d1``, ``smollm2-d2``, or a folder of ``python -m realrun distill``: a drafter distilled from the target.
+``smollm2-d1``, ``smollm2-d2``, or a folder of ``cascade-ewif distill``: a drafter distilled from the target.
     ``head``      N in 1..size of its output: it proposes only the N most frequent of its tokens.
     ``packed``    as above.
     ``lean``      true or false: whether a Llama-like drafter runs by our own forward pass (default true) or
@@ -30,7 +30,7 @@ depend on one another, such as by shared keys and values.
     ``min_match``   >= 1: shorter matches are none (default 1).
     ``max_match``   >= min_match, <= 1024: longer matches are not told apart (default 32).
     ``candidates``  1..1024: how many matches vote on the next token (default 1).
-    ``bigram``      text, a table of ``python -m realrun bigram``; null for none (default: the one that ships with the
+    ``bigram``      text, a table of ``cascade-ewif bigram``; null for none (default: the one that ships with the
                     package, where the target's tokenizer is the one it was learnt with).
     ``variant``     ours (default), or authors: the authors' leftmost search of prompt, prompt and text.
 """
@@ -191,6 +191,6 @@ def with_target(cascade: Cascade, load: str | None) -> Cascade:
     """
     if load is None:
         return cascade
-    Source.of_target("--target", load)
+    Source.of_target("target", load)
     target = replace(cascade.models[cascade.target], load=load)
     return replace(cascade, models={**cascade.models, cascade.target: target})

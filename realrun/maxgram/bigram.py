@@ -88,7 +88,7 @@ class Bigram:
         except FileNotFoundError:
             raise InputError(str(path), "no such file") from None
         except _DAMAGED:
-            raise InputError(str(path), "not a bigram table written by `python -m realrun bigram`") from None
+            raise InputError(str(path), "not a bigram table written by `cascade-ewif bigram`") from None
 
 
 def tokenizer_fingerprint(vocabulary: Mapping[str, int]) -> str:

@@ -14,9 +14,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from analysis.model import Cascade, Step
+from analysis.model import Cascade, Step, progress_bar
 from realrun.engine.cascade import CascadeDecoder
 from realrun.loading.ensemble import Ensemble
 from realrun.runs.generate import encode_all
@@ -115,9 +114,7 @@ def comparisons(
     reference = CascadeDecoder(alone, ensemble.only(alone), ensemble.context)
     judge: list[Ensemble] = []
     encoded = encode_all(prompts, ensemble)
-    with tqdm(
-        total=len(prompts) * len(cascades), initial=first, desc="comparing", unit="text", delay=2, disable=None
-    ) as bar:
+    with progress_bar("comparing", "text", total=len(prompts) * len(cascades), initial=first) as bar:
         for i, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
             left = list(decoders.items())[max(0, first - i * len(decoders)) :]
             if not left:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from analysis.model import Cascade
+from analysis.model import Cascade, progress_bar
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.record import GenerationRecord
 from realrun.loading.ensemble import Ensemble
@@ -134,7 +133,7 @@ def interleave(
     gc.freeze()  # what is there by now stays, and need not be looked through between runs
     numbers = itertools.count()
     try:
-        with tqdm(total=runs, desc=description, unit="run", delay=2, disable=None) as bar:
+        with progress_bar(description, "run", total=runs) as bar:
             for repeat in range(repeats):
                 for i, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
                     for method in turn(methods, repeat * len(prompts) + i):

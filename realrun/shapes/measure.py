@@ -10,9 +10,8 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from analysis.model import InputError
+from analysis.model import InputError, progress
 from realrun.engine.record import provenance
 from realrun.network.device import make_of, wait_for
 from realrun.shapes.build import Sizes
@@ -85,7 +84,7 @@ def seconds_by_size(
     found: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
     evicted = torch.ones(EVICTED_BYTES, dtype=torch.uint8, device=device) if plan.cold else None
     began = clock()
-    for turn in tqdm(range(plan.repeats + 1), desc="timing calls", unit="turn", delay=2, disable=None):
+    for turn in progress(range(plan.repeats + 1), "timing calls", "turn"):
         if turn == 1:
             began = clock()
         if turn > FEWEST and clock() - began > plan.seconds:
@@ -103,7 +102,7 @@ def seconds_by_size(
                 raise InputError(
                     "logits",
                     f"got some of {network} that are not finite at context {context}, q {q}, "
-                    "expected finite ones; try another --dtype",
+                    "expected finite ones; try another dtype",
                 )
             if turn:
                 found[context, q].append(elapsed)

@@ -6,11 +6,12 @@ import argparse
 import gc
 import json
 import sys
+from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from analysis.model import InputError, demand_place, whole_option
-from realrun.commands.options import DTYPE_NAMES, demand_word
+from analysis.model import InputError
+from analysis.model.boundary.options import add_device, add_dtype, add_json, add_out, add_quiet, listed, whole
 from realrun.shapes.catalogue import SHAPES, Shape, shape_named
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 SHAPE_DTYPE = "bfloat16"
-Q = "1,2,3,4,5,6,8,12,16,24,32,48,64"
-CONTEXTS = "64,256,512"
+Q = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
+CONTEXTS = (64, 256, 512)
 LONGEST = 2**15
 
 
@@ -33,39 +34,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"build these with random weights and time their calls, {ALL} for all that fit: {', '.join(SHAPES)}",
     )
-    parser.add_argument(
-        "--out",
+    add_out(
+        parser,
+        "ROWS.jsonl",
+        "where the rows go, shape by shape; the same command goes on with what an interrupted run left",
         required=True,
-        metavar="ROWS.jsonl",
-        help="where the rows go, shape by shape; the same command goes on with what an interrupted run left",
     )
-    parser.add_argument("--q", default=Q, metavar="Q,...", help=f"tokens of a call (default {Q})")
-    parser.add_argument("--contexts", default=CONTEXTS, metavar="N,...", help=f"tokens held (default {CONTEXTS})")
-    parser.add_argument("--encoded", default="256", metavar="N", help="tokens that an encoder reads (default 256)")
+    sizes = listed(whole(1, LONGEST))
+    parser.add_argument("--q", type=sizes, default=Q, metavar="Q,...", help=f"tokens of a call (default {_said(Q)})")
     parser.add_argument(
-        "--seconds", default="120", metavar="S", help="of timed turns a shape, but for the first 3 (default 120)"
+        "--contexts",
+        type=sizes,
+        default=CONTEXTS,
+        metavar="N,...",
+        help=f"tokens held before a call (default {_said(CONTEXTS)})",
+    )
+    parser.add_argument(
+        "--encoded", type=whole(1, LONGEST), default=256, metavar="N", help="tokens that an encoder reads"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=whole(1, 86_400),
+        default=120,
+        metavar="S",
+        help="no turn of timing a shape begins after so many seconds, but for the first 3",
     )
     parser.add_argument("--compile", action="store_true", help="through torch.compile, with caches of a fixed size")
     parser.add_argument("--cold", action="store_true", help="have the processor's caches forget before every call")
     parser.add_argument("--unpacked", action="store_true", help="do not pack linear layers for a CPU")
-    parser.add_argument("--turns", default="9", metavar="N", help="turns of timing calls (default 9)")
-    parser.add_argument("--dtype", default=SHAPE_DTYPE, help=f"{', '.join(DTYPE_NAMES)} (default {SHAPE_DTYPE})")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
-    parser.add_argument("--json", action="store_true", help="print a summary as one JSON object in the last line")
+    parser.add_argument("--turns", type=whole(1, 10_000), default=9, metavar="N", help="how often every call is timed")
+    add_dtype(parser, SHAPE_DTYPE)
+    add_device(parser)
+    add_json(parser, "a summary as one JSON object")
+    add_quiet(parser)
 
 
 def run_shapes(arguments: argparse.Namespace) -> int:
     """Time the shapes one after another and write their rows; tell each one's call on the fewest tokens."""
     dtype_name = arguments.dtype
-    demand_word("--dtype", dtype_name, DTYPE_NAMES)
-    q = _sizes("--q", arguments.q)
-    contexts = _sizes("--contexts", arguments.contexts)
-    encoded = whole_option("--encoded", arguments.encoded, 1, LONGEST)
-    turns = whole_option("--turns", arguments.turns, 1, 10_000)
-    seconds = whole_option("--seconds", arguments.seconds, 1, 86_400)
+    q, contexts = (tuple(sorted(set(sizes))) for sizes in (arguments.q, arguments.contexts))
+    encoded = arguments.encoded
     everything = ALL in arguments.shape
     shapes = list(SHAPES.values()) if everything else [shape_named(name) for name in dict.fromkeys(arguments.shape)]
-    demand_place(arguments.out)
     import torch  # after all else is known to be right: it takes seconds
 
     from analysis.model.boundary.journal import is_seconds, rows_file
@@ -74,10 +84,10 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from realrun.shapes.build import demand_memory
     from realrun.shapes.compiled import CompiledCalls
     from realrun.shapes.eager import EagerCalls
-    from realrun.shapes.measure import EVICTED_BYTES, TimingPlan, row_key
+    from realrun.shapes.measure import EVICTED_BYTES, row_key
 
     dtype, device = DTYPES[dtype_name], device_named(arguments.device)
-    plan = TimingPlan(q, contexts, encoded, turns, seconds, arguments.cold, not arguments.unpacked)
+    plan = TimingPlan(q, contexts, encoded, arguments.turns, arguments.seconds, arguments.cold, not arguments.unpacked)
     tokens = max(contexts) + max(q) + encoded
     beside = EVICTED_BYTES if arguments.cold else 0
     fitting = []
@@ -136,6 +146,6 @@ def _timed(
     return list(rows(shape, found, calls, plan, dtype, device, is_packed))
 
 
-def _sizes(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas, in rising order."""
-    return tuple(sorted({whole_option(option, part.strip(), 1, LONGEST) for part in text.split(",")}))
+def _said(sizes: Sequence[int]) -> str:
+    """Sizes as they are typed."""
+    return ",".join(map(str, sizes))

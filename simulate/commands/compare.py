@@ -1,34 +1,44 @@
-"""``python -m simulate compare``: the difference of two cascades, drawn with common random numbers."""
+"""``cascade-ewif compare``: estimate the difference of two cascades' EWIF, drawn with common random numbers."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.model import Subparsers, advise_on, parse_json, read_text, whole_option
+from analysis.model import Subparsers, add_command, advise_on, parse_json, read_text
 from analysis.model.boundary.fields import inside
-from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
+from analysis.model.boundary.options import add_json, add_quiet, add_seed, whole
+from simulate.api import MAX_CYCLES
 from simulate.estimation import compare
 from simulate.sweep.task import Task
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("compare", help="difference of two tasks' EWIF, drawn with common random numbers")
+    parser = add_command(
+        commands,
+        "compare",
+        run,
+        example="cascade-ewif compare one.json other.json",
+    )
     parser.add_argument("first", metavar="FIRST.json", help="a cascade specification, `process` allowed")
     parser.add_argument("second", metavar="SECOND.json", help="another one")
-    parser.add_argument("--blocks", default="1000000", help="cycles, prompts or generations of each (default 1000000)")
-    add_seed(parser)
+    parser.add_argument(
+        "--blocks",
+        type=whole(2, MAX_CYCLES),
+        default=1_000_000,
+        metavar="N",
+        help="cycles, prompts or generations of each",
+    )
+    add_seed(parser, "what is drawn")
     add_json(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw both and print their difference."""
-    blocks = whole_option("--blocks", arguments.blocks, 2, MAX_CYCLES)
-    seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
     first, second = (read_task(path).sampler() for path in (arguments.first, arguments.second))
-    found = compare(first, second, (seed, "compare"), blocks)
+    found = compare(first, second, (arguments.seed, "compare"), arguments.blocks)
     low, high = found.ci95
     if arguments.json:
         result = {

@@ -1,4 +1,4 @@
-"""``python -m simulate generations``: whole generations beside stationary cycles, and the difference."""
+"""``cascade-ewif generations``: estimate the EWIF of whole generations beside that of stationary cycles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import math
 from dataclasses import replace
 
-from analysis.model import Subparsers, whole_option
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.options import add_json, add_quiet, add_seed, real, whole
+from simulate.api import MAX_CYCLES
 from simulate.commands.compare import read_task
-from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed, number_option
 from simulate.estimation import estimate
 from simulate.sampler import Generation
 from simulate.sweep.task import MAX_GENERATION
@@ -17,22 +18,35 @@ from simulate.sweep.task import MAX_GENERATION
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("generations", help="EWIF of whole generations beside that of stationary cycles")
+    parser = add_command(
+        commands,
+        "generations",
+        run,
+        more="A generation is cut at its last token and begins with the prompt's cost; cycles in the long run are not.",
+        example="cascade-ewif generations my.json --tokens 256 --prefill 3",
+    )
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification, `process` allowed")
-    parser.add_argument("--tokens", required=True, help="tokens of a generation")
-    parser.add_argument("--prefill", default="0", help="cost of the prompt, in target calls (default 0)")
-    parser.add_argument("--cycles", default="1000000", help="at least this many cycles of each (default 1000000)")
-    add_seed(parser)
+    parser.add_argument(
+        "--tokens", type=whole(1, MAX_GENERATION), required=True, metavar="N", help="tokens of a generation"
+    )
+    parser.add_argument(
+        "--prefill", type=real(0), default=0.0, metavar="C", help="cost of the prompt, in one-token target calls"
+    )
+    parser.add_argument(
+        "--cycles",
+        type=whole(2, MAX_CYCLES),
+        default=1_000_000,
+        metavar="N",
+        help="at least this many cycles of each",
+    )
+    add_seed(parser, "what is drawn")
     add_json(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw both and print them."""
-    tokens = whole_option("--tokens", arguments.tokens, 1, MAX_GENERATION)
-    prefill = number_option("--prefill", arguments.prefill)
-    cycles = whole_option("--cycles", arguments.cycles, 2, MAX_CYCLES)
-    seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
+    tokens, prefill, cycles, seed = arguments.tokens, arguments.prefill, arguments.cycles, arguments.seed
     task = read_task(arguments.spec)
     stationary = replace(task, generation=None).sampler()
     finite = replace(task, generation=Generation(tokens, prefill)).sampler()

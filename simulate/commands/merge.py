@@ -1,11 +1,13 @@
-"""``python -m simulate merge``: join results files, of several machines or seeds, into one."""
+"""``cascade-ewif merge``: join results files of several machines or seeds into one; batches found in several count
+once."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from analysis.model import InputError, Subparsers, whole_file
+from analysis.model import InputError, Subparsers, add_command, whole_file
+from analysis.model.boundary.options import add_out
 from simulate.sweep.rows import HEADER, Row
 from simulate.sweep.store import read_rows, replacing
 from simulate.sweep.summary import merged
@@ -13,15 +15,14 @@ from simulate.sweep.summary import merged
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("merge", help="join results files; batches found in several count once")
-    parser.add_argument("runs", nargs="+", metavar="RUNS.csv", help="results files")
-    parser.add_argument(
-        "--out",
-        required=True,
-        metavar="ALL.csv",
-        help="results file to write; one already there may hold no rows but these",
+    parser = add_command(
+        commands,
+        "merge",
+        run,
+        example="cascade-ewif merge one.csv other.csv --out all.csv",
     )
-    parser.set_defaults(run=run)
+    parser.add_argument("runs", nargs="+", metavar="RUNS.csv", help="results files")
+    add_out(parser, "ALL.csv", "results file to write; one already there may hold no rows but these", required=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``python -m simulate replay``: speedups predicted by decoding recorded texts again, cascade by cascade."""
+"""``cascade-ewif replay``: predict speedups by decoding recorded texts again, cascade by cascade."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
-from analysis.model import InputError, Subparsers, whole_file, whole_option
+from analysis.model import InputError, Subparsers, add_command, progress, whole_file
+from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, output, whole
 from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.model.records.named import read_named_drafts
 from analysis.model.records.traces import MOST_TOKENS
-from simulate.commands.options import MAX_SEED, add_json, add_seed
 from simulate.replay import Replay, read_traces
 
 EPILOG = """Nothing is modelled: every prompt is decoded from its first token to its last by the rules of the cascade,
@@ -25,44 +23,58 @@ text, where nothing was recorded, are drawn."""
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("replay", help="predict speedups by replaying recorded agreements", epilog=EPILOG)
-    parser.add_argument("calibration", metavar="CALIBRATION.json", help="call times; written by `realrun calibrate`")
-    parser.add_argument(
-        "--traces", metavar="FILE", help="recorded agreements (default: the file the calibration names)"
+    parser = add_command(
+        commands,
+        "replay",
+        run,
+        more=EPILOG,
+        example="cascade-ewif replay calibration.json --cascades cascades.jsonl --out replayed.jsonl",
     )
-    parser.add_argument("--cascades", metavar="CASCADES.jsonl", required=True, help="one cascade a line")
-    parser.add_argument("--out", metavar="OUT.jsonl", help="one prediction a line")
-    parser.add_argument("--rung", default="replay", help="what to call the prediction (default replay)")
+    parser.add_argument(
+        "calibration", metavar="CALIBRATION.json", help="call times; written by `cascade-ewif calibrate`"
+    )
+    parser.add_argument(
+        "--traces", metavar="TRACES", help="recorded agreements (default: the file the calibration names)"
+    )
+    parser.add_argument(
+        "--cascades",
+        metavar="CASCADES.jsonl",
+        required=True,
+        help="one cascade a line, as `cascade-ewif cascades` lists them",
+    )
+    add_out(parser, "OUT.jsonl", "where the predictions go, one a line")
+    parser.add_argument("--rung", default="replay", metavar="NAME", help="what to call the prediction")
     parser.add_argument(
         "--search",
+        type=output,
         metavar="FOUND.jsonl",
         help="also look for a better cascade, and write it in the form of --cascades; its prediction, the best of many "
         "on the same prompts, is a little too good",
     )
-    parser.add_argument("--limit", metavar="N", help="greatest number of prompts")
-    parser.add_argument("--max-new-tokens", metavar="N", help="tokens a prompt at most (default: as recorded)")
-    add_seed(parser)
+    parser.add_argument("--limit", type=whole(1, 10**9), metavar="N", help="greatest number of prompts")
+    parser.add_argument(
+        "--max-new-tokens",
+        type=whole(1, MOST_TOKENS),
+        metavar="N",
+        help="tokens a prompt at most (default: as recorded)",
+    )
+    add_seed(parser, "what is drawn")
     add_json(parser, "one JSON object with all rows")
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay every cascade over every prompt."""
-    seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
-    limit = None if arguments.limit is None else whole_option("--limit", arguments.limit, 1, 10**9)
     calibration = read_calibration(arguments.calibration)
     recording = read_traces(arguments.traces or named_traces(arguments.calibration, calibration))
     if arguments.max_new_tokens is not None:
-        most = whole_option("--max-new-tokens", arguments.max_new_tokens, 1, MOST_TOKENS)
+        most = arguments.max_new_tokens
         recording, calibration = recording.cut(most), replace(calibration, max_new_tokens=most)
     if recording.target != calibration.target:
         raise InputError("--traces", f"of target {recording.target!r}, expected {calibration.target!r}")
     cascades = read_named_drafts(arguments.cascades, calibration.cascade)
-    replay = Replay(recording, calibration, seed, limit)
-    rows = [
-        replay.prediction(named, arguments.rung)
-        for named in tqdm(cascades, "replay", unit="cascade", delay=2, disable=None)
-    ]
+    replay = Replay(recording, calibration, arguments.seed, arguments.limit)
+    rows = [replay.prediction(named, arguments.rung) for named in progress(cascades, "replay", "cascade")]
     if arguments.search:
         found = replay.best(cascades, rows)
         with whole_file(arguments.search) as file:

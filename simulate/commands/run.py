@@ -1,4 +1,4 @@
-"""``python -m simulate run``: estimate the EWIF of one cascade with any of the three engines."""
+"""``cascade-ewif run``: simulate one cascade and estimate its EWIF, with a 95 % interval."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import json
 import time
 
-from analysis.model import Cascade, InputError, Subparsers, read_cascade, whole_option
-from simulate.commands.options import MAX_CYCLES, MAX_SEED, add_json, add_seed
+from analysis.model import Cascade, Subparsers, add_command, read_cascade
+from analysis.model.boundary.options import add_device, add_json, add_quiet, add_seed, add_word, as_options, whole
+from simulate.api import MAX_CYCLES
 from simulate.estimation import Estimate, estimate
 from simulate.intervals import CycleTotals
 from simulate.reference import run_cycles
@@ -18,27 +19,31 @@ ENGINES = ("reference", "kernel", "torch")
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("run", help="draw cycles of one cascade and estimate its EWIF")
-    parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
-    parser.add_argument("--cycles", default="100000", help="number of cycles, at least 2 (default 100000)")
-    parser.add_argument(
-        "--engine",
-        default="reference",
-        help="reference (default: token by token, slow and obviously right), kernel (compiled) or torch",
+    parser = add_command(
+        commands,
+        "run",
+        run,
+        more="The engines are three programs of one law: the reference draws token by token, slow and obviously right, "
+        "the kernel is compiled, torch runs on a GPU too.",
+        example="cascade-ewif run my.json --cycles 1e8 --engine kernel",
     )
-    parser.add_argument("--device", default="cpu", help="of torch: cpu (default) or cuda")
-    add_seed(parser)
+    parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
+    parser.add_argument(
+        "--cycles", type=whole(2, MAX_CYCLES), default=100_000, metavar="N", help="number of cycles, at least 2"
+    )
+    add_word(parser, "--engine", ENGINES, "which of the three programs draws")
+    add_device(parser, "of torch")
+    add_seed(parser, "what is drawn")
     add_json(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
 
 
+@as_options("device")
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and print the estimate with its interval."""
     cascade = read_cascade(arguments.spec)
-    cycles = whole_option("--cycles", arguments.cycles, 2, MAX_CYCLES)
-    seed = whole_option("--seed", arguments.seed, 0, MAX_SEED)
     started = time.perf_counter()
-    totals = _drawn(cascade, cycles, seed, arguments.engine, arguments.device)
+    totals = _drawn(cascade, arguments.cycles, arguments.seed, arguments.engine, arguments.device)
     seconds = time.perf_counter() - started
     low, high = totals.ci95
     if arguments.json:
@@ -65,9 +70,7 @@ def _drawn(cascade: Cascade, cycles: int, seed: int, engine: str, device: str) -
     if engine == "kernel":
         sampler = Sampler(cascade)
         return estimate(sampler.draw((seed, "run"), cycles), sampler)
-    if engine == "torch":
-        from simulate.torch_engine import TorchSampler  # importing torch takes a second
+    from simulate.torch_engine import TorchSampler  # importing torch takes a second
 
-        lanes = TorchSampler(cascade, device)
-        return estimate(lanes.draw((seed, "run"), cycles), lanes.sampler)
-    raise InputError("--engine", f"got {engine!r}, expected one of {', '.join(ENGINES)}")
+    lanes = TorchSampler(cascade, device)
+    return estimate(lanes.draw((seed, "run"), cycles), lanes.sampler)

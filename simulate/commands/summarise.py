@@ -1,22 +1,26 @@
-"""``python -m simulate summarise``: estimates and intervals from a results file."""
+"""``cascade-ewif summarise``: print the estimate and interval of every task in a results file."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from analysis.model import Subparsers
-from simulate.commands.options import add_json
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.options import add_json
 from simulate.commands.table import as_json, lines
 from simulate.results import read_runs
 
 
 def add(commands: Subparsers) -> None:
     """Register the command."""
-    parser = commands.add_parser("summarise", help="estimates and intervals of every task in a results file")
+    parser = add_command(
+        commands,
+        "summarise",
+        run,
+        example="cascade-ewif summarise runs.csv",
+    )
     parser.add_argument("runs", metavar="RUNS.csv", help="a results file")
     add_json(parser, "one JSON list")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

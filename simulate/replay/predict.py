@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from tqdm import tqdm
-
-from analysis.model import Draft
+from analysis.model import Draft, progress_bar
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Recording
@@ -65,7 +63,7 @@ class Replay:
         clock = Clock(self._calibration)
         ranked = sorted(zip(cascades, rows, strict=True), key=lambda both: -_speedup(both[1]))
         known: dict[Draft, float] = {}
-        with tqdm(desc="search", unit="cascade", delay=2, disable=None) as bar:
+        with progress_bar("search", "cascade") as bar:
 
             def score(draft: Draft) -> float:
                 if draft not in known:

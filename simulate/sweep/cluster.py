@@ -45,7 +45,7 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=patience)
         except TimeoutError:
             raise InputError(
-                "--dask", f"the cluster at {self._address} has no workers (waited {patience:g} s), expected some"
+                "dask", f"the cluster at {self._address} has no workers (waited {patience:g} s), expected some"
             ) from None
         self.threads = max(1, sum(self._client.nthreads().values()))
 
@@ -58,7 +58,7 @@ class Cluster:
         if self._client.nthreads():
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > PATIENCE:
-            raise InputError("--dask", f"the cluster at {self._address} has no workers; {GO_ON} when it has some")
+            raise InputError("dask", f"the cluster at {self._address} has no workers; {GO_ON} when it has some")
 
     def demand_same_code(self) -> None:
         """Refuse workers that would draw other numbers than this process, or cannot draw at all.
@@ -71,15 +71,15 @@ class Cluster:
                 demand_same_code(answer, f"the worker {worker}")
             else:
                 raise InputError(
-                    "--dask", f"the worker {worker} lacks this version of the package ({_first_line(answer)})"
+                    "dask", f"the worker {worker} lacks this version of the package ({_first_line(answer)})"
                 )
 
     def explained(self, error: Exception) -> InputError:
         """What a batch that failed over there says about the cluster."""
         if isinstance(error, self.deaths):
-            return InputError("--dask", f"the cluster or a worker died ({_first_line(error)}); {GO_ON}")
+            return InputError("dask", f"the cluster or a worker died ({_first_line(error)}); {GO_ON}")
         return InputError(
-            "--dask", f"a worker or the scheduler cannot draw with this version of the package ({_first_line(error)})"
+            "dask", f"a worker or the scheduler cannot draw with this version of the package ({_first_line(error)})"
         )
 
 
@@ -118,12 +118,12 @@ def dask_cluster(address: str, patience: float = PATIENCE) -> Iterator[Cluster]:
     try:
         distributed: Any = importlib.import_module("distributed")
     except ImportError:
-        raise InputError("--dask", "Dask is not installed, expected the extra `dask` of this package") from None
+        raise InputError("dask", "Dask is not installed, expected the extra `dask` of this package") from None
     try:
         client: Any = distributed.Client(address, timeout=_CONNECT)
     except Exception as error:  # of many types: no such address, no TLS settings, a transport that is not installed
         raise InputError(
-            "--dask", f"got {address!r}, expected the address of a running Dask scheduler ({_first_line(error)})"
+            "dask", f"got {address!r}, expected the address of a running Dask scheduler ({_first_line(error)})"
         ) from None
     with client:
         cluster = Cluster(distributed, client, address)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from tqdm import tqdm
-
+from analysis.model import progress_bar
 from simulate.estimation import Estimate
 from simulate.sweep.schedule import Stop
 
@@ -42,8 +41,7 @@ class Bar:
         self._started = time.monotonic()
         self._done = 0.0
         self._finished = 0
-        disable = None if shown is None else not shown
-        self._bar = tqdm(total=1.0, bar_format=_FORMAT, delay=2, miniters=0, mininterval=0.2, disable=disable)
+        self._bar = progress_bar(f"0/{tasks} tasks", total=1.0, form=_FORMAT, shown=shown)
 
     def __enter__(self) -> Bar:
         return self

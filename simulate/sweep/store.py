@@ -70,7 +70,7 @@ def open_store(path: str) -> Iterator[Store]:
             raise InputError(
                 path,
                 "was written by an earlier version of this package; expected a new file, or what "
-                "`simulate merge OLD.csv --out NEW.csv` makes of it",
+                "`cascade-ewif merge OLD.csv --out NEW.csv` makes of it",
             )
         if torn:
             file.cut_to(len(whole))

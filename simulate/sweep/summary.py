@@ -71,7 +71,7 @@ def merged(files: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:
                     path,
                     f"batch {row.batch} of task {row.task.name} (seed {row.seed}) differs from that in {other}: "
                     + (
-                        "--max-cycles cut one of them; expected files of different seeds, or of the same limit"
+                        "a limit on cycles cut one of them; expected files of different seeds, or of the same limit"
                         if cut
                         else "they are equally long but were not drawn by the same code; expected only one of the files"
                     ),

@@ -99,7 +99,7 @@ def processes(count: int) -> Iterator[Executor]:
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise InputError("--workers", f"a worker process died (out of memory?); {GO_ON}") from None
+            raise InputError("workers", f"a worker process died (out of memory?); {GO_ON}") from None
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

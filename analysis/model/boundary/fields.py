@@ -22,6 +22,10 @@ class InputError(ValueError):
         super().__init__(f"{field}: {problem}" if field else problem)
 
 
+class ContradictionError(RuntimeError):
+    """Two of our own answers exclude each other, so neither is told: a fault of the program, not of its input."""
+
+
 def reject(field: str, value: object, allowed: str) -> NoReturn:
     """Raise `InputError` for a value outside its allowed range."""
     raise InputError(field, f"got {shown(value)}, expected {allowed}")

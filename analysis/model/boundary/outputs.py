@@ -104,6 +104,12 @@ def _demand_folder(name: str, folder: Path) -> None:
         raise InputError(name, f"the folder {folder} does not exist")
     if not os.access(folder, os.W_OK):
         raise InputError(name, f"cannot be written: {os.strerror(errno.EACCES)}")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise InputError(name, f"cannot be written: {error.strerror}") from None
+        raise InputError(name, f"cannot be written: no file can be made in {folder}") from None
 
 
 def _takes_anything(device: Path) -> bool:

@@ -19,8 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.model.boundary.commands import Command, Parser, exit_with
+from analysis.model.boundary.commands import Command, Parser, exit_with, summary_of
 from analysis.model.boundary.fields import InputError
+from analysis.model.boundary.progress import bars
 
 PROGRAM = "cascade-ewif"
 DISTRIBUTION = "cascade-ewif"
@@ -29,17 +30,15 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 @dataclass(frozen=True)
 class Group:
-    """The commands of one package.
+    """Commands that belong together.
 
     Attributes:
         title: What they are about.
-        package: Whose they are.
-        commands: Module of each command below ``PACKAGE.commands``, by the name that is typed.
+        commands: Module of each command, by the name that is typed.
         aliases: Other names of commands, understood where the package stands alone.
     """
 
     title: str
-    package: str
     commands: Mapping[str, str]
     aliases: Mapping[str, str]
 
@@ -47,29 +46,36 @@ class Group:
     def of(cls, package: str) -> Group:
         """What a package says of itself in ``PACKAGE.commands``: `TITLE`, `COMMANDS` and, maybe, `ALIASES`."""
         commands = importlib.import_module(f"{package}.commands")
-        modules = {name: name.replace("-", "_") for name in commands.COMMANDS}
-        return cls(commands.TITLE, package, modules, getattr(commands, "ALIASES", {}))
+        modules = {name: f"{package}.commands.{name.replace('-', '_')}" for name in commands.COMMANDS}
+        return cls(commands.TITLE, modules, getattr(commands, "ALIASES", {}))
 
     def module(self, name: str) -> Command:
         """Import the module of a command."""
-        module: Command = importlib.import_module(f"{self.package}.commands.{self.commands[name]}")
+        module: Command = importlib.import_module(self.commands[name])
         return module
 
     def summary(self, name: str) -> str:
         """What a command does, in the words of its module's docstring, without importing it."""
-        spec = importlib.util.find_spec(f"{self.package}.commands.{self.commands[name]}")
+        spec = importlib.util.find_spec(self.commands[name])
         source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
-        paragraph = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
-        return " ".join(paragraph.partition("``: ")[2].split()).removesuffix(".")
+        return summary_of(ast.get_docstring(ast.parse(source)) or "")
 
 
 PACKAGES = ("analysis", "simulate", "realrun")
+FIRST = ("example", "ewif", "optimise", "fit", "run", "generate", "calibrate", "bench")
+"""What a newcomer needs, in this order."""
+
+
+def all_groups() -> list[Group]:
+    """Every command of the project."""
+    whole = Group("The whole paper", {"paper": "paper_repro"}, {})
+    return [*(Group.of(package) for package in PACKAGES), whole]
 
 
 def main() -> NoReturn:
     """The console script: every command of the project."""
     description = "Cascade speculative drafting: theory, simulation and real measurement."
-    exit_with(lambda: run_program(PROGRAM, description, [Group.of(package) for package in PACKAGES]))
+    exit_with(lambda: run_program(PROGRAM, description, all_groups()))
 
 
 def run_package(package: str) -> NoReturn:
@@ -108,16 +114,21 @@ def run_program(program: str, description: str, groups: Sequence[Group]) -> int:
 def run_modules(program: str, modules: Sequence[Command]) -> int:
     """Parse the command line with these modules' commands and run the one it names; returns its status."""
     arguments = _parser(program, modules).parse_args()
-    return int(arguments.run(arguments))
+    with bars(shown=not getattr(arguments, "quiet", False)):
+        return int(arguments.run(arguments))
 
 
 def overview(program: str, description: str, groups: Sequence[Group]) -> str:
-    """All commands with a line each, as ``--help`` prints them."""
+    """All commands with a line each, as ``--help`` prints them; of several groups the first ones first."""
     width = max(len(name) for group in groups for name in group.commands) + 2
+    said = {name: f"  {name:<{width}}{group.summary(name)}" for group in groups for name in group.commands}
     lines = [f"usage: {program} COMMAND ...", "", description]
+    first = FIRST if len(groups) > 1 else ()
+    if first:
+        lines += ["", "To begin with:", *(said[name] for name in first if name in said)]
     for group in groups:
         lines += ["", f"{group.title}:"] if len(groups) > 1 else [""]
-        lines += [f"  {name:<{width}}{group.summary(name)}" for name in group.commands]
+        lines += [said[name] for name in group.commands if name not in first]
     lines += ["", f"`{program} COMMAND --help` tells a command's options; `{program} --version` the version;"]
     lines += [f"`{program} completion {'|'.join(SHELLS)}` prints a completion script for the shell."]
     return "\n".join(lines)

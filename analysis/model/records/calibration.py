@@ -114,7 +114,7 @@ def is_calibration(cascade: Cascade) -> bool:
 def calibration_of(cascade: Cascade) -> Calibration:
     """The calibration that a specification carries in `meta.calibration`."""
     if not is_calibration(cascade):
-        raise InputError("meta.calibration", "missing, expected a file written by `python -m realrun calibrate`")
+        raise InputError("meta.calibration", "missing, expected a file written by `cascade-ewif calibrate`")
     details = mapping(mapping(cascade.meta, "meta")["calibration"], "meta.calibration")
     errors = {name: _cost_error(cascade, name) for name in cascade.models}
     with inside("meta.calibration"):

@@ -77,7 +77,7 @@ def read_named_drafts(path: str | Path, models: Cascade) -> list[NamedDraft]:
         if not line.strip():
             continue
         with inside(f"{path}, line {i}"):
-            fields = dict(mapping(parse_json(line, str(path), first_line=i), ""))
+            fields = dict(mapping(parse_json(line, "", first_line=i), ""))
             for key in ("name", "family", "draft"):
                 if key not in fields:
                     raise InputError(key, "missing")

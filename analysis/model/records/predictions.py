@@ -1,4 +1,4 @@
-"""Prediction rows, as `analysis predict` and `simulate replay` write them."""
+"""Prediction rows, as `cascade-ewif predict` and `cascade-ewif replay` write them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
             if not line.strip():
                 continue
             with inside(f"{path}, line {i}"):
-                row = mapping(parse_json(line, str(path), first_line=i), "")
+                row = mapping(parse_json(line, "", first_line=i), "")
                 each = _prediction(row)
                 if (each.name, each.rung) in found:
                     raise InputError("name", f"{each.name!r} is there twice on rung {each.rung!r}")
@@ -72,7 +72,7 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Prediction]:
 
 def _prediction(row: Mapping[str, object]) -> Prediction:
     if "rung" not in row and "method" in row:
-        raise InputError("", "a measured row, expected a prediction: are --predicted and --measured swapped?")
+        raise InputError("", "a measured row, expected a prediction: are predictions and measured rows swapped?")
     with inside("draft"):
         draft = read_draft(row.get("draft", []))
     text_tokens = None

@@ -75,7 +75,7 @@ def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> 
     """Read the rows of cascades. Lines without a `method` are headers or notes.
 
     Args:
-        paths: JSONL, rows of ``python -m realrun bench``.
+        paths: JSONL, rows of ``cascade-ewif bench``.
         target: Name of the target.
         programs: Whether to read rows of other programs too, whose settings have no draft, and rows of cascades without
             calls of the target.
@@ -89,7 +89,7 @@ def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> 
         seen = set()
         for i, line in _whole_lines(path):
             with inside(f"{path}, line {i}"):
-                row = mapping(parse_json(line, str(path), first_line=i), "")
+                row = mapping(parse_json(line, "", first_line=i), "")
                 if "method" not in row:
                     if "rung" in row:
                         raise InputError("", "a prediction, expected a measured row: are the two swapped?")

@@ -50,7 +50,7 @@ class MeasuredShape:
 
 
 def read_shapes(*paths: str | Path) -> dict[Condition, dict[str, MeasuredShape]]:
-    """Read the rows of ``python -m realrun shapes``, by condition and shape.
+    """Read the rows of ``cascade-ewif shapes``, by condition and shape.
 
     Raises:
         InputError: naming the line and field that are wrong, what is measured twice, or a curve without q = 1.
@@ -60,7 +60,7 @@ def read_shapes(*paths: str | Path) -> dict[Condition, dict[str, MeasuredShape]]
     lines = [(path, i, line) for path in paths for i, line in enumerate(read_text(path).splitlines(), start=1)]
     for path, i, line in lines:
         with inside(f"{path}, line {i}"):
-            row = mapping(parse_json(line, str(path), first_line=i), "")
+            row = mapping(parse_json(line, "", first_line=i), "")
             device, dtype, mode, caches = (read_name(row.get(k), k) for k in ("device_name", "dtype", "mode", "caches"))
             condition = Condition(device, dtype, mode, caches, int(read_number(row.get("context"), "context", 1)))
             shape = read_name(row.get("shape"), "shape")

@@ -1,4 +1,4 @@
-"""The whole result of ``python -m analysis scale`` as Markdown."""
+"""The whole result of ``cascade-ewif scale`` as Markdown."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def headline(measure: str, found: Expenses, families: Mapping[str, str], seed: i
     members = {kind: [i for i, m in enumerate(found.methods) if families[m] == kind] for kind in set(families.values())}
     for kind in ("autoregressive", "speculative", "cascade"):
         if not members.get(kind):
-            raise InputError("--measured", f"has no {kind} method, expected one of each family to compare")
+            raise InputError("measured", f"has no {kind} method, expected one of each family to compare")
     if len(found.prompts) < 2:
-        raise InputError("--measured", f"got {len(found.prompts)} prompt in a set, expected at least 2")
+        raise InputError("measured", f"got {len(found.prompts)} prompt in a set, expected at least 2")
     rate = found.per_token()
     base = float(rate[members["autoregressive"]].min())
     best = {}

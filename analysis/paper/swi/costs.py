@@ -82,7 +82,7 @@ def standardised(costs: Costs, convention: str) -> Expense:
         counts = run.reviews if convention == "reviews" else run.calls
         for model in counts:
             if model not in costs:
-                raise InputError("--parameters", f"missing for {model!r}, which {run.method!r} calls")
+                raise InputError("parameters", f"missing for {model!r}, which {run.method!r} calls")
         return sum(n * costs[model] for model, n in counts.items()) / costs[run.target]
 
     return expense
@@ -132,7 +132,7 @@ def totals(runs: Sequence[MeasuredRun], expense: Expense, prompts: Collection[Pr
     ids = tuple(dict.fromkeys(run.prompt for run in runs if run.prompt in prompts))
     common = tuple(key for key in ids if all((method, key) in by for method in methods))
     if not common:
-        raise InputError("--measured", "no prompt was run by every method")
+        raise InputError("measured", "no prompt was run by every method")
     table = np.array([[by[method, key] for key in common] for method in methods])
     return Expenses(methods, common, table[:, :, 0], table[:, :, 1])
 

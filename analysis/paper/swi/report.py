@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tqdm import tqdm
-
+from analysis.model import progress
 from analysis.model.boundary.markdown import table_of
 from analysis.model.records.runs import MeasuredRun, PromptId
 from analysis.paper.swi.best import headline
@@ -51,7 +50,7 @@ def by_set(
     measures[CLOCK] = wall_clock
     families = {run.method: family(run) for run in runs}
     found: dict[str, dict[str, object]] = {}
-    for name, members in tqdm(sets.items(), desc="prompt sets", unit="set", delay=2):
+    for name, members in progress(sets.items(), "prompt sets", "set", total=len(sets)):
         sums = {measure: totals(runs, expense, members) for measure, expense in measures.items()}
         headlines = [asdict(headline(measure, total, families, seed)) for measure, total in sums.items()]
         found[name] = {"headlines": headlines, "methods": by_kind(runs, sums)}
@@ -59,7 +58,7 @@ def by_set(
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The tables of a whole result of ``python -m analysis swi``."""
+    """The tables of a whole result of ``cascade-ewif swi``."""
     sets = result["sets"]
     rows = [
         _headline(name, h)

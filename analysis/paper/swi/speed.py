@@ -32,7 +32,7 @@ def at_one_speed(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     for run in runs:
         if (run.file, run.prompt) not in held:
             raise InputError(
-                "--measured", f"no autoregressive row of prompt {run.prompt!r} in the file with {run.method!r}"
+                "measured", f"no autoregressive row of prompt {run.prompt!r} in the file with {run.method!r}"
             )
     first = seconds[files[0]] / tokens[files[0]]
     factors = {file: first / (seconds[file] / tokens[file]) for file in files}

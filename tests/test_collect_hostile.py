@@ -375,7 +375,7 @@ def test_files_of_the_first_version_are_read_and_brought_up_to_date_by_merging(t
 
 def test_progress_is_the_share_of_the_work_that_is_done():
     """Errors fall with the square root of the cycles, so a quarter of them gives twice the error."""
-    quarter = simulate.estimation(CASCADE, cycles=10_000)
+    quarter = simulate.estimate(CASCADE, cycles=10_000)
     stop = Stop(target_error=quarter.half_width / 2 / quarter.ewif)
     assert share_done(quarter, stop) == pytest.approx(0.25)
     assert share_done(quarter, Stop(max_cycles=40_000)) == 0.25
@@ -384,7 +384,7 @@ def test_progress_is_the_share_of_the_work_that_is_done():
     with Bar(2, stop, shown=False) as bar:
         bar.advance("one", None, quarter)
         assert bar.share == pytest.approx(0.125)
-        bar.advance("one", quarter, simulate.estimation(CASCADE, cycles=10**6))
+        bar.advance("one", quarter, simulate.estimate(CASCADE, cycles=10**6))
         assert bar.share == pytest.approx(0.5)
 
 

@@ -506,7 +506,7 @@ def test_every_entry_with_its_errors_fits_a_specification():
             "target": "t",
             "models": {"t": {"cost": 1}, "d": {"cost": 0.1}, "e": {"cost": 0.01}},
             "acceptance": {"t": {"d": fit.acceptance}, "d": {"e": 0.5}},
-            "draft": [{"by": "d", "rounds": 2, "draft": [{"by": "e", "tokens": 2}]}],
+            "draft": [{"by": "d", "rounds": 1, "draft": [{"by": "e", "tokens": 1}]}],
             "uncertainty": {"acceptance": {"t": {"d": fit.uncertainty}}},
         }
         cascade = with_beyond(Cascade.from_json(spec), hazards="last", costs="last")

@@ -62,7 +62,7 @@ def fit_typed(observed: Observations) -> Fit:
 
 
 def fit_per_position(observed: Observations) -> Fit:
-    """One hazard a position; positions never examined are left out, the last one repeats."""
+    """One hazard a position; positions never examined are left out; nothing is said of positions behind the last."""
     seen, index = np.unique(observed.position, return_inverse=True)
     hazards, errors, robust = proportions(observed, index)
     entry = {"per_position": by_position(observed, hazards.tolist())}

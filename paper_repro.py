@@ -29,7 +29,7 @@ from figures import (
     theory_schematic,
 )
 from figures.report import witnesses
-from figures.report.artefacts import Artefact, Builder, Run, with_inputs
+from figures.report.artefacts import Artefact, Build, Builder, with_inputs
 from figures.report.drawing import drawing
 from figures.report.given import Given
 from figures.report.long_run import of_drafters, of_long_run, of_shapes, recorded
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
             needs = f"  (needs {', '.join(artefact.inputs)})" if artefact.inputs else ""
             print(f"{artefact.name:18s} {artefact.heading}{needs}")
         return 0
-    this_run = Run(Path(arguments.out), arguments.seed, arguments.full)
+    this_run = Build(Path(arguments.out), arguments.seed, arguments.full)
     wanted = with_inputs(listed, arguments.only or [artefact.name for artefact in listed])
     try:
         this_run.path(".finished").mkdir(parents=True, exist_ok=True)

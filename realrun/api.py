@@ -27,7 +27,7 @@ from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.choice import Draws, seeded
 from realrun.engine.pieces import Piece, Pieces
 from realrun.engine.policy import Policy
-from realrun.engine.record import Finish, Generation
+from realrun.engine.record import Finish, GenerationRecord
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import DTYPES, Ensemble, load_ensemble
@@ -91,7 +91,7 @@ class Completion:
     text: str
     tokens: list[int]
     finish: Finish
-    generation: Generation
+    generation: GenerationRecord
     pieces: Sequence[Piece] = ()
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from analysis.model import Cascade, InputError, whole_file
 from analysis.model.records.calibration import Calibration
 from realrun.api import LoadedCascade, cascade_of
-from realrun.calibration.calibrate import Settings
+from realrun.calibration.calibrate import CalibrationSettings
 from realrun.calibration.calibrate import calibrate as measure
 from realrun.calibration.roster import with_all_models
 from realrun.engine.policy import Policy
@@ -90,7 +90,7 @@ def calibrate(
     listed, sha256 = _prompts(prompts)
     loaded = _loaded(models, drafters, dtype, device)
     weight = next(loaded.ensemble.target.network.parameters())
-    settings = Settings(
+    settings = CalibrationSettings(
         *(max_new_tokens, policies, seed, follow_every, turns),
         *(str(weight.dtype).removeprefix("torch."), str(weight.device)),
     )

@@ -118,7 +118,7 @@ def decay(seed: int, initial: float = 0.9, cost: float = 0.05) -> dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Departure:
+class DepartureEffect:
     """What departing from independent acceptance, at equal mean acceptance, does to a cascade.
 
     Attributes:
@@ -134,7 +134,7 @@ class Departure:
     half_width: float
 
 
-def departures(seed: int, cycles: int = 2_000_000) -> list[Departure]:
+def departures(seed: int, cycles: int = 2_000_000) -> list[DepartureEffect]:
     """What heterogeneity over prompts, drift along the text and dependence between levels do.
 
     The alpha of the target is Beta distributed over prompts, or all acceptances are .15 higher in easy and .25 lower
@@ -156,7 +156,7 @@ def departures(seed: int, cycles: int = 2_000_000) -> list[Departure]:
             other = _estimate(departing, read_process(content), (seed, name, label), cycles)
             ratio = other.ewif / base.ewif
             error = math.hypot(other.half_width / other.ewif, base.half_width / base.ewif)
-            found.append(Departure(name, label, ratio - 1, error * ratio))
+            found.append(DepartureEffect(name, label, ratio - 1, error * ratio))
     return found
 
 

@@ -16,7 +16,7 @@ from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK, lanes_for
 from simulate.kernel.program import Calls, Floats, Ints, Program, laid_out
 from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
-from simulate.processes import Independent, Plan, Process
+from simulate.processes import Independent, KernelPlan, Process
 from simulate.processes.base import PLAIN
 
 FLAT_LIMIT = 64
@@ -93,7 +93,7 @@ class Sampler:
     def __init__(self, cascade: Cascade, process: Process | None = None, generation: Generation | None = None) -> None:
         check_reach(cascade)
         self.process = process or Independent()
-        self.plan: Plan = self.process.plan(cascade)
+        self.plan: KernelPlan = self.process.plan(cascade)
         self.generation = generation
         self.cascade = self.plan.cascade
         cycles_in_block = generation.tokens if generation else self.plan.cycles or self.plan.tokens

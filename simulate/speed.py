@@ -26,7 +26,7 @@ _DOUBLES_REPEATS = 40
 
 
 @dataclass(frozen=True)
-class Measured:
+class EngineSpeed:
     """One engine on one task.
 
     Attributes:
@@ -46,7 +46,7 @@ class Measured:
         return max(self.per_second)
 
 
-def measure(repeats: int, workers: int, device: str) -> dict[str, Measured]:
+def measure(repeats: int, workers: int, device: str) -> dict[str, EngineSpeed]:
     """Measure every engine `repeats` times, in turn, after a warm-up.
 
     Args:
@@ -88,7 +88,7 @@ def measure(repeats: int, workers: int, device: str) -> dict[str, Measured]:
                 started = time.perf_counter()
                 done = job()
                 seconds[name].append(done / (time.perf_counter() - started))
-    return {name: Measured(tuple(rates)) for name, rates in seconds.items()}
+    return {name: EngineSpeed(tuple(rates)) for name, rates in seconds.items()}
 
 
 def _on_threads(

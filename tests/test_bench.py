@@ -12,7 +12,7 @@ from transformers import GenerationConfig
 
 from analysis.model import Cascade, InputError
 from realrun.bench import BASELINES, driver
-from realrun.bench.driver import Settings, make_plan, run_bench, used_memory, without_caches
+from realrun.bench.driver import BenchSettings, make_plan, run_bench, used_memory, without_caches
 from realrun.bench.outcome import Review, pair_logs
 from realrun.bench.plan import counterpart, joint_cascade, surroundings
 from realrun.bench.summary import compare, equality, median_interval, summarise_method
@@ -229,7 +229,7 @@ def test_a_lenient_target_is_another_method_with_another_name_in_its_settings(ca
     strict = cascades["speculative"]
     lenient = dataclasses.replace(strict, lenience=4.0)
     named = {"strict": strict, "lenient": lenient}
-    plan = make_plan(named, ["autoregressive"], ensemble, ensemble, PROMPTS, Settings(max_new_tokens=5))
+    plan = make_plan(named, ["autoregressive"], ensemble, ensemble, PROMPTS, BenchSettings(max_new_tokens=5))
     methods = {method.name: method.settings for method in plan.methods.values()}
     assert methods["lenient"] == methods["strict"] | {"lenience": 4.0}
     assert [c[1:] for c in plan.comparisons] == [("strict", "autoregressive"), ("lenient", "autoregressive")]
@@ -246,7 +246,7 @@ def test_each_method_is_first_equally_often_and_follows_each_neighbour():
 @pytest.fixture(scope="module")
 def measured(cascades, ensemble):
     rows = []
-    settings = Settings(max_new_tokens=12, repeats=2, memory_prompt=32)
+    settings = BenchSettings(max_new_tokens=12, repeats=2, memory_prompt=32)
     summary = run_bench(cascades, BASELINES[:4], ensemble, ensemble, PROMPTS, settings, rows.append)
     return summary, rows
 
@@ -310,7 +310,7 @@ def test_the_search_gives_both_sides_their_best_on_prompts_that_are_not_measured
         return measure.interleave(methods, ensemble, prompts, max_new_tokens, description, *more)
 
     monkeypatch.setattr(driver, "interleave", interleave)
-    settings = Settings(max_new_tokens=6, tuning=1, memory_prompt=0)
+    settings = BenchSettings(max_new_tokens=6, tuning=1, memory_prompt=0)
     chosen = {"speculative": cascades["speculative"]}
     summary = run_bench(chosen, ["hf-assisted"], ensemble, ensemble, PROMPTS, settings, rows.append)
     assert {row["id"] for row in rows} == {1, 2}
@@ -326,7 +326,7 @@ def test_the_search_gives_both_sides_their_best_on_prompts_that_are_not_measured
 def test_a_baseline_without_a_drafter_in_any_cascade_is_refused(cascades, ensemble):
     chosen = {"lookup": cascades["lookup"]}
     with pytest.raises(InputError, match=r"^baseline: got hf-assisted, but no cascade has a drafter"):
-        make_plan(chosen, ["hf-assisted"], ensemble, ensemble, PROMPTS, Settings(max_new_tokens=5))
+        make_plan(chosen, ["hf-assisted"], ensemble, ensemble, PROMPTS, BenchSettings(max_new_tokens=5))
 
 
 def test_peak_memory_sees_what_a_method_allocates_and_gives_back(ensemble, alone):

@@ -5,7 +5,7 @@ import pytest
 from analysis.model import Cascade, Step
 from realrun.bench.outcome import Surroundings
 from realrun.bench.plan import defaults
-from realrun.bench.search import LADDER, ROUNDS, climb, counts, drafts_beside, identity, neighbours
+from realrun.bench.search import LADDER, ROUNDS, counts, drafts_beside, fastest_settings, identity, neighbours
 from realrun.bench.transformers_decoders import Assisted, PromptLookup
 from realrun.runs.measure import CascadeMethod
 
@@ -31,7 +31,7 @@ class Stopwatch:
 
 def test_the_climb_ends_at_the_best_settings():
     watch = Stopwatch(lambda method: 1 + abs(method.tokens - 12) + 10 * abs(method.ngram - 3))
-    best, trials = climb([PromptLookup(AROUND, 6)], watch)
+    best, trials = fastest_settings([PromptLookup(AROUND, 6)], watch)
     assert best.settings == {"prompt_lookup_num_tokens": 12, "max_matching_ngram_size": 3}
     asked = [name for names in watch.asked for name in names[1:]]
     assert sorted(asked) == sorted(trial["method"] for trial in trials)
@@ -40,13 +40,13 @@ def test_the_climb_ends_at_the_best_settings():
 
 def test_the_climb_sets_out_from_the_fastest_start():
     watch = Stopwatch(lambda method: 1 + abs(method.tokens - 24))
-    best, _ = climb([PromptLookup(AROUND, 1), PromptLookup(AROUND, 20)], watch)
+    best, _ = fastest_settings([PromptLookup(AROUND, 1), PromptLookup(AROUND, 20)], watch)
     assert best.tokens == 24
 
 
 def test_a_neighbour_that_is_hardly_faster_is_not_followed():
     watch = Stopwatch(lambda method: 1 - 0.001 * method.tokens)
-    best, trials = climb([PromptLookup(AROUND, 6)], watch)
+    best, trials = fastest_settings([PromptLookup(AROUND, 6)], watch)
     assert best.tokens == 6
     assert len(watch.asked) == 1
     assert max(trial["ratio"] for trial in trials) == pytest.approx(0.994 / 0.992)
@@ -54,7 +54,7 @@ def test_a_neighbour_that_is_hardly_faster_is_not_followed():
 
 def test_no_side_gets_more_rounds():
     watch = Stopwatch(lambda method: 1.0 / method.tokens)
-    best, _ = climb([PromptLookup(AROUND, 1)], watch)
+    best, _ = fastest_settings([PromptLookup(AROUND, 1)], watch)
     assert len(watch.asked) == ROUNDS
     assert best.tokens == LADDER[ROUNDS]
 

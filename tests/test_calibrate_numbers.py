@@ -10,7 +10,7 @@ import torch
 from analysis.model import Cascade
 from analysis.model.records.call_tables import CallTables, NetworkSeconds, ProposalSeconds
 from analysis.model.records.call_times import CallTimes
-from realrun.calibration.agreements import Departure, Recording
+from realrun.calibration.agreements import Departure, RecordedText
 from realrun.calibration.costs import MOST, call_tables, cost_tables, proposal_costs, reference_context
 from realrun.calibration.evidence import POSITIONS, greedy_evidence
 from realrun.calibration.hazards import estimate, ratio, resamples
@@ -24,7 +24,7 @@ from realrun.calibration.loop import (
 )
 from realrun.calibration.roster import Roster, with_all_models
 from realrun.calibration.specification import Acceptances, first_positions, match_law, prompt_counts
-from realrun.calibration.texts import Text, contexts_of
+from realrun.calibration.texts import TargetText, contexts_of
 from realrun.calibration.timing import CALLS, PROPOSALS, CycleTimes, cycle_seconds
 from realrun.engine.record import CallLog
 from realrun.loading.ensemble import load_ensemble
@@ -84,9 +84,9 @@ def test_places_that_count_for_several_do_not_pass_for_as_many():
     assert estimate(counts, drawn).hazards == [0.5, 0.25, 1.0]
     assert estimate(counts, drawn, 8).hazards == [0.5, 16 / 40]
     off = {"a": list(range(20)), "m": list(range(20))}
-    text = Text(Prompt(0, "x"), [0], [1], "length")
+    text = TargetText(Prompt(0, "x"), [0], [1], "length")
     departures = {"a": [Departure(0, off)]}
-    found = greedy_evidence(Recording(text, {"t": [1], "a": [9], "m": [9]}, departures, {}), ROSTER, 8)
+    found = greedy_evidence(RecordedText(text, {"t": [1], "a": [9], "m": [9]}, departures, {}), ROSTER, 8)
     drawn = resamples(4, np.random.default_rng(0))
     for evidence, positions in ((found, 1), (replace(found, heaviest=1), POSITIONS)):
         hazards = Acceptances.of([evidence] * 4, drawn, ROSTER).hazards["a"]["m"]["per_position"]
@@ -237,14 +237,14 @@ def test_the_loops_own_time_is_measured_on_short_runs(loaded):
 
 
 def test_contexts_are_those_of_the_texts():
-    texts = [Text(Prompt(i, "x"), [0] * n, [1] * 20, "length") for i, n in enumerate(range(10, 120, 10))]
+    texts = [TargetText(Prompt(i, "x"), [0] * n, [1] * 20, "length") for i, n in enumerate(range(10, 120, 10))]
     assert contexts_of(texts) == [30, 70, 110]
     assert contexts_of(texts[:1]) == [20]
 
 
 def recording(category, t, a, m, matched=()):
-    text = Text(Prompt(category, "x", category), [0], list(t), "length")
-    return Recording(text, {"t": t, "a": a, "m": m}, {"a": []}, {"m": list(matched) or [1] * len(t)})
+    text = TargetText(Prompt(category, "x", category), [0], list(t), "length")
+    return RecordedText(text, {"t": t, "a": a, "m": m}, {"a": []}, {"m": list(matched) or [1] * len(t)})
 
 
 RECORDINGS = [
@@ -289,4 +289,4 @@ def test_the_match_law_tells_copies_from_guesses():
     assert law.found == 1 - 2 / 6
     assert law.by_length == {0: (2, 1), 1: (2, 1), 2: (1, 0), 3: (1, 1)}
     assert law.hazards == (2 / 4,)
-    assert match_law([Recording(RECORDINGS[0].text, {}, {}, {})], "t", "m") is None
+    assert match_law([RecordedText(RECORDINGS[0].text, {}, {}, {})], "t", "m") is None

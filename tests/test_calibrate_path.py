@@ -10,11 +10,11 @@ import torch
 from toys import CONTEXT, ToyNetwork, ToyProposer
 
 from analysis.model import Cascade, Step
-from realrun.calibration.agreements import AFTER, Departure, Recorder, Recording, agreement
+from realrun.calibration.agreements import AFTER, Departure, RecordedText, Recorder, agreement
 from realrun.calibration.evidence import DRAFTED, POSITIONS, along, greedy_evidence, starts
 from realrun.calibration.path import choices_along
 from realrun.calibration.roster import Roster, with_all_models, writing_cascade
-from realrun.calibration.texts import Text, write_texts
+from realrun.calibration.texts import TargetText, text_writer
 from realrun.calibration.traces import traces
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.policy import Policy
@@ -59,8 +59,8 @@ def recordings(ensemble):
     roster = Roster.of(cascade, loaded)
     assert roster == ROSTER
     recorder = Recorder(roster, loaded.models, loaded.eos, 1, tiny.VOCABULARY)
-    texts = write_texts(writing_cascade(cascade, roster), loaded, PROMPTS, LENGTH, Policy(), 0)
-    return [recorder.record(text) for text in texts]
+    write = text_writer(writing_cascade(cascade, roster), loaded, PROMPTS, LENGTH, Policy(), 0)
+    return [recorder.record(write(i)) for i in range(len(PROMPTS))]
 
 
 def alone(model, prompt, sequence):
@@ -283,7 +283,7 @@ def test_inner_counts_are_those_of_the_engines_first_two_rounds_where_cycles_beg
     roster = Roster("t", ("a", "b"), ())
     for recording in recordings[:1]:
         cut = recording.departures["a"][-1].start + 1  # so that the drafter leaves the text from every place
-        text = Text(recording.text.prompt, recording.text.prompt_ids, recording.text.tokens[:cut], "length")
+        text = TargetText(recording.text.prompt, recording.text.prompt_ids, recording.text.tokens[:cut], "length")
         recorder = Recorder(roster, loaded.models, loaded.eos, 1, tiny.VOCABULARY, after=2 * (POSITIONS + 1))
         found = greedy_evidence(recorder.record(text), roster, 1).counts["a", "b"]
         begin = engine_starts(loaded, cascade, text, "a")
@@ -358,8 +358,11 @@ def test_departures_are_followed_at_every_so_many_th_place_over_all_texts_and_we
     sparse = [recorder.record(text) for text in texts]
     assert [(n, d.start) for n, recording in enumerate(sparse) for d in recording.departures["a"]] == every[::3]
     off = {"a": [2], "b": [3]}
-    recording = Recording(
-        Text(PROMPTS[0], [5], [1], "length"), {"t": [1], "a": [9], "b": [9]}, {"a": [Departure(0, off)], "b": []}, {}
+    recording = RecordedText(
+        TargetText(PROMPTS[0], [5], [1], "length"),
+        {"t": [1], "a": [9], "b": [9]},
+        {"a": [Departure(0, off)], "b": []},
+        {},
     )
     counts = greedy_evidence(recording, Roster("t", ("a", "b"), ()), 3).counts["a", "b"]
     assert counts[0, :2].tolist() == [[1, 1], [3, 0]]

@@ -12,7 +12,7 @@ from analysis.model import Step
 from realrun.calibration.evidence import POSITIONS, TYPES
 from realrun.calibration.roster import Roster
 from realrun.calibration.sampled import pair_chances, sampled_evidence
-from realrun.calibration.texts import Text
+from realrun.calibration.texts import TargetText
 from realrun.engine.policy import Policy
 from realrun.runs.prompts import Prompt
 
@@ -34,7 +34,7 @@ def evidence_over_all_texts(models, policy=SAMPLED):
     """Expected counts of every pair over all texts of the target, each with its probability."""
     totals = {pair: np.zeros((TYPES, POSITIONS, 2)) for pair in ROSTER.pairs()}
     for tokens, probability in target_law(models["t"], PROMPT, LENGTH, policy=policy).items():
-        text = Text(Prompt(0, "x"), PROMPT, list(tokens), "length")
+        text = TargetText(Prompt(0, "x"), PROMPT, list(tokens), "length")
         for pair, counts in sampled_evidence(text, models, ROSTER, policy, VOCABULARY).counts.items():
             totals[pair] += probability * counts
     return totals

@@ -19,11 +19,11 @@ from analysis.claims import (
     LEDGER,
     Claim,
     Domain,
+    ExactCascade,
     Finding,
+    LedgerRow,
     MeasuredSurvival,
-    Plan,
     Property,
-    Row,
     as_markdown,
     as_text,
     published_survival,
@@ -213,7 +213,7 @@ def test_the_counterexample_is_minimal(name, counterexamples):
 
 
 def enumerated_ewif(side):
-    if not isinstance(side, Plan):
+    if not isinstance(side, ExactCascade):
         return Fraction(side)
     law = oracles.cycle_outcomes(side.spec())
     return oracles.mean_tokens(law) / oracles.mean_cost(law)
@@ -242,7 +242,7 @@ def test_the_counterexample_is_a_cascade_that_one_might_run(name, counterexample
     """No drafter is always right or costs more than half the target; laws of tokens leave no token out."""
     claimed, values = REFUTED[name].claimed, counterexamples[name]
     for side in claimed.sides(**values):
-        if isinstance(side, Plan):
+        if isinstance(side, ExactCascade):
             assert max(number for entry in side.alphas.values() for number in listed(entry)) <= Fraction(19, 20)
             drafters = [entry for model, entry in side.costs.items() if model != "t"]
             assert max(number for entry in drafters for number in listed(entry)) <= Fraction(1, 2)
@@ -256,7 +256,7 @@ def test_the_simulator_sees_that_fixed_rounds_can_beat_until():
 
     def totals(step, seed):
         acceptance = {("t", "d1"): {"accepted": 1, "corrected": Fraction(1, 2)}, ("d1", "d2"): Fraction(1, 2)}
-        plan = Plan((step,), acceptance, {"d1": Fraction(1, 4), "d2": 0})
+        plan = ExactCascade((step,), acceptance, {"d1": Fraction(1, 4), "d2": 0})
         return run_cycles(plan.cascade(), 40_000, seed)
 
     inner = (Step("d2", tokens=1),)
@@ -386,7 +386,7 @@ def test_both_reviewers_accept_half_the_tokens_of_the_toy_and_not_54_percent():
     assert both_accept(TARGET, MIDDLE, INNER) == Fraction(1, 2)
     assert review(MIDDLE, INNER).acceptance * review(TARGET, MIDDLE).acceptance == Fraction(54, 100)
     assert mean_tokens(TARGET, MIDDLE, handed_up_sequences(MIDDLE, INNER, 1, 1)) == Fraction(19, 10)
-    plan = Plan(
+    plan = ExactCascade(
         (Step("d1", rounds=1, draft=(Step("d2", tokens=1),)),),
         {("t", "d1"): Fraction(6, 10), ("d1", "d2"): Fraction(9, 10)},
         {"d1": 0, "d2": 0},
@@ -468,7 +468,9 @@ def test_the_worth_of_until_that_the_ledger_quotes():
     assert "1.911 by `until` against 1.829, 4.5 %" in REFUTED["rounds-never-worse"].note
     inner = (Step("d2", tokens=3),)
     alphas = {("t", "d1"): Fraction(2, 3), ("d1", "d2"): Fraction(7, 9)}
-    plans = [Plan((Step("d1", until=u, draft=inner),), alphas, {"d1": Fraction(1, 4), "d2": 0}) for u in range(1, 9)]
+    plans = [
+        ExactCascade((Step("d1", until=u, draft=inner),), alphas, {"d1": Fraction(1, 4), "d2": 0}) for u in range(1, 9)
+    ]
     assert float(max(map(enumerated_ewif, plans))) == pytest.approx(until, rel=1e-9)
 
 
@@ -576,7 +578,7 @@ def test_text_names_every_claim_and_counts_verdicts(rows):
 
 def test_an_open_row_is_named_and_gives_status_one(capsys, monkeypatch):
     claim = Claim("unclear", "It is so.", "nobody", lambda: Finding("open", "none", 0))
-    row = Row(claim, claim.check())
+    row = LedgerRow(claim, claim.check())
     assert run(capsys, monkeypatch, [row])[0] == 1
     assert "Not settled: unclear" in summary([row])
     assert "unclear" in as_markdown([row])

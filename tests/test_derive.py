@@ -34,7 +34,7 @@ from analysis.derive.first_principles import mean, variance, yield_law
 from analysis.derive.inline import sentence_latex, sentence_text
 from analysis.derive.latex import formula_latex
 from analysis.derive.proof import all_hold, by_induction, equal, nonnegative_coefficients, vanishes
-from analysis.derive.theorem import Check, Line, Theorem
+from analysis.derive.theorem import Line, ProofCheck, Theorem
 from analysis.derive.token_law import handed_up_sequences, mean_tokens, review
 from analysis.model import Cascade, InputError, Step, acceptances, scalar_models
 from analysis.theory import exact
@@ -317,7 +317,7 @@ def test_a_theorem_with_a_failing_check_is_not_proved_and_says_so():
     def theorem(*checks):
         return Theorem("x", "X", "s", "a", (Line("s"),), (), checks)
 
-    good, bad = Check("g", "m", holds=True), Check("b", "m", holds=False)
+    good, bad = ProofCheck("g", "m", holds=True), ProofCheck("b", "m", holds=False)
     assert theorem(good).proved
     assert not theorem(good, bad).proved
     assert not theorem().proved
@@ -517,6 +517,6 @@ def test_text_leaves_no_placeholder(name, theorems):
 
 
 def test_a_failing_theorem_gives_status_one(capsys, monkeypatch):
-    broken = Theorem("yield-law", "X", "s", "a", (Line("s"),), (), (Check("c", "m", holds=False),))
+    broken = Theorem("yield-law", "X", "s", "a", (Line("s"),), (), (ProofCheck("c", "m", holds=False),))
     monkeypatch.setitem(THEOREMS, "yield-law", lambda: broken)
     assert run(capsys, "yield-law")[0] == 1

@@ -23,7 +23,7 @@ from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, quantised, restored
 from realrun.distill.loss import distance
 from realrun.distill.notes import alone_in
-from realrun.distill.sampling import Sampling, answers, sample
+from realrun.distill.sampling import SampleSize, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, trained
 from realrun.distill.teacher import STATES, fingerprint, learn
 from realrun.distill.training import Recipe, train
@@ -133,7 +133,7 @@ def test_what_a_drafter_shares_with_its_target_does_not_tell_a_fine_tune_from_it
 
 
 def test_trainings_of_other_targets_dtypes_samples_and_recipes_stand_in_other_folders(target, talk, tmp_path):
-    order = pipeline.Order("t", tmp_path, tmp_path, None, Sampling(1), RECIPE, None, tmp_path, "", "")
+    order = pipeline.Order("t", tmp_path, tmp_path, None, SampleSize(1), RECIPE, None, tmp_path, "", "")
     learnt = [
         learn(target, talk[:4], tmp_path / "0"),
         learn(target, talk[:5], tmp_path / "1"),
@@ -274,7 +274,7 @@ def test_what_a_target_says_is_its_own_law_whatever_its_generation_settings(tmp_
         model = tiny.network(scale=4.0)
         model.generation_config = GenerationConfig(eos_token_id=tiny.EOS, **settings)
         path = tmp_path / f"{len(settings)}.jsonl"
-        sample(model, tiny.tokenizer(), Sampling(8, 6, 10, batch=4), path)
+        sample(model, tiny.tokenizer(), SampleSize(8, 6, 10, batch=4), path)
         found.append((answers(model, tiny.tokenizer(), prompts, 16), path.read_text()))
         assert model.generation_config.repetition_penalty == settings.get("repetition_penalty")
     assert found[0] == found[1]
@@ -285,7 +285,7 @@ def test_an_answer_ends_by_the_token_that_the_target_ended_it_by(tmp_path):
     model, tokenizer = tiny.network(scale=4.0), tiny.tokenizer()
     model.generation_config = GenerationConfig(eos_token_id=[5, 11, 17])
     path = tmp_path / "s.jsonl"
-    sample(model, tokenizer, Sampling(240, 6, 24, batch=60), path)
+    sample(model, tokenizer, SampleSize(240, 6, 24, batch=60), path)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert all(row["eos"] == ("end" in row) for row in rows)
     ended = [row for row in rows if row["eos"]]
@@ -550,7 +550,7 @@ def test_separators_of_lines_in_a_sample_are_text(separator, tmp_path, monkeypat
     """A file in which they stand goes on as any other, and loses nothing."""
     folder = tiny.save(tmp_path / "target", scale=4.0)
     model, tokenizer = load_target("--target", folder, torch.float32, "cpu")
-    plan, path = Sampling(6, user_tokens=4, answer_tokens=4, batch=2), tmp_path / "samples.jsonl"
+    plan, path = SampleSize(6, user_tokens=4, answer_tokens=4, batch=2), tmp_path / "samples.jsonl"
     monkeypatch.setattr(type(tokenizer), "decode", lambda *text, **options: f"a{separator}b{separator}c")
     sample(model, tokenizer, plan, path)
     whole = path.read_bytes()

@@ -28,7 +28,7 @@ from realrun.engine.review import VERIFICATIONS
 from realrun.loading import embedded, hub
 from realrun.loading.ensemble import DTYPES, load_ensemble
 from realrun.network.skip import default_layers, skip_layers
-from realrun.runs.generate import Settings
+from realrun.runs.generate import RunSettings
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
 NAMES = ("t", "a", "mag")
@@ -133,7 +133,7 @@ def test_the_seed_of_a_prompt_does_not_depend_on_the_prompts_before_it(run, tmp_
     short = generated(run, tmp_path, folder, smaller, prompts, *SAMPLED, "--seed", 1, "--max-new-tokens", 5)
     assert [row["tokens"][:5] for row in both] != [both[0]["tokens"][:5]] * 2
     assert len(short[1]["tokens"]) == 5 or short[1]["finish"] == "eos"
-    settings = Settings(5, Policy(1.0), seed=1)
+    settings = RunSettings(5, Policy(1.0), seed=1)
     weights = torch.ones(1000)
     assert int(settings.source(1).choose(weights)) == int(settings.source(1).choose(weights))
     assert int(settings.source(0).choose(weights)) != int(settings.source(1).choose(weights))
@@ -205,9 +205,9 @@ def test_a_killed_run_keeps_its_rows_and_the_same_command_goes_on(run, tmp_path,
     def killed(*arguments, **more):
         raise Killed
 
-    source = Settings.source
+    source = RunSettings.source
     with monkeypatch.context() as patch:
-        patch.setattr(Settings, "source", lambda self, i: killed() if i else source(self, i))
+        patch.setattr(RunSettings, "source", lambda self, i: killed() if i else source(self, i))
         monkeypatch.setattr(sys, "argv", ["realrun", *map(str, arguments)])
         with pytest.raises(Killed):
             runpy.run_module("realrun", run_name="__main__")

@@ -13,12 +13,12 @@ from command_line import run
 
 from analysis.commands import ladder as command
 from analysis.ladder import Prediction, ladder, markdown, read_measured, read_predictions
-from analysis.ladder.measured import Measured, OnePrompt, Speedups
+from analysis.ladder.measured import MeasuredMethod, OnePrompt, Speedups
 from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
 from analysis.model import Cascade, InputError, Step
 from analysis.model.records.calibration import calibration_of
-from analysis.model.records.runs import Run
+from analysis.model.records.runs import MeasuredRun
 
 LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
 TOKENS, PROMPT = 40, 20
@@ -58,7 +58,7 @@ def prediction(name, speedup, rung="replay", draft=DRAFT, without=None, calls=No
     return Prediction(name, "vertical", rung, speedup, low, high, 2.0, draft, without or {}, calls or {}, text_tokens)
 
 
-RUN = Run("", (), True, "t", 0, 0, 0, None, PROMPT, TOKENS, 1.0, 0.0, {}, {}, {}, frozenset(), TOKENS, [])
+RUN = MeasuredRun("", (), True, "t", 0, 0, 0, None, PROMPT, TOKENS, 1.0, 0.0, {}, {}, {}, frozenset(), TOKENS, [])
 
 
 def timed(name, draft, seconds):
@@ -67,7 +67,7 @@ def timed(name, draft, seconds):
         {(0, r): dataclasses.replace(RUN, seconds=float(s), repeat=r) for r, s in enumerate(of_prompt)}
         for of_prompt in np.atleast_2d(seconds).T
     ]
-    return Measured(name, draft, {p: OnePrompt(of_prompt) for p, of_prompt in enumerate(runs)})
+    return MeasuredMethod(name, draft, {p: OnePrompt(of_prompt) for p, of_prompt in enumerate(runs)})
 
 
 def test_errors_are_shares_of_the_measured_ratio_of_totals(tmp_path):

@@ -20,7 +20,7 @@ from analysis.paper import calibration_data
 from analysis.theory.exact import ewif
 from figures.figure import Figure
 from figures.report import given, long_run, page, this_run
-from figures.report.artefacts import Artefact, Builder, Run, with_inputs
+from figures.report.artefacts import Artefact, Build, Builder, with_inputs
 from figures.report.command_lines import by_commands, call, words_of
 from figures.report.drawing import drawing
 from figures.report.given import Given
@@ -136,7 +136,7 @@ def test_an_output_that_is_not_what_was_written_does_not_count_as_finished(run, 
 def test_an_artefact_that_leaves_a_file_out_or_empty_has_failed(tmp_path, content):
     (tmp_path / ".finished").mkdir()
     hollow = Artefact("a", (), ("a.md",), lambda run: None if content is None else run.write("a.md", content))
-    builder = Builder(Run(tmp_path, seed=0, full=False), [hollow])
+    builder = Builder(Build(tmp_path, seed=0, full=False), [hollow])
     builder.build(hollow)
     assert builder.failed == {"a": "InputError: a: a.md was not written, or is empty"}
     assert not builder.is_finished(hollow)
@@ -159,7 +159,7 @@ def counting(name, inputs, value):
 
 
 def test_what_was_built_from_other_inputs_is_built_anew(tmp_path):
-    settings = Run(tmp_path, seed=0, full=False)
+    settings = Build(tmp_path, seed=0, full=False)
     (tmp_path / ".finished").mkdir()
 
     def build_all(*artefacts, only=None):
@@ -179,7 +179,7 @@ def test_what_was_built_from_other_inputs_is_built_anew(tmp_path):
 def test_an_unreadable_mark_only_costs_building_anew(tmp_path):
     (tmp_path / ".finished").mkdir()
     (tmp_path / ".finished" / "a.json").write_text("{")
-    builder = Builder(Run(tmp_path, seed=0, full=False), [counting("a", (), 1)])
+    builder = Builder(Build(tmp_path, seed=0, full=False), [counting("a", (), 1)])
     builder.build(counting("a", (), 1))
     assert not builder.failed
     assert builder.is_finished(counting("a", (), 1))
@@ -187,7 +187,7 @@ def test_an_unreadable_mark_only_costs_building_anew(tmp_path):
 
 def test_files_of_an_earlier_build_are_gone_before_the_next_and_when_it_fails(tmp_path):
     (tmp_path / ".finished").mkdir()
-    settings = Run(tmp_path, seed=0, full=False)
+    settings = Build(tmp_path, seed=0, full=False)
     (tmp_path / "a.json").write_text("old")
 
     def build(run):
@@ -207,7 +207,7 @@ BARE = Figure("Bare", "", (3.3, 2.0), lambda ax, data: None)
 def test_a_figure_without_data_is_a_failure_by_name(tmp_path, nothing):
     with pytest.raises(InputError, match="bare: the files have nothing to draw"):
         drawing("bare", lambda _: nothing, Figure("Bare", "", (3.3, 2.0), lambda ax, data: None)).build(
-            Run(tmp_path, 0, False)
+            Build(tmp_path, 0, False)
         )
     assert not list(tmp_path.iterdir())
 
@@ -284,7 +284,7 @@ def recorded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(recorded, tmp_path_factory):
     """Everything that is drawn from these files."""
-    run = Run(tmp_path_factory.mktemp("out"), seed=0, full=False)
+    run = Build(tmp_path_factory.mktemp("out"), seed=0, full=False)
     (run.out / ".finished").mkdir()
     files = long_run.recorded(recorded)
     artefacts = (*long_run.of_long_run(files), *long_run.of_shapes((), files))
@@ -393,7 +393,7 @@ def test_the_full_profile_and_what_is_ones_own_show_what_was_measured_now(case, 
 
 
 def test_words_that_stand_for_files_and_the_seed_are_put_in_their_place(tmp_path):
-    run = Run(tmp_path, seed=7, full=False)
+    run = Build(tmp_path, seed=7, full=False)
     files = {"measured": ("a b.jsonl", tmp_path / "c"), "none": ()}
     words = words_of("analysis x @measured --n @none --seed @seed --out @o.json", run, files)
     here = tmp_path.resolve()
@@ -403,7 +403,7 @@ def test_words_that_stand_for_files_and_the_seed_are_put_in_their_place(tmp_path
 
 
 def test_a_command_that_fails_is_an_artefacts_failure(tmp_path):
-    run = Run(tmp_path, 0, False)
+    run = Build(tmp_path, 0, False)
     with pytest.raises(InputError, match=r"python -m analysis checks: .*none: no such file"):
         by_commands("analysis checks @none")(run)
     by_commands("analysis checks @none", accepted=(2,))(run)
@@ -416,7 +416,7 @@ def written(path):
 def test_prompts_are_split_and_the_quick_profile_takes_few(tmp_path):
     every = [row["id"] for row in written(shipped_prompts())]
     for full, counts in ((True, (12, 24)), (False, (6, 6))):
-        run = Run(tmp_path, 0, full)
+        run = Build(tmp_path, 0, full)
         artefact = next(a for a in this_run.of_this_run(OURS, full) if a.name == "real-prompts")
         artefact.build(run)
         files = ("real_calibration_prompts.jsonl", "real_prompts.jsonl")
@@ -437,7 +437,7 @@ def test_models_of_ones_own_take_the_place_of_ours(tmp_path, run):
 
 
 def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path):
-    run = Run(tmp_path, 0, False)
+    run = Build(tmp_path, 0, False)
     listed = [{"name": n, "family": f, "draft": d} for n, (f, d) in DRAFTS.items()]
     listed.append({"name": "a x9", "family": "speculative", "draft": [{"by": "a", "tokens": 9}]})
     rows = [{"name": each["name"], "rung": "replay", "speedup": 1.0 + i / 10} for i, each in enumerate(listed)]
@@ -450,7 +450,7 @@ def test_the_quick_profile_measures_the_best_predicted_of_every_family(tmp_path)
 
 
 def test_a_text_that_is_not_the_targets_own_fails_the_artefact_and_stays_in_its_table(tmp_path, monkeypatch):
-    run = Run(tmp_path, 0, False)
+    run = Build(tmp_path, 0, False)
     run.write("real_chosen.jsonl", [{"name": "a x3", "family": "speculative", "draft": DRAFTS["a x3"][1]}])
     run.write("real_prompts.jsonl", [{"id": i, "prompt": "?"} for i in range(5)])
     lines = []
@@ -495,10 +495,10 @@ def test_every_command_line_is_one_that_its_command_understands(monkeypatch, tmp
     for full in (True, False):
         for artefact in paper_repro.artefacts(OURS, full, tmp_path / "none"):
             if artefact.build.__name__ == "<lambda>" and artefact.name not in without_commands:
-                artefact.build(Run(tmp_path, 0, full))
+                artefact.build(Build(tmp_path, 0, full))
     asked = set()
     for line, files in lines:
-        package, *words = words_of(line, Run(tmp_path, 0, False), files)
+        package, *words = words_of(line, Build(tmp_path, 0, False), files)
         asked.add((package, words[0]))
         assert callable(parsed(package, words).run)
     names = ("calibrate", "bench"), ("cascades", "predict", "ladder", "checks", "swi", "scale"), ("replay",)

@@ -66,6 +66,16 @@ def test_imports_run_in_one_direction(path):
         assert not any(other.startswith("figures.report") for other in ours(path))
 
 
+def test_the_name_of_a_class_means_one_thing():
+    """Classes of a module alone, whose names begin with _, are no part of the vocabulary."""
+    found = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(dotted(path))
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+
+
 def test_dependencies_are_explained_in_the_readme_and_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     table = (ROOT / "README.md").read_text().partition("## Dependencies, and why")[2].partition("## Licence")[0]

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from analysis.model.boundary.package import commit_of, package_commit
+from analysis.model.boundary.provenance import commit_of, package_commit
 from analysis.model.boundary.provenance import provenance as of_simulate
 from realrun.engine.record import provenance as of_realrun
 

@@ -10,7 +10,7 @@ from analysis.claims.ledger import LEDGER, run_ledger
 from analysis.model.boundary.markdown import escaped, table
 from analysis.paper.table1 import TableRow
 from figures.report import coverage, verdict
-from figures.report.artefacts import Artefact, Builder, Run
+from figures.report.artefacts import Artefact, Build, Builder
 from figures.report.glossary import WORDS
 from figures.report.page import slug, write_report
 
@@ -94,7 +94,7 @@ FILES = {
 @pytest.fixture
 def run(tmp_path):
     (tmp_path / ".finished").mkdir()
-    return Run(tmp_path, seed=3, full=False)
+    return Build(tmp_path, seed=3, full=False)
 
 
 def test_the_verdict_says_what_the_artefacts_found(run):

@@ -217,7 +217,7 @@ class FakeCalls:
 
 def test_every_size_is_timed_in_turn_and_the_first_turn_is_not_counted():
     calls = FakeCalls()
-    plan = measure.Plan((1, 4), (16, 64), 8, repeats=5, seconds=1e9)
+    plan = measure.TimingPlan((1, 4), (16, 64), 8, repeats=5, seconds=1e9)
     found = measure.seconds_by_size(calls, plan, CPU, calls.now)
     assert {size: len(values) for size, values in found.items()} == dict.fromkeys(
         itertools.product((16, 64), (1, 4)), 5
@@ -229,21 +229,21 @@ def test_every_size_is_timed_in_turn_and_the_first_turn_is_not_counted():
 
 def test_no_turn_is_begun_after_the_time_is_up_but_three_are_timed():
     calls = FakeCalls()
-    found = measure.seconds_by_size(calls, measure.Plan((1, 4), (16, 64), 8, 50, seconds=1), CPU, calls.now)
+    found = measure.seconds_by_size(calls, measure.TimingPlan((1, 4), (16, 64), 8, 50, seconds=1), CPU, calls.now)
     assert {len(values) for values in found.values()} == {measure.FEWEST}
 
 
 def test_the_first_turn_in_which_a_compiler_works_takes_nothing_of_the_seconds():
     calls = FakeCalls()
     turn = 4 * 100 + 2 * (16 + 64) + 2 * (1 + 4) / 8  # what a later turn takes; the first takes 4000 more
-    plan = measure.Plan((1, 4), (16, 64), 8, 50, seconds=3.5 * turn)
+    plan = measure.TimingPlan((1, 4), (16, 64), 8, 50, seconds=3.5 * turn)
     found = measure.seconds_by_size(calls, plan, CPU, calls.now)
     assert {len(values) for values in found.values()} == {4}
 
 
 def test_logits_that_are_not_finite_are_no_measurement():
     calls = FakeCalls(bad={(64, 4)})
-    plan = measure.Plan((1, 4), (16, 64), 8, 1, 1.0)
+    plan = measure.TimingPlan((1, 4), (16, 64), 8, 1, 1.0)
     with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another dtype"):
         measure.seconds_by_size(calls, plan, CPU, calls.now, "it")
     with pytest.raises(InputError, match="logits: got some of tiny-llama in float16 that are not finite"):
@@ -358,7 +358,7 @@ def test_options_of_shapes_have_their_defaults_beside_the_whole_command(tmp_path
     status, _, stderr = command_line.run(shapes, capsys, monkeypatch, "shapes", *options)
     assert status == 0, stderr
     [(_, dtype, _, plan, compiled, packed)] = seen
-    assert plan == measure.Plan((1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64), (64, 256, 512), 256, 9, 120, False)
+    assert plan == measure.TimingPlan((1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64), (64, 256, 512), 256, 9, 120, False)
     assert (dtype, compiled, packed) == (torch.bfloat16, False, True)
 
 

@@ -139,7 +139,7 @@ def test_the_headline_is_the_best_cascade_over_the_best_speculative_decoding(row
 def test_the_headline_counts_expense_a_token_where_texts_differ_in_length():
     expense = np.array([[12.0, 12.0], [8.0, 8.0], [7.0, 7.0], [9.0, 9.0]])
     tokens = np.array([[12.0, 12.0], [10.0, 10.0], [7.0, 7.0], [18.0, 18.0]])
-    found = swi.Totals(("ar", "sd", "short", "cs"), ("a", "b"), expense, tokens)
+    found = swi.Expenses(("ar", "sd", "short", "cs"), ("a", "b"), expense, tokens)
     best = headline("wall", found, FAMILIES | {"short": "cascade"}, seed=0)
     assert best.best["cascade"] == ("cs", pytest.approx(2.0))
     assert best.additional == pytest.approx(0.8 / 0.5 - 1)
@@ -152,7 +152,7 @@ def noisy_totals(seed, methods=12, prompts=20):
     names = ("ar", *(f"s{i}" for i in range(methods)), *(f"c{i}" for i in range(2 * methods)))
     expense = np.exp(0.3 * generator.standard_normal((len(names), prompts)))
     families = {n: {"a": "autoregressive", "s": "speculative", "c": "cascade"}[n[0]] for n in names}
-    return swi.Totals(names, tuple(range(prompts)), expense, np.ones_like(expense)), families
+    return swi.Expenses(names, tuple(range(prompts)), expense, np.ones_like(expense)), families
 
 
 def test_choosing_the_best_on_its_own_prompts_is_optimistic_and_on_others_is_not():
@@ -171,7 +171,7 @@ def test_the_interval_of_a_fixed_choice_covers_the_truth_as_often_as_it_says():
     for seed in range(300):
         generator = np.random.default_rng((7, seed))
         expense = np.exp(0.3 * generator.standard_normal((3, 40))) * np.array([[2.0], [1.3], [1.0]])
-        totals = swi.Totals(("ar", "sd", "cs"), tuple(range(40)), expense, np.ones_like(expense))
+        totals = swi.Expenses(("ar", "sd", "cs"), tuple(range(40)), expense, np.ones_like(expense))
         found = headline("wall", totals, FAMILIES, seed)
         covered += found.low <= 0.3 <= found.high
     assert 0.87 * 300 <= covered <= 0.99 * 300

@@ -14,7 +14,7 @@ from realrun.engine.cascade import CascadeDecoder
 from realrun.maxgram.drafter import MaxGram
 from realrun.network.cached_model import CachedModel
 from simulate.replay import Frequencies, decode, read_traces
-from simulate.replay.places import Text
+from simulate.replay.places import TextPlaces
 
 TOKENS = 24
 PROMPTS = [[3, 7, 4, 9, 3, 7, 4], [5, 6, 5, 6, 5, 8], [11, 2, 13, 2, 11], [20, 21, 22, 23, 24, 20]]
@@ -96,7 +96,7 @@ def engine(networks, draft, prompt, eos=(), bigram=recorded.BIGRAM):
 def replays(records, draft, seed=0):
     frequencies = Frequencies(records)
     for trace in records.traces:
-        text = Text(trace, "t", ("a", "b"), frequencies, random.Random(f"{seed} {trace.id}"))
+        text = TextPlaces(trace, "t", ("a", "b"), frequencies, random.Random(f"{seed} {trace.id}"))
         yield decode(cascade(draft), text, TOKENS)
 
 

@@ -18,7 +18,7 @@ from analysis.model.records.named import NamedDraft
 from analysis.theory.exact import cycle_law
 from simulate.commands import replay
 from simulate.replay import Clock, Frequencies, Switches, decode, read_traces
-from simulate.replay.places import Text
+from simulate.replay.places import TextPlaces
 from simulate.replay.search import neighbours
 
 LOOP = {"per_cycle": 2e-3, "per_review": 1e-3, "per_drafted_token": 5e-4, "per_proposal": 2e-4}
@@ -45,7 +45,7 @@ def decoded(records, draft, calibration, seed=0):
     cascade = calibration.cascade.with_draft(draft)
     frequencies = Frequencies(records)
     return [
-        decode(cascade, Text(trace, "t", ("a", "b"), frequencies, random.Random(seed)), trace.tokens)
+        decode(cascade, TextPlaces(trace, "t", ("a", "b"), frequencies, random.Random(seed)), trace.tokens)
         for trace in records.traces
     ]
 

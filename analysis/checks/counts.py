@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.checks.traces import Bits
+from analysis.model.resampling import interval_95, prompt_weights
 
 Vector = NDArray[np.float64]
 
@@ -77,11 +78,6 @@ def count_positions(texts: Sequence[Bits], positions: int) -> PositionCounts:
     return PositionCounts(examined, accepted)
 
 
-def resampled(prompts: int, generator: np.random.Generator, resamples: int = RESAMPLES) -> Vector:
-    """How often each prompt is drawn in each bootstrap sample, shape (resamples, prompts)."""
-    return generator.multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples).astype(np.float64)
-
-
 def interval(
     statistic: Callable[[Vector], Vector], prompts: int, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
@@ -89,9 +85,8 @@ def interval(
 
     Samples in which the statistic does not exist (nan) are left out; (nan, nan) where most are such.
     """
-    values = statistic(resampled(prompts, generator, resamples))
+    values = statistic(prompt_weights(prompts, resamples, generator))
     kept = values[np.isfinite(values)]
     if kept.size < 0.5 * values.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(kept, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_95(kept)

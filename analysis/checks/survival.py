@@ -8,12 +8,13 @@ import numpy as np
 
 from analysis.checks.chain import fit_chain
 from analysis.checks.constant_hazard import POSITIONS, constant_hazard_p_value, counts_by_run
-from analysis.checks.counts import count_positions, ratio, resampled, survival
+from analysis.checks.counts import RESAMPLES, count_positions, ratio, survival
 from analysis.checks.traces import ABSTAINED, Bits, Traces
 from analysis.fitting import Observations, read_observations
 from analysis.fitting.beta import fit_beta
 from analysis.model import progress
 from analysis.model.records.traces import Pair
+from analysis.model.resampling import prompt_weights
 
 
 def survival_of_target(traces: Traces, seed: int, *, chain: bool = True) -> list[dict[str, object]]:
@@ -56,7 +57,7 @@ def _curve(texts: Sequence[Bits], generator: np.random.Generator) -> dict[str, o
     Survival and band are nan past the longest run where all such runs were merely cut.
     """
     counts = count_positions(texts, POSITIONS)
-    weights = resampled(len(texts), generator)
+    weights = prompt_weights(len(texts), RESAMPLES, generator)
     band = survival(ratio(weights @ counts.accepted, weights @ counts.examined))
     known = counts.survival
     low, high = np.full((2, POSITIONS), np.nan)

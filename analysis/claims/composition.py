@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import Sides
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import CHEAP, COST, PROPER, REALISTIC, Property, whole
 from analysis.claims.verdicts import Refutation
 from analysis.model import Step
@@ -21,7 +21,7 @@ def _four(
     alphas = {("t", "d1"): a, ("t", "d2"): m, ("d1", "d2"): b}
 
     def ewif(*draft: Step) -> Fraction:
-        return Fraction(Plan(draft, alphas, {"d1": c1, "d2": c2}).ewif())
+        return Fraction(ExactCascade(draft, alphas, {"d1": c1, "d2": c2}).ewif())
 
     return ewif(alone), ewif(rounds), ewif(alone, behind), ewif(rounds, behind)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import PROBABILITY, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.derive.token_law import TokenLaw, distance, handed_up_sequences, mean_tokens, review
@@ -48,9 +48,9 @@ def _enumerated(target: Fraction, middle: Fraction, inner: Fraction, k: int, n: 
     return mean_tokens(_law(target), _law(middle), handed_up_sequences(_law(middle), _law(inner), k, n))
 
 
-def _plan(acceptance: object, inner: Fraction, k: int, n: int) -> Plan:
+def _plan(acceptance: object, inner: Fraction, k: int, n: int) -> ExactCascade:
     draft = (Step("d1", rounds=n, draft=(Step("d2", tokens=k),)),)
-    return Plan(draft, {("t", "d1"): acceptance, ("d1", "d2"): inner}, {"d1": FREE, "d2": FREE})
+    return ExactCascade(draft, {("t", "d1"): acceptance, ("d1", "d2"): inner}, {"d1": FREE, "d2": FREE})
 
 
 def _product_form(target: Fraction, middle: Fraction, inner: Fraction, k: int, n: int) -> Sides:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from analysis.claims.claim import Claim
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.formulas import CS_DRAFTING, speculative_plan, vertical_plan
-from analysis.claims.plan import Plan
 from analysis.claims.search import CHEAP, COST, PROBABILITY, PROPER, REALISTIC, Number, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
 
-Sides = tuple[Number | Plan, Number | Plan]
+Sides = tuple[Number | ExactCascade, Number | ExactCascade]
 FREE = Fraction(0)
 
 
@@ -34,8 +34,8 @@ def _growing_review(a: Fraction, b: Fraction, fixed: Fraction, growth: Fraction,
     cost = {"fixed": fixed, "per_token": growth}
     vertical = vertical_plan(a, b, FREE, FREE, 1, k)
     return (
-        Plan((Step("d1", tokens=1),), {("t", "d1"): a}, {"d1": cost}),
-        Plan(vertical.draft, vertical.alphas, {"d1": cost, "d2": FREE}),
+        ExactCascade((Step("d1", tokens=1),), {("t", "d1"): a}, {"d1": cost}),
+        ExactCascade(vertical.draft, vertical.alphas, {"d1": cost, "d2": FREE}),
     )
 
 
@@ -45,7 +45,7 @@ def _better_inner(a: Fraction, m: Fraction, worse: Fraction, better: Fraction) -
         return None
     draft = (Step("d1", rounds=1, draft=(Step("d2", tokens=1),)), Step("d3", tokens=1))
     plans = [
-        Plan(
+        ExactCascade(
             draft,
             {("t", "d1"): a, ("t", "d3"): m, ("d1", "d2"): inner},
             {"d1": FREE, "d2": FREE, "d3": FREE},
@@ -67,7 +67,7 @@ def _free_inner_before(
     costs = {"d1": c1, "d2": FREE, "d3": c2}
     following = Step("d3", tokens=behind)
     alone, rounds = Step("d1", tokens=n), Step("d1", rounds=n, draft=(Step("d2", tokens=k),))
-    return Plan((alone, following), alphas, costs), Plan((rounds, following), alphas, costs)
+    return ExactCascade((alone, following), alphas, costs), ExactCascade((rounds, following), alphas, costs)
 
 
 def _free_inner_before_worse(
@@ -81,7 +81,7 @@ def _better_outer(a: Fraction, more: Fraction, m: Fraction, b: Fraction, n: int,
         return None
     draft = (Step("d1", rounds=n, draft=(Step("d2", tokens=k),)), Step("d3", tokens=2))
     plans = [
-        Plan(
+        ExactCascade(
             draft,
             {("t", "d1"): outer, ("t", "d3"): m, ("d1", "d2"): b},
             {"d1": Fraction(1, 5), "d2": Fraction(1, 50), "d3": FREE},

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from analysis.claims.claim import Claim
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import COST, PROBABILITY, PROPER, Number, Property, whole
 from analysis.claims.verdicts import Proof
 from analysis.model import Step
@@ -15,18 +15,18 @@ from analysis.theory import exact
 CS_DRAFTING = "CS Drafting, section 4"
 
 
-def speculative_plan(a: Fraction, c: Fraction, k: int) -> Plan:
+def speculative_plan(a: Fraction, c: Fraction, k: int) -> ExactCascade:
     """One drafter, k tokens."""
-    return Plan((Step("d", tokens=k),), {("t", "d"): a}, {"d": c})
+    return ExactCascade((Step("d", tokens=k),), {("t", "d"): a}, {"d": c})
 
 
-def vertical_plan(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, n: int, k: int) -> Plan:
+def vertical_plan(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, n: int, k: int) -> ExactCascade:
     """The first drafter in n rounds over k tokens of the second."""
     draft = (Step("d1", rounds=n, draft=(Step("d2", tokens=k),)),)
-    return Plan(draft, {("t", "d1"): a, ("d1", "d2"): b}, {"d1": c1, "d2": c2})
+    return ExactCascade(draft, {("t", "d1"): a, ("d1", "d2"): b}, {"d1": c1, "d2": c2})
 
 
-def _at(plan: Plan, x: Fraction) -> float:
+def _at(plan: ExactCascade, x: Fraction) -> float:
     """Mean of x to the power of a cycle's tokens, from the exact law."""
     return math.fsum(float(x) ** (i + 1) * p for i, p in enumerate(exact.cycle_law(plan.cascade()).pmf.tolist()))
 
@@ -55,7 +55,9 @@ def _gain_size(a: Fraction, c: Fraction) -> tuple[Number, Number] | None:
 def _operations(a: Fraction, c: Fraction, k: int) -> tuple[Number, Number]:
     """Inverse of EWIF where the target's call on q tokens takes q times its call on one, and the closed form."""
     plan = speculative_plan(a, c, k)
-    reviewed = Plan(plan.draft, plan.alphas, {**plan.costs, "t": {"fixed": Fraction(0), "per_token": Fraction(1)}})
+    reviewed = ExactCascade(
+        plan.draft, plan.alphas, {**plan.costs, "t": {"fixed": Fraction(0), "per_token": Fraction(1)}}
+    )
     return 1 / exact.ewif(reviewed.cascade()), (1 - a) * (k * c + k + 1) / (1 - a ** (k + 1))
 
 
@@ -71,16 +73,20 @@ def _vertical(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, n: int, k: i
 
 
 def _horizontal(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, k: int, m: int) -> tuple[Number, Number]:
-    plan = Plan((Step("d1", tokens=k), Step("d2", tokens=m)), {("t", "d1"): a, ("t", "d2"): b}, {"d1": c1, "d2": c2})
+    plan = ExactCascade(
+        (Step("d1", tokens=k), Step("d2", tokens=m)), {("t", "d1"): a, ("t", "d2"): b}, {"d1": c1, "d2": c2}
+    )
     closed = (1 - a ** (k + 1)) / (1 - a) + a**k * b * (1 - b**m) / (1 - b)
     return exact.ewif(plan.cascade()), closed / (1 + k * c1 + m * c2)
 
 
-def deep_plan(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, k: int) -> Plan:
+def deep_plan(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, k: int) -> ExactCascade:
     """Three levels, with steps behind the rounds on two of them."""
     inner = (Step("d2", rounds=n, draft=(Step("d3", tokens=k),)), Step("d3", tokens=1))
     alphas = {("t", "d1"): a, ("t", "d3"): m, ("d1", "d2"): b, ("d1", "d3"): m, ("d2", "d3"): a}
-    return Plan((Step("d1", rounds=2, draft=inner), Step("d3", tokens=k)), alphas, {"d1": c, "d2": c / 2, "d3": c / 10})
+    return ExactCascade(
+        (Step("d1", rounds=2, draft=inner), Step("d3", tokens=k)), alphas, {"d1": c, "d2": c / 2, "d3": c / 10}
+    )
 
 
 def _nested(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, k: int) -> tuple[Number, Number]:
@@ -89,7 +95,7 @@ def _nested(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, k: int) 
 
 
 def _geometric_survival(a: Fraction, decay: Fraction, k: int) -> tuple[Number, Number]:
-    plan = Plan((Step("d", tokens=k),), {("t", "d"): {"initial": a, "decay": decay}}, {"d": Fraction(0)})
+    plan = ExactCascade((Step("d", tokens=k),), {("t", "d"): {"initial": a, "decay": decay}}, {"d": Fraction(0)})
     return float(exact.cycle_law(plan.cascade()).pmf[k]), a**k * decay ** (k * (k - 1) // 2)
 
 

@@ -43,7 +43,7 @@ LEDGER: tuple[Claim, ...] = (
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """A claim with what its check found.
 
     Attributes:
@@ -60,17 +60,17 @@ class Row:
         return parts | asdict(self.finding)
 
 
-def run_ledger(claims: Sequence[Claim] = LEDGER) -> list[Row]:
+def run_ledger(claims: Sequence[Claim] = LEDGER) -> list[LedgerRow]:
     """Run every check, with a progress bar when that takes more than two seconds."""
-    return [Row(claim, claim.check()) for claim in progress(claims, "checking claims", "claim")]
+    return [LedgerRow(claim, claim.check()) for claim in progress(claims, "checking claims", "claim")]
 
 
-def as_text(rows: Sequence[Row]) -> str:
+def as_text(rows: Sequence[LedgerRow]) -> str:
     """The ledger as paragraphs."""
     return "\n\n".join(_paragraph(row) for row in rows) + f"\n\n{summary(rows)}"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(rows: Sequence[LedgerRow]) -> str:
     """How many claims have which verdict."""
     verdicts = [row.finding.verdict for row in rows]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(sorted(verdicts)))
@@ -78,7 +78,7 @@ def summary(rows: Sequence[Row]) -> str:
     return f"{len(rows)} claims: {counts}." + (f" Not settled: {', '.join(unsettled)}." if unsettled else "")
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[LedgerRow]) -> str:
     """The ledger as a Markdown table with its notes below."""
     lines = [
         "| claim | source | verdict | examples | counterexample | what saves it |",
@@ -103,7 +103,7 @@ def _counterexample(finding: Finding) -> str:
     return ", ".join(f"{name} = {value}" for name, value in finding.counterexample.items())
 
 
-def _paragraph(row: Row) -> str:
+def _paragraph(row: LedgerRow) -> str:
     found = row.finding
     parts = [
         f"{found.verdict.upper():8s} {row.claim.name}",

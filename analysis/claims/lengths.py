@@ -9,18 +9,18 @@ from itertools import pairwise
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.formulas import speculative_plan
-from analysis.claims.plan import Plan
 from analysis.claims.search import CHEAP, COST, MARGIN, PROBABILITY, PROPER, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.derive.draft_length import real_length
 from analysis.model import Step
 
 
-def _two(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k1: int, k2: int) -> Plan:
+def _two(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k1: int, k2: int) -> ExactCascade:
     """k1 tokens of d1, then k2 of d2; a length may be 0."""
     draft = tuple(Step(d, tokens=k) for d, k in (("d1", k1), ("d2", k2)) if k)
-    return Plan(draft, {("t", "d1"): a, ("t", "d2"): m}, {"d1": c1, "d2": c2})
+    return ExactCascade(draft, {("t", "d1"): a, ("t", "d2"): m}, {"d1": c1, "d2": c2})
 
 
 def _marginal(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> Sides:
@@ -39,7 +39,7 @@ def _inserted(a: Fraction, m: Fraction, c1: Fraction, c2: Fraction, k: int) -> S
     """EWIF without, and with a token of d2 in front of k of d1, where the appended token's rule says that it pays."""
     before = speculative_plan(a, c1, k)
     alphas, costs = {("t", "d1"): a, ("t", "d2"): m}, {"d1": c1, "d2": c2}
-    after = Plan((Step("d2", tokens=1), Step("d1", tokens=k)), alphas, costs)
+    after = ExactCascade((Step("d2", tokens=1), Step("d1", tokens=k)), alphas, costs)
     return before, after
 
 
@@ -73,7 +73,7 @@ def _valleys(values: Sequence[float], depth: float = ROUNDING) -> int:
 
 def _valleys_by_hazard(h0: Fraction, h1: Fraction, h2: Fraction, h3: Fraction, c: Fraction) -> Sides:
     hazards = {("t", "d"): {"per_position": [h0, h1, h2, h3], "beyond": "last"}}
-    plans = [Plan((Step("d", tokens=k),), hazards, {"d": c}) for k in range(1, 8)]
+    plans = [ExactCascade((Step("d", tokens=k),), hazards, {"d": c}) for k in range(1, 8)]
     return _valleys([1.0, *(float(plan.ewif()) for plan in plans)]), 0
 
 
@@ -82,7 +82,7 @@ def _valleys_by_call(
 ) -> Sides:
     """The target's calls on 2, 3, 4 and more tokens cost 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3."""
     costs = {"d": c, "t": {"by_tokens": [Fraction(1), 1 + t1, 1 + t1 + t2, 1 + t1 + t2 + t3], "beyond": "last"}}
-    plans = [Plan((Step("d", tokens=k),), {("t", "d"): a}, costs) for k in range(1, 4)]
+    plans = [ExactCascade((Step("d", tokens=k),), {("t", "d"): a}, costs) for k in range(1, 4)]
     return _valleys([1.0, *(float(plan.ewif()) for plan in plans)], depth), 0
 
 
@@ -98,7 +98,7 @@ def _free_token_at_a_price(a: Fraction, m: Fraction, growth: Fraction, k: int) -
     """A free token behind k free ones that gain, where the target's call on q tokens costs 1 + growth (q - 1)."""
     target = {"t": {"fixed": 1 - growth, "per_token": growth}}
     before, after = (
-        float(Plan(plan.draft, plan.alphas, {**plan.costs, **target}).ewif())
+        float(ExactCascade(plan.draft, plan.alphas, {**plan.costs, **target}).ewif())
         for plan in (_two(a, m, FREE, FREE, k, 0), _two(a, m, FREE, FREE, k, 1))
     )
     return (before, after) if before > 1 else None

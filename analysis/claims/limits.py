@@ -8,8 +8,8 @@ from itertools import product
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.formulas import deep_plan, speculative_plan, vertical_plan
-from analysis.claims.plan import Plan
 from analysis.claims.search import CHEAP, COST, PROBABILITY, PROPER, REALISTIC, Domain, Property, whole
 from analysis.claims.third import WithPublishedWorth
 from analysis.claims.verdicts import Proof, Refutation
@@ -23,10 +23,12 @@ def _within_ceiling(a: Fraction, b: Fraction, m: Fraction, c: Fraction, n: int, 
     return deep_plan(a, b, m, c, n, k), 1 / (1 - max(a, m))
 
 
-def _falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Plan:
+def _falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> ExactCascade:
     """k tokens of one drafter, where the target's review of two tokens or more costs `share` of a one-token call."""
     plan = speculative_plan(a, c, k)
-    return Plan(plan.draft, plan.alphas, {**plan.costs, "t": {"by_tokens": [Fraction(1), share], "beyond": "last"}})
+    return ExactCascade(
+        plan.draft, plan.alphas, {**plan.costs, "t": {"by_tokens": [Fraction(1), share], "beyond": "last"}}
+    )
 
 
 def _ceiling_of_falling_review(a: Fraction, c: Fraction, share: Fraction, k: int) -> Sides:
@@ -41,7 +43,7 @@ def _nesting_with_falling_review(a: Fraction, b: Fraction, c1: Fraction, share: 
     """One round over k free tokens, over one token, where reviews of three tokens and more cost the target less."""
     nested = vertical_plan(a, b, c1, FREE, 1, k)
     target = {"t": {"by_tokens": [Fraction(1), Fraction(1), share], "beyond": "last"}}
-    ewif = Plan(nested.draft, nested.alphas, {**nested.costs, **target}).ewif()
+    ewif = ExactCascade(nested.draft, nested.alphas, {**nested.costs, **target}).ewif()
     return float(ewif) / float(speculative_plan(a, c1, 1).ewif()), 1 / (1 - a**2)
 
 
@@ -53,7 +55,7 @@ def _near_ceiling(a: Fraction, c: Fraction, k: int) -> Sides:
 def _nested_factor(a: Fraction, b: Fraction, c1: Fraction, c2: Fraction, n: int, k: int) -> Fraction:
     """EWIF of d1 in n rounds over k tokens of d2, over one token of d1."""
     inner = (Step("d1", rounds=n, draft=(Step("d2", tokens=k),)),)
-    nested = Plan(inner, {("t", "d1"): a, ("d1", "d2"): b}, {"d1": c1, "d2": c2})
+    nested = ExactCascade(inner, {("t", "d1"): a, ("d1", "d2"): b}, {"d1": c1, "d2": c2})
     return Fraction(nested.ewif()) / Fraction(speculative_plan(a, c1, 1).ewif())
 
 

@@ -6,14 +6,14 @@ from fractions import Fraction
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import PROBABILITY, PROPER, REALISTIC, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Draft, Step
 
 
 def _tokens(draft: Draft, alphas: dict[tuple[str, str], Fraction]) -> Fraction:
-    return Fraction(Plan(draft, alphas, {d: FREE for _, d in alphas}).ewif())
+    return Fraction(ExactCascade(draft, alphas, {d: FREE for _, d in alphas}).ewif())
 
 
 def _two_prompts(k: int, low: Fraction, high: Fraction, share: Fraction) -> tuple[Fraction, Fraction, Fraction]:

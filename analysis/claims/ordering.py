@@ -7,7 +7,7 @@ from itertools import permutations, product
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import PROBABILITY, REALISTIC, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
@@ -28,8 +28,8 @@ def _order(rounds: tuple[int, int, int], shares: tuple[Fraction, ...], b: Fracti
         zip(names, (_step(d, n, k + i) for i, (d, n) in enumerate(zip(names, rounds, strict=True))), strict=True)
     )
 
-    def in_order(order: tuple[str, ...]) -> Plan:
-        return Plan(tuple(steps[d] for d in order), alphas, costs)
+    def in_order(order: tuple[str, ...]) -> ExactCascade:
+        return ExactCascade(tuple(steps[d] for d in order), alphas, costs)
 
     falling = tuple(sorted(names, key=lambda d: -alphas["t", d]))
     return max(Fraction(in_order(order).ewif()) for order in permutations(names)), in_order(falling)
@@ -43,13 +43,13 @@ def _order_of_steps(a: Fraction, b: Fraction, m: Fraction, inner: Fraction, k: i
     return _order((n, 0, n), (a, b, m), inner, k)
 
 
-def _in_turn(drafters: tuple[str, ...], a0: Fraction, a1: Fraction, b0: Fraction, b1: Fraction) -> Plan:
+def _in_turn(drafters: tuple[str, ...], a0: Fraction, a1: Fraction, b0: Fraction, b1: Fraction) -> ExactCascade:
     """A token of each named drafter in turn; hazards at position 0 and from position 1 on, nothing costs."""
     alphas = {
         ("t", "d1"): {"per_position": [a0, a1], "beyond": "last"},
         ("t", "d2"): {"per_position": [b0, b1], "beyond": "last"},
     }
-    return Plan(tuple(Step(drafter, tokens=1) for drafter in drafters), alphas, {"d1": FREE, "d2": FREE})
+    return ExactCascade(tuple(Step(drafter, tokens=1) for drafter in drafters), alphas, {"d1": FREE, "d2": FREE})
 
 
 def _hazard_order(size: int, a0: Fraction, a1: Fraction, b0: Fraction, b1: Fraction) -> Sides:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 
 Number: TypeAlias = Any
 """A fraction, a whole number or a float."""
@@ -89,7 +89,7 @@ class Property:
     """
 
     domains: Mapping[str, Domain]
-    sides: Callable[..., tuple[Number | Plan, Number | Plan] | None]
+    sides: Callable[..., tuple[Number | ExactCascade, Number | ExactCascade] | None]
     relation: Relation
     labels: tuple[str, str] = ("left", "right")
 
@@ -98,7 +98,7 @@ class Property:
         found = self.sides(**values)
         if found is None:
             return None
-        left, right = (side.ewif() if isinstance(side, Plan) else side for side in found)
+        left, right = (side.ewif() if isinstance(side, ExactCascade) else side for side in found)
         return left, right
 
     def holds(self, values: Values) -> bool | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.claims.claim import Claim
 from analysis.claims.drafters import FREE, Sides
-from analysis.claims.plan import Plan
+from analysis.claims.exact_cascade import ExactCascade
 from analysis.claims.search import CHEAP, COST, PROBABILITY, REALISTIC, Domain, Property, whole
 from analysis.claims.verdicts import Proof, Refutation
 from analysis.model import Step
@@ -21,7 +21,7 @@ def _stopping(
     alphas = {("t", "d1"): acceptance, ("d1", "d2"): b}
 
     def best(steps: list[Step]) -> Fraction | float:
-        return max(float(Plan((step,), alphas, {"d1": c1, "d2": c2}).ewif()) for step in steps)
+        return max(float(ExactCascade((step,), alphas, {"d1": c1, "d2": c2}).ewif()) for step in steps)
 
     return (
         best([Step("d1", rounds=n, draft=inner) for n in range(1, rounds + 1)]),
@@ -49,7 +49,7 @@ def _behind(a: Fraction, b: Fraction, c1: Fraction, first: int, k: int) -> tuple
     before, inner = Step("x", rounds=1, draft=(Step("m", tokens=first),)), (Step("m", tokens=k),)
 
     def best(steps: list[Step]) -> float:
-        return max(float(Plan((before, step), alphas, costs).ewif()) for step in steps)
+        return max(float(ExactCascade((before, step), alphas, costs).ewif()) for step in steps)
 
     longest = first + 1 + ROUNDS * (k + 1)
     return (

@@ -12,7 +12,7 @@ from analysis.model.boundary.fields import mapping
 from analysis.model.boundary.options import add_quiet, add_seed, as_options, real, whole
 from analysis.model.boundary.report import add_report, report
 from analysis.model.records.calibration import Calibration, read_calibration
-from analysis.model.records.runs import PromptId, Run, read_runs
+from analysis.model.records.runs import MeasuredRun, PromptId, read_runs
 from analysis.paper.published import read_rows
 from analysis.paper.swi import (
     ALL,
@@ -112,7 +112,7 @@ def _kept(calibration: str | None) -> tuple[list[Path], str | Path]:
     return rows, calibration or KEPT / "calibration.json"
 
 
-def _shared(runs: Sequence[Run]) -> list[Run]:
+def _shared(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """The runs of prompts that every method ran, so that all are held to the same texts.
 
     Raises:
@@ -141,7 +141,7 @@ def _parameters(given: Sequence[tuple[str, float]], calibration: Calibration | N
     return found
 
 
-def _members(runs: Sequence[Run], files: Sequence[str]) -> dict[str, set[PromptId]]:
+def _members(runs: Sequence[MeasuredRun], files: Sequence[str]) -> dict[str, set[PromptId]]:
     """Ids of the prompts of every set of two or more, that of all prompts first."""
     everything = {run.prompt for run in runs}
     sets: dict[str, set[PromptId]] = {}

@@ -28,7 +28,7 @@ from analysis.derive.speculative import (
 )
 from analysis.derive.stopping import monotone, stopping
 from analysis.derive.texts import expected_rejections, lossless_cascade
-from analysis.derive.theorem import Check, Line, Theorem
+from analysis.derive.theorem import Line, ProofCheck, Theorem
 from analysis.derive.trees import tree_gain, two_candidates
 from analysis.derive.vertical import break_even, free_inner_drafter, vertical
 
@@ -85,8 +85,8 @@ def derived(name: str) -> Theorem:
 
 __all__ = [
     "THEOREMS",
-    "Check",
     "Line",
+    "ProofCheck",
     "Repeated",
     "SymbolicEwif",
     "Theorem",

@@ -51,7 +51,7 @@ def repeated(draft: Draft) -> tuple[Repeated, ...]:
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineMap:
     """The map g -> offset + slope g of a step on the gain of what follows.
 
     Attributes:
@@ -67,22 +67,22 @@ class Affine:
         return self.offset + self.slope * following
 
 
-def one_round(acceptance: Scalar, inner_gain: Scalar) -> Affine:
+def one_round(acceptance: Scalar, inner_gain: Scalar) -> AffineMap:
     """One round whose inner draft, thinned by the acceptance, has this gain; a leaf token for inner gain 0."""
-    return Affine(acceptance * (1 + inner_gain), acceptance + (acceptance - 1) * inner_gain)
+    return AffineMap(acceptance * (1 + inner_gain), acceptance + (acceptance - 1) * inner_gain)
 
 
-def power(step: Affine, times: Scalar) -> Affine:
+def power(step: AffineMap, times: Scalar) -> AffineMap:
     """A step done `times` times over; closed for a symbolic number, where 1 - slope must not vanish."""
     if isinstance(times, int):
         total = 0
         for _ in range(times):
             total = 1 + step.slope * total
-        return Affine(step.offset * total, step.slope**times)
-    return Affine(step.offset * (1 - step.slope**times) / (1 - step.slope), step.slope**times)
+        return AffineMap(step.offset * total, step.slope**times)
+    return AffineMap(step.offset * (1 - step.slope**times) / (1 - step.slope), step.slope**times)
 
 
-def step_map(step: Repeated, reviewer: str, alpha: Acceptances, thinning: Scalar = 1) -> Affine:
+def step_map(step: Repeated, reviewer: str, alpha: Acceptances, thinning: Scalar = 1) -> AffineMap:
     """The affine map of a step in a draft of `reviewer` whose acceptances are multiplied by `thinning`."""
     acceptance = thinning * alpha(reviewer, step.by)
     return power(one_round(acceptance, gain(step.inner, step.by, alpha, acceptance)), step.times)

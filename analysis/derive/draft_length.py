@@ -12,7 +12,7 @@ from sympy import Eq
 from analysis.derive.notation import alpha, c, i, k
 from analysis.derive.proof import EVERY, Expression, all_hold, by_induction, equal, vanishes
 from analysis.derive.speculative import mean_yield
-from analysis.derive.theorem import Check, Line, Theorem
+from analysis.derive.theorem import Line, ProofCheck, Theorem
 
 
 def unimodal() -> Theorem:
@@ -145,7 +145,7 @@ def optimal_length() -> Theorem:
     )
 
 
-def _stationary(w: sympy.Symbol) -> Check:
+def _stationary(w: sympy.Symbol) -> ProofCheck:
     """The derivative vanishes at k*: there alpha^(k+1) = -1/w and 1 + k c = c (1 + w) / log alpha."""
     log = sympy.Symbol("L", negative=True)  # log(alpha)
     length = (1 + w) / log - 1 / c

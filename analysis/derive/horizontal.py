@@ -6,7 +6,7 @@ import sympy
 from sympy import Eq, Product, Sum
 
 from analysis.derive import first_principles
-from analysis.derive.affine import Affine, Repeated
+from analysis.derive.affine import AffineMap, Repeated
 from analysis.derive.notation import alpha, alpha2, c, c1, c2, cost, ewif, g, k, l, survival, tokens
 from analysis.derive.proof import Expression, all_hold, by_induction, equal, vanishes
 from analysis.derive.speculative import CS_DRAFTING, mean_yield
@@ -78,7 +78,7 @@ def horizontal() -> Theorem:
 def order() -> Theorem:
     """The best order of the steps of one draft."""
     first, second = sympy.symbols("B_1 B_2", nonnegative=True)
-    maps = [Affine(share * (1 - slope) / (1 - share), slope) for share, slope in ((alpha, first), (alpha2, second))]
+    maps = [AffineMap(share * (1 - slope) / (1 - share), slope) for share, slope in ((alpha, first), (alpha2, second))]
     swap = maps[0](maps[1](g)) - maps[1](maps[0](g))
     factored = (1 - first) * (1 - second) * (alpha - alpha2) / ((1 - alpha) * (1 - alpha2))
     leaf_swap = alpha * (1 + alpha2 * (1 + g)) - alpha2 * (1 + alpha * (1 + g))

@@ -10,7 +10,7 @@ from sympy.printing.latex import LatexPrinter
 
 from analysis.derive.inline import GREEK, sentence_latex
 from analysis.derive.proof import Expression
-from analysis.derive.theorem import Check, Line, Theorem
+from analysis.derive.theorem import Line, ProofCheck, Theorem
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage{amsmath}
@@ -113,6 +113,6 @@ def _lines(lines: Sequence[Line], name: str, numbers: Iterator[int]) -> list[str
     return parts
 
 
-def _check(check: Check) -> str:
+def _check(check: ProofCheck) -> str:
     failed = "" if check.holds else "FAILS: "
     return rf"\item {failed}{sentence_latex(check.claim)} ({sentence_latex(check.method)})"

@@ -190,8 +190,8 @@ def nested() -> Theorem:
             ),
             equal(
                 "A map before a map is a map: offsets A_1 + B_1 A_2, slopes B_1 B_2.",
-                affine.Affine(*_FIRST)(affine.Affine(*_SECOND)(g)),
-                affine.Affine(_FIRST[0] + _FIRST[1] * _SECOND[0], _FIRST[1] * _SECOND[1])(g),
+                affine.AffineMap(*_FIRST)(affine.AffineMap(*_SECOND)(g)),
+                affine.AffineMap(_FIRST[0] + _FIRST[1] * _SECOND[0], _FIRST[1] * _SECOND[1])(g),
             ),
             equal(
                 "Two levels with symbolic n and k are the vertical cascade.",

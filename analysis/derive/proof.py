@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import sympy
 
-from analysis.derive.theorem import Check
+from analysis.derive.theorem import ProofCheck
 
 Expression: TypeAlias = Any
 """A SymPy expression; SymPy has no types of its own to check against."""
@@ -32,15 +32,15 @@ def _split(expression: Expression) -> Expression:
     return sympy.expand(expression, power_base=True, power_exp=True)
 
 
-def equal(claim: str, left: Expression, right: Expression, method: str = EVERY) -> Check:
+def equal(claim: str, left: Expression, right: Expression, method: str = EVERY) -> ProofCheck:
     """Check that two expressions are the same function of their symbols."""
-    return Check(claim, method, vanishes(left - right))
+    return ProofCheck(claim, method, vanishes(left - right))
 
 
-def all_hold(claim: str, outcomes: Iterable[bool], method: str) -> Check:
+def all_hold(claim: str, outcomes: Iterable[bool], method: str) -> ProofCheck:
     """Check that every case of a finite list holds, and say how many there were."""
     results = list(outcomes)
-    return Check(claim, f"{method}, {len(results)} cases", bool(results) and all(results))
+    return ProofCheck(claim, f"{method}, {len(results)} cases", bool(results) and all(results))
 
 
 def by_induction(
@@ -50,7 +50,7 @@ def by_induction(
     increment: Callable[[Expression], Expression],
     index: sympy.Symbol,
     start: int = 0,
-) -> Check:
+) -> ProofCheck:
     """Check a closed form of a sum for every whole number from `start` on.
 
     Args:
@@ -63,7 +63,7 @@ def by_induction(
     """
     anchored = vanishes(closed(sympy.Integer(start)) - first)
     steps = vanishes(closed(index + 1) - closed(index) - increment(index))
-    return Check(claim, f"SymPy, every {index} >= {start} by induction", anchored and steps)
+    return ProofCheck(claim, f"SymPy, every {index} >= {start} by induction", anchored and steps)
 
 
 def nonnegative_coefficients(expression: Expression, *symbols: sympy.Symbol) -> bool:

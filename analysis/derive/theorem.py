@@ -21,7 +21,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Check:
+class ProofCheck:
     """One equality or inequality of a theorem, as it was verified on this run.
 
     Attributes:
@@ -55,7 +55,7 @@ class Theorem:
     assumptions: str
     statement: tuple[Line, ...]
     steps: tuple[Line, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[ProofCheck, ...]
 
     @property
     def proved(self) -> bool:

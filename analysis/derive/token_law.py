@@ -17,7 +17,7 @@ TokenLaw: TypeAlias = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True)
-class Review:
+class TokenReview:
     """Review of a token drawn from a draft law (Leviathan/Chen rule, with lenience).
 
     Attributes:
@@ -33,7 +33,7 @@ class Review:
     handed_up: TokenLaw
 
 
-def review(reviewer: TokenLaw, draft: TokenLaw, lenience: Fraction = Fraction(1)) -> Review:
+def review(reviewer: TokenLaw, draft: TokenLaw, lenience: Fraction = Fraction(1)) -> TokenReview:
     """Review a token of law `draft` by a model of law `reviewer`.
 
     A token is accepted with probability min(1, lenience * reviewer / draft); the residual is the normalised
@@ -47,7 +47,7 @@ def review(reviewer: TokenLaw, draft: TokenLaw, lenience: Fraction = Fraction(1)
     residual = tuple(share / mass for share in missing) if mass else reviewer
     acceptance = sum((q * a for q, a in zip(draft, accept, strict=True)), Fraction(0))
     handed_up = tuple(q * a + (1 - acceptance) * r for q, a, r in zip(draft, accept, residual, strict=True))
-    return Review(accept, residual, acceptance, handed_up)
+    return TokenReview(accept, residual, acceptance, handed_up)
 
 
 def distance(first: TokenLaw, second: TokenLaw) -> Fraction:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.likelihood import scores
-from analysis.fitting.observations import Cycles
+from analysis.fitting.observations import PromptCycles
 from analysis.fitting.result import GoodnessOfFit
 from analysis.theory.markov import HiddenChain
 
 Vector = NDArray[np.float64]
-LikelihoodOf = Callable[[Sequence[Cycles]], Callable[[Vector], Vector]]
+LikelihoodOf = Callable[[Sequence[PromptCycles]], Callable[[Vector], Vector]]
 """From sequences of cycles to the log-likelihood of each of them at given parameters."""
 
 REPLICATES = 199
@@ -29,7 +29,7 @@ _TEST = "Pearson, accepted tokens by position"
 
 
 def chain_test(
-    sequences: Sequence[Cycles],
+    sequences: Sequence[PromptCycles],
     chain: HiddenChain,
     alphas: tuple[float, float],
     likelihood: LikelihoodOf,
@@ -66,7 +66,7 @@ def chain_test(
     lengths = [cycles.offered.size for cycles in sequences]
 
     def score_of(texts: NDArray[np.intp]) -> Vector:
-        listed = [Cycles(offered[p, :n], text[p, :n]) for text in texts for p, n in enumerate(lengths)]
+        listed = [PromptCycles(offered[p, :n], text[p, :n]) for text in texts for p, n in enumerate(lengths)]
         by_prompt = scores(likelihood(listed), parameters, free)
         result: Vector = by_prompt.reshape(len(texts), len(lengths), free.size).sum(axis=1)
         return result

@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from analysis.fitting.chain_test import chain_test
 from analysis.fitting.errors import hazard_uncertainty, named_errors
 from analysis.fitting.likelihood import Contributions, Maximum, log_likelihood, maximise, propagated
-from analysis.fitting.observations import Cycles, Observations
+from analysis.fitting.observations import Observations, PromptCycles
 from analysis.fitting.result import Fit, GoodnessOfFit
 from analysis.model import MAX_DRAFT_LENGTH
 from analysis.theory.markov import HiddenChain, survival_by_position
@@ -99,7 +99,7 @@ def _of_positions(observed: Observations, draft_length: int) -> Contributions:
     return contributions
 
 
-def _of_sequences(sequences: Sequence[Cycles]) -> Contributions:
+def _of_sequences(sequences: Sequence[PromptCycles]) -> Contributions:
     outcomes, chosen = _distinct_outcomes(sequences)
 
     def contributions(parameters: Vector) -> Vector:
@@ -118,7 +118,7 @@ def _of_sequences(sequences: Sequence[Cycles]) -> Contributions:
     return contributions
 
 
-def _distinct_outcomes(sequences: Sequence[Cycles]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _distinct_outcomes(sequences: Sequence[PromptCycles]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(distinct (offered, accepted), index into them of every prompt's cycles; -1 past a prompt's last cycle).
 
     Prompts are padded to a power of two of cycles, so that matrices can be multiplied in pairs.

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 
 from analysis.fitting.summary import MOST_COUNT, MeanLength, read_mean_length
 from analysis.model import MAX_DRAFT_LENGTH, InputError
-from analysis.model.boundary.fields import inside, mapping, name, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, only_keys, read_name, read_number, reject, sequence
 
 _KINDS = ("rows", "sequences", "survival", "mean_length")
 _COMMON = ("reviewer", "drafter")
 
 
 @dataclass(frozen=True)
-class Cycles:
+class PromptCycles:
     """The cycles of one prompt in the order of the text.
 
     Attributes:
@@ -65,7 +65,7 @@ class Observations:
     examined: NDArray[np.float64]
     accepted: NDArray[np.float64]
     prompts: int
-    sequences: tuple[Cycles, ...] = ()
+    sequences: tuple[PromptCycles, ...] = ()
     counted: bool = True
 
     @property
@@ -107,7 +107,7 @@ def read_observations(value: object) -> Observations | MeanLength:
         raise InputError("counts", f"got {found}, expected exactly one of {', '.join(_KINDS)}")
     for key in _COMMON:
         if key in fields:
-            name(fields[key], key)
+            read_name(fields[key], key)
     if kinds == ["mean_length"]:
         only_keys(fields, (*_COMMON, "mean_length", "draft_length", "bonus_counted", "cycles"))
         return read_mean_length(fields)
@@ -127,12 +127,13 @@ def _from_rows(items: Sequence[object]) -> Observations:
         with inside(f"[{i}]"):
             row = mapping(item, "")
             only_keys(row, ("prompt", "type", "examined", "accepted"), required=("examined", "accepted"))
-            prompt = prompts.setdefault(name(row.get("prompt", "all"), "prompt"), len(prompts))
+            prompt = prompts.setdefault(read_name(row.get("prompt", "all"), "prompt"), len(prompts))
             kind = row.get("type", "accepted")
             if kind not in ("accepted", "corrected"):
                 reject("type", kind, "accepted or corrected")
             examined = [
-                number(n, f"examined[{j}]", 0, MOST_COUNT) for j, n in enumerate(sequence(row["examined"], "examined"))
+                read_number(n, f"examined[{j}]", 0, MOST_COUNT)
+                for j, n in enumerate(sequence(row["examined"], "examined"))
             ]
             accepted = sequence(row["accepted"], "accepted")
             if not 1 <= len(examined) == len(accepted) <= MAX_DRAFT_LENGTH:
@@ -142,7 +143,7 @@ def _from_rows(items: Sequence[object]) -> Observations:
                     f"expected as many, 1..{MAX_DRAFT_LENGTH}",
                 )
             for j, n in enumerate(examined):
-                x = number(accepted[j], f"accepted[{j}]", 0, n)
+                x = read_number(accepted[j], f"accepted[{j}]", 0, n)
                 cell = cells.setdefault((prompt, kind == "corrected", j), [0.0, 0.0])
                 cell[0] += n
                 cell[1] += x
@@ -169,7 +170,7 @@ def _from_sequences(items: Sequence[object]) -> Observations:
                     cell = cells.setdefault((i, False, j), [0.0, 0.0])
                     cell[0] += 1
                     cell[1] += j < a
-            found.append(Cycles(np.array(offered, dtype=np.intp), np.array(accepted, dtype=np.intp)))
+            found.append(PromptCycles(np.array(offered, dtype=np.intp), np.array(accepted, dtype=np.intp)))
     return _observations(cells, max(len(found), 1), tuple(found))
 
 
@@ -194,8 +195,8 @@ def _from_survival(fields: Mapping[str, object]) -> Observations:
         if isinstance(item, (int, float)) and survival[-1] < item <= 1:
             never = f"a number in [0, {survival[-1]:g}]: survival never rises (acceptances given those before may)"
             reject(f"survival[{j}]", item, never)
-        survival.append(number(item, f"survival[{j}]", 0, survival[-1]))
-    cycles = number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else 1.0
+        survival.append(read_number(item, f"survival[{j}]", 0, survival[-1]))
+    cycles = read_number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else 1.0
     cells = {(0, False, j): [cycles * survival[j], cycles * survival[j + 1]] for j in range(len(listed))}
     return _observations(cells, 1, counted="cycles" in fields)
 
@@ -203,7 +204,7 @@ def _from_survival(fields: Mapping[str, object]) -> Observations:
 def _observations(
     cells: Mapping[tuple[int, bool, int], Sequence[float]],
     prompts: int,
-    sequences: tuple[Cycles, ...] = (),
+    sequences: tuple[PromptCycles, ...] = (),
     counted: bool = True,
 ) -> Observations:
     seen = sorted((key, counts) for key, counts in cells.items() if counts[0] > 0)

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from analysis.fitting.result import Fit
 from analysis.model import MAX_DRAFT_LENGTH
-from analysis.model.boundary.fields import count, number, only_keys, reject
+from analysis.model.boundary.fields import count, only_keys, read_number, reject
 
 MOST_COUNT = 1e15
 """Greatest count of tokens or cycles: sums of counts stay exact whole numbers in floating point."""
@@ -43,8 +43,8 @@ def read_mean_length(fields: Mapping[str, object]) -> MeanLength:
     bonus = fields["bonus_counted"]
     if not isinstance(bonus, bool):
         reject("bonus_counted", bonus, "true where the correction or bonus token is counted, else false")
-    mean = number(fields["mean_length"], "mean_length", bonus, draft_length + bonus)
-    cycles = number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else None
+    mean = read_number(fields["mean_length"], "mean_length", bonus, draft_length + bonus)
+    cycles = read_number(fields["cycles"], "cycles", 1, MOST_COUNT) if "cycles" in fields else None
     return MeanLength(mean + (not bonus), draft_length, cycles)
 
 

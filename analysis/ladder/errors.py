@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RungComparison:
     """One cascade's prediction on one rung beside its measured speedup.
 
     Attributes:
@@ -42,7 +42,7 @@ class Comparison:
         return self.low <= self.measured_high and self.measured_low <= self.high
 
 
-def summary(comparisons: Sequence[Comparison]) -> dict[str, object]:
+def summary(comparisons: Sequence[RungComparison]) -> dict[str, object]:
     """Errors of one rung over many cascades; all are shares of the measured speedup.
 
     The median absolute error has no interval: resampled prompts scatter the measured speedups once more, which makes
@@ -62,13 +62,13 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, object]:
     }
 
 
-def by_family(comparisons: Sequence[Comparison]) -> dict[str, dict[str, object]]:
+def by_family(comparisons: Sequence[RungComparison]) -> dict[str, dict[str, object]]:
     """`summary` of each family."""
     families = dict.fromkeys(each.family for each in comparisons)
     return {family: summary([each for each in comparisons if each.family == family]) for family in families}
 
 
-def _rank_correlation(comparisons: Sequence[Comparison]) -> float | None:
+def _rank_correlation(comparisons: Sequence[RungComparison]) -> float | None:
     """Spearman's, of predicted and measured speedups; None where one of them does not vary."""
     predicted, measured = ([getattr(each, key) for each in comparisons] for key in ("predicted", "measured"))
     if len(comparisons) < 3 or len(set(predicted)) == 1 or len(set(measured)) == 1:

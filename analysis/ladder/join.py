@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from analysis.ladder.errors import Comparison, by_family, improvement, summary
-from analysis.ladder.measured import Measured, Speedups
+from analysis.ladder.errors import RungComparison, by_family, improvement, summary
+from analysis.ladder.measured import MeasuredMethod, Speedups
 from analysis.ladder.noise import noise_floor
 from analysis.ladder.regret import regrets
 from analysis.ladder.remainder import call_differences, remainder, typical
@@ -24,7 +24,7 @@ REPLAY = "replay"
 
 def ladder(
     predictions: Sequence[Prediction],
-    methods: Mapping[str, Measured],
+    methods: Mapping[str, MeasuredMethod],
     calibration: Calibration | None = None,
     baseline: str = AUTOREGRESSIVE,
     seed: int = 0,
@@ -53,7 +53,7 @@ def ladder(
     speedups = Speedups(methods, baseline, RESAMPLES, seed)
     rows = []
     remainders: dict[str, list[dict[str, object]]] = {}
-    table: dict[str, list[Comparison]] = {rung: [] for rung in rungs}
+    table: dict[str, list[RungComparison]] = {rung: [] for rung in rungs}
     by_rung = {rung: {each.name: each for each in predictions if each.rung == rung} for rung in rungs}
     for key, cascade in cascades.items():
         measured = speedups.point(key)
@@ -74,7 +74,7 @@ def ladder(
             each = by_rung[rung].get(key)
             if each is None:
                 continue
-            comparison = Comparison(cascade.family, each.speedup, each.low, each.high, measured, low, high)
+            comparison = RungComparison(cascade.family, each.speedup, each.low, each.high, measured, low, high)
             table[rung].append(comparison)
             listed[rung] = {
                 "speedup": each.speedup,
@@ -116,7 +116,7 @@ def ladder(
     }
 
 
-def _refuse_drafting(baseline: Measured) -> None:
+def _refuse_drafting(baseline: MeasuredMethod) -> None:
     """Predictions are against autoregressive decoding by the same program."""
     if baseline.draft is None:
         raise InputError("baseline", f"got {baseline.name!r}, another program, expected autoregressive decoding")
@@ -139,7 +139,7 @@ def _lengths(predictions: Sequence[Prediction], measured: float) -> dict[str, ob
 def _parts(
     prediction: Prediction,
     measured: float,
-    methods: Mapping[str, Measured],
+    methods: Mapping[str, MeasuredMethod],
     speedups: Speedups,
     calibration: Calibration | None,
 ) -> dict[str, object]:

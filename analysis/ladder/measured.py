@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Draft, InputError
-from analysis.model.records.runs import PromptId, Run, read_runs
+from analysis.model.records.runs import MeasuredRun, PromptId, read_runs
+from analysis.model.resampling import interval_95, prompt_weights
 
 Vector = NDArray[np.float64]
 Repeat = tuple[int, int]
@@ -31,7 +32,7 @@ class OnePrompt:
         runs: By repeat, one or more.
     """
 
-    runs: Mapping[Repeat, Run]
+    runs: Mapping[Repeat, MeasuredRun]
 
     @property
     def prompt_tokens(self) -> int:
@@ -74,7 +75,7 @@ class OnePrompt:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMethod:
     """All rows of a method.
 
     Attributes:
@@ -109,7 +110,7 @@ class Measured:
         """Mean tokens of a text."""
         return float(self.tokens(ids).sum()) / sum(len(self.prompts[key].runs) for key in ids)
 
-    def only(self, chosen: Collection[Repeat]) -> Measured:
+    def only(self, chosen: Collection[Repeat]) -> MeasuredMethod:
         """Its rows of some repeats, on the prompts that have any."""
         kept = {
             key: OnePrompt({repeat: run for repeat, run in one.runs.items() if repeat in chosen})
@@ -123,24 +124,24 @@ class Measured:
         return float(self.tokens(ids).sum()) / cycles if cycles else None
 
 
-def read_measured(paths: Iterable[str | Path]) -> dict[str, Measured]:
+def read_measured(paths: Iterable[str | Path]) -> dict[str, MeasuredMethod]:
     """Read measured rows, by method.
 
     Raises:
         InputError: naming the file, the line, and what is wrong there, or the method that ran different drafts.
     """
     drafts: dict[str, Draft | None] = {}
-    runs: dict[str, dict[PromptId, dict[Repeat, Run]]] = {}
+    runs: dict[str, dict[PromptId, dict[Repeat, MeasuredRun]]] = {}
     for run in read_runs(*paths, programs=True):
         drafts[run.method] = run.draft if run.is_cascade else None
         runs.setdefault(run.method, {}).setdefault(run.prompt, {})[run.file, run.repeat] = run
     return {
-        method: Measured(method, drafts[method], {key: OnePrompt(one) for key, one in found.items()})
+        method: MeasuredMethod(method, drafts[method], {key: OnePrompt(one) for key, one in found.items()})
         for method, found in runs.items()
     }
 
 
-def shared_ids(methods: Iterable[Measured]) -> list[PromptId]:
+def shared_ids(methods: Iterable[MeasuredMethod]) -> list[PromptId]:
     """Prompts that all methods have run, in the order of the first."""
     listed = list(methods)
     return [key for key in listed[0].prompts if all(key in other.prompts for other in listed)]
@@ -159,7 +160,7 @@ class Speedups:
         InputError: where there is nothing to compare with, or no prompt in common.
     """
 
-    def __init__(self, methods: Mapping[str, Measured], baseline: str, resamples: int, seed: int) -> None:
+    def __init__(self, methods: Mapping[str, MeasuredMethod], baseline: str, resamples: int, seed: int) -> None:
         if baseline not in methods:
             raise InputError("baseline", f"no measured rows of {baseline!r}")
         self.methods = methods
@@ -168,12 +169,10 @@ class Speedups:
         if not self.ids:
             raise InputError("measured", "no prompt that every method has run")
         self._partners = {name: self._partner(name) for name in methods}
-        generator = np.random.default_rng(seed)
-        count = len(self.ids)
         self._columns: dict[str, tuple[Vector, Vector]] = {}
-        self._weights = generator.multinomial(count, np.full(count, 1 / count), resamples)
+        self._weights = prompt_weights(len(self.ids), resamples, np.random.default_rng(seed))
 
-    def partner(self, method: str) -> Measured:
+    def partner(self, method: str) -> MeasuredMethod:
         """The baseline's rows that a method is held against: those of the same files."""
         return self._partners[method]
 
@@ -184,14 +183,13 @@ class Speedups:
 
     def draws(self, method: str) -> Vector:
         """The speedup of a method in every resample of prompts, the same resamples for all methods."""
-        return self._ratio(method, self._weights.astype(np.float64))
+        return self._ratio(method, self._weights)
 
     def interval(self, method: str) -> tuple[float, float]:
         """95 % interval of the speedup on prompts of this kind, as many."""
-        low, high = np.quantile(self.draws(method), [0.025, 0.975])
-        return float(low), float(high)
+        return interval_95(self.draws(method))
 
-    def _partner(self, method: str) -> Measured:
+    def _partner(self, method: str) -> MeasuredMethod:
         base, files = self.methods[self.baseline], self.methods[method].files
         found = base.only({repeat for repeat in base.repeats if repeat[0] in files})
         if any(key not in found.prompts for key in self.ids):

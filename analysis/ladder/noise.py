@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.ladder.measured import Measured, Repeat, Speedups
+from analysis.ladder.measured import MeasuredMethod, Repeat, Speedups
 from analysis.model import Draft, Step
 from analysis.model.records.runs import PromptId
 
 MEDIAN_OF_NORMAL = 0.6745
 """Median of the absolute value of a standard normal variate."""
 
-Timed = tuple[Measured, Repeat]
+Timed = tuple[MeasuredMethod, Repeat]
 """One measurement: a method and one of its repeats."""
 
 
@@ -78,7 +78,7 @@ def noise_floor(speedups: Speedups) -> dict[str, object]:
     }
 
 
-def _cascade(method: Measured) -> object:
+def _cascade(method: MeasuredMethod) -> object:
     """What is equal for methods that are the same cascade."""
     return method.name if method.draft is None else _merged(method.draft)
 
@@ -99,7 +99,7 @@ def _pairs(measurements: Sequence[Timed], ids: Sequence[PromptId]) -> list[Pair]
     return found
 
 
-def _label(method: Measured, repeat: Repeat) -> str:
+def _label(method: MeasuredMethod, repeat: Repeat) -> str:
     return f"{method.name}, file {repeat[0]}, repeat {repeat[1]}"
 
 
@@ -123,7 +123,7 @@ def _one_measurement(pairs: Sequence[Pair]) -> float | None:
     return math.sqrt(float(np.mean([pair.standard_error**2 for pair in pairs])) / 2)
 
 
-def _repeats(method: Measured, ids: Sequence[PromptId]) -> int:
+def _repeats(method: MeasuredMethod, ids: Sequence[PromptId]) -> int:
     """Repeats that every one of the prompts has at least."""
     return min(len(method.prompts[key].runs) for key in ids)
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.ladder.measured import Speedups
+from analysis.model.resampling import interval_95
 
 SPLITS = 200
 
@@ -32,7 +33,7 @@ def regrets(predicted: Mapping[str, float], speedups: Speedups, seed: int) -> di
     chosen = max(names, key=predicted.__getitem__)
     points = {name: speedups.point(name) for name in names}
     best = max(names, key=points.__getitem__)
-    low, high = np.quantile(1 - speedups.draws(chosen) / speedups.draws(best), [0.025, 0.975])
+    low, high = interval_95(1 - speedups.draws(chosen) / speedups.draws(best))
     return {
         "chosen": chosen,
         "predicted": predicted[chosen],
@@ -40,8 +41,8 @@ def regrets(predicted: Mapping[str, float], speedups: Speedups, seed: int) -> di
         "best": best,
         "best_measured": points[best],
         "regret": 1 - points[chosen] / points[best],
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "regret_across_halves": _across_halves(names, chosen, speedups, seed),
         "is_best": chosen == best,
     }

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.ladder.measured import Measured, OnePrompt
+from analysis.ladder.measured import MeasuredMethod, OnePrompt
 from analysis.model import Draft, walk
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.predictions import CallsPerToken
@@ -28,8 +28,8 @@ PARTS = ("total", "acceptance", "loop", "call_times")
 def remainder(
     predicted: float,
     measured: float,
-    method: Measured,
-    baseline: Measured,
+    method: MeasuredMethod,
+    baseline: MeasuredMethod,
     ids: Sequence[PromptId],
     draft: Draft,
     calibration: Calibration,
@@ -67,7 +67,7 @@ def remainder(
 
 
 def call_differences(
-    method: Measured, ids: Sequence[PromptId], predicted: CallsPerToken
+    method: MeasuredMethod, ids: Sequence[PromptId], predicted: CallsPerToken
 ) -> dict[str, dict[str, float]]:
     """Calls a token, and tokens a call, that were made and that were predicted, by model.
 
@@ -108,7 +108,7 @@ def typical(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[str, float]]
     return found
 
 
-def _calls(method: Measured, ids: Sequence[PromptId], calibration: Calibration) -> dict[str, float]:
+def _calls(method: MeasuredMethod, ids: Sequence[PromptId], calibration: Calibration) -> dict[str, float]:
     """Calibrated seconds of the calls that were made, by model; each at the middle of its prompt's text.
 
     A drafter's first call of a cycle takes its own time. Rows do not tell how many cycles call it: all are taken to,
@@ -141,7 +141,7 @@ def _call(calibration: Calibration, model: str, q: int, held: float, first: floa
     return times.median.at(q, held)
 
 
-def _loop(method: Measured, ids: Sequence[PromptId], draft: Draft, calibration: Calibration) -> float:
+def _loop(method: MeasuredMethod, ids: Sequence[PromptId], draft: Draft, calibration: Calibration) -> float:
     """Calibrated seconds of the loop around the calls that were made."""
     loop = calibration.loop
     steps = [step for _, _, step in walk(draft, calibration.target)]
@@ -164,13 +164,13 @@ def _loop(method: Measured, ids: Sequence[PromptId], draft: Draft, calibration: 
     return seconds
 
 
-def _own_seconds(method: Measured, ids: Sequence[PromptId]) -> float:
+def _own_seconds(method: MeasuredMethod, ids: Sequence[PromptId]) -> float:
     """Measured seconds outside prefill and calls."""
     found = (sum(one.seconds.values()) - sum(one.call_seconds.values()) for one in _chosen(method, ids))
     return sum(found)
 
 
-def _drifts(method: Measured, ids: Sequence[PromptId], calibrated: Mapping[str, float]) -> dict[str, float]:
+def _drifts(method: MeasuredMethod, ids: Sequence[PromptId], calibrated: Mapping[str, float]) -> dict[str, float]:
     """Measured over calibrated seconds of the same calls, by model."""
     measured: dict[str, float] = {}
     for one in _chosen(method, ids):
@@ -179,5 +179,5 @@ def _drifts(method: Measured, ids: Sequence[PromptId], calibrated: Mapping[str, 
     return {model: measured[model] / seconds for model, seconds in calibrated.items() if seconds > 0}
 
 
-def _chosen(method: Measured, ids: Sequence[PromptId]) -> list[OnePrompt]:
+def _chosen(method: MeasuredMethod, ids: Sequence[PromptId]) -> list[OnePrompt]:
     return [method.prompts[key] for key in ids]

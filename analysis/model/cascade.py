@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from analysis.model.boundary.fields import InputError, inside, mapping, name, number, only_keys, reject
+from analysis.model.boundary.fields import InputError, inside, mapping, only_keys, read_name, read_number, reject
 from analysis.model.boundary.reading import inside_file, parse_json, read_text
 from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
 from analysis.model.display import as_html, as_text
@@ -84,7 +84,7 @@ class Cascade:
     meta: object = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lenience", number(self.lenience, "lenience", 1))
+        object.__setattr__(self, "lenience", read_number(self.lenience, "lenience", 1))
         object.__setattr__(self, "draft", tuple(self.draft))
         self._check_models()
         self._check_pairs("acceptance", self.acceptance)
@@ -211,11 +211,11 @@ class Cascade:
             except ValueError:
                 raise InputError(key, "holds a number that JSON does not know (NaN or infinite)") from None
         return cls(
-            target=name(fields["target"], "target"),
+            target=read_name(fields["target"], "target"),
             models=models,
             acceptance=acceptance,
             draft=draft,
-            lenience=number(fields.get("lenience", 1.0), "lenience", 1),
+            lenience=read_number(fields.get("lenience", 1.0), "lenience", 1),
             uncertainty=uncertainty,
             meta=fields.get("meta"),
         )
@@ -368,7 +368,7 @@ def demand_cascade(value: object) -> None:
 def _read_models(value: object) -> dict[str, Model]:
     models = {}
     for key, item in mapping(value, "").items():
-        name(key, "")
+        read_name(key, "")
         with inside(key):
             fields = mapping(item, "")
             only_keys(fields, ("cost", "load"))
@@ -383,7 +383,7 @@ def _read_models(value: object) -> dict[str, Model]:
 def _read_load(value: object) -> Load:
     if isinstance(value, dict):
         return mapping(value, "load")
-    return name(value, "load")
+    return read_name(value, "load")
 
 
 def _read_acceptances(value: object) -> dict[str, dict[str, Acceptance]]:

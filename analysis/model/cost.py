@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from analysis.model.beyond import KEY, Beyond, as_json, checked_beyond, read_beyond, without_repeats
-from analysis.model.boundary.fields import mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import mapping, only_keys, read_number, reject, sequence
 
 GREATEST, LEAST_OF_TARGET = 1e60, 1e-60
 """Greatest cost, and least cost of the target: what keeps all sums and squares of relative costs finite."""
@@ -25,8 +25,8 @@ class Affine:
     per_token: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fixed", number(self.fixed, "fixed", 0, GREATEST))
-        object.__setattr__(self, "per_token", number(self.per_token, "per_token", 0, GREATEST))
+        object.__setattr__(self, "fixed", read_number(self.fixed, "fixed", 0, GREATEST))
+        object.__setattr__(self, "per_token", read_number(self.per_token, "per_token", 0, GREATEST))
 
     @property
     def least(self) -> float:
@@ -68,7 +68,7 @@ class Tabulated:
     def __post_init__(self) -> None:
         if not self.by_tokens:
             reject("by_tokens", list(self.by_tokens), "a list of at least one number in [0, 1e+60]")
-        values = [number(t, f"by_tokens[{i}]", 0, GREATEST) for i, t in enumerate(self.by_tokens)]
+        values = [read_number(t, f"by_tokens[{i}]", 0, GREATEST) for i, t in enumerate(self.by_tokens)]
         object.__setattr__(self, "by_tokens", tuple(values))
         object.__setattr__(self, "beyond", checked_beyond(self.beyond, ("last", "linear", "refuse")))
         if self.beyond == "linear" and len(values) < 2:
@@ -116,7 +116,7 @@ def read_cost(value: object) -> Cost:
         InputError: naming the field below this cost, the value and the allowed range.
     """
     if not isinstance(value, dict):
-        return Affine(number(value, "", 0, GREATEST))
+        return Affine(read_number(value, "", 0, GREATEST))
     fields = mapping(value, "")
     if "by_tokens" in fields:
         only_keys(fields, ("by_tokens", KEY))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from analysis.model.beyond import KEY, Beyond, as_json, checked_beyond, read_beyond, without_repeats
-from analysis.model.boundary.fields import inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import inside, mapping, only_keys, read_number, reject, sequence
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PerPosition:
     def __post_init__(self) -> None:
         if not self.hazards:
             reject("per_position", list(self.hazards), "a list of at least one number in [0, 1]")
-        values = tuple(number(h, f"per_position[{j}]", 0, 1) for j, h in enumerate(self.hazards))
+        values = tuple(read_number(h, f"per_position[{j}]", 0, 1) for j, h in enumerate(self.hazards))
         beyond = checked_beyond(self.beyond, ("last", "refuse"))
         is_list = len(set(values)) > 1 or beyond is not None if self.is_list is None else self.is_list
         object.__setattr__(self, "hazards", values if is_list else values[:1])
@@ -80,9 +80,9 @@ class Decaying:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "initial", number(self.initial, "initial", 0, 1))
-        object.__setattr__(self, "decay", number(self.decay, "decay", 0))
-        object.__setattr__(self, "floor", number(self.floor, "floor", 0, 1))
+        object.__setattr__(self, "initial", read_number(self.initial, "initial", 0, 1))
+        object.__setattr__(self, "decay", read_number(self.decay, "decay", 0))
+        object.__setattr__(self, "floor", read_number(self.floor, "floor", 0, 1))
 
     def at(self, position: int) -> float:
         """Hazard at a position >= 0, in [0, 1]."""
@@ -180,7 +180,7 @@ def read_acceptance(value: object) -> Acceptance:
 
 def _read_hazard(value: object) -> Hazard:
     if not isinstance(value, dict):
-        return PerPosition((number(value, "", 0, 1),))
+        return PerPosition((read_number(value, "", 0, 1),))
     fields = mapping(value, "")
     if "per_position" in fields:
         only_keys(fields, ("per_position", KEY))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
-from analysis.model.boundary.fields import InputError, number, reject, sequence
+from analysis.model.boundary.fields import InputError, read_number, reject, sequence
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step
 
 MAX_GRAM_BLOCK = 10
@@ -52,7 +52,7 @@ def _read_row(row: object, r: int, width: int, convention: Convention) -> list[i
         raise InputError(f"k_matrix[{r}]", f"has {len(entries)} entries, expected one a drafter: {width}")
     values = []
     for j, entry in enumerate(entries):
-        value = number(entry, f"k_matrix[{r}][{j}]", 0, MAX_DRAFT_LENGTH)
+        value = read_number(entry, f"k_matrix[{r}][{j}]", 0, MAX_DRAFT_LENGTH)
         if value != int(value) or (j < r and value):
             reject(f"k_matrix[{r}][{j}]", entry, "0" if j < r else f"a whole number in 0..{MAX_DRAFT_LENGTH}")
         values.append(int(value))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from analysis.model.boundary.fields import InputError, inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import InputError, inside, mapping, only_keys, read_number, reject, sequence
 from analysis.model.cost import GREATEST
 
 CORRELATION = "correlation"
@@ -71,7 +71,7 @@ def _check_errors(value: object, most: float) -> None:
             with inside(f"[{i}]"):
                 _check_errors(item, most)
     else:
-        number(value, "", 0, most)
+        read_number(value, "", 0, most)
 
 
 def _numbers(errors: Mapping[str, object]) -> int:
@@ -81,7 +81,7 @@ def _numbers(errors: Mapping[str, object]) -> int:
 
 def _check_correlation(value: object, size: int) -> None:
     rows = [
-        [number(item, f"[{i}][{j}]", -1, 1) for j, item in enumerate(sequence(row, f"[{i}]"))]
+        [read_number(item, f"[{i}][{j}]", -1, 1) for j, item in enumerate(sequence(row, f"[{i}]"))]
         for i, row in enumerate(sequence(value, ""))
     ]
     if len(rows) != size or any(len(row) != size for row in rows):

@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from analysis.model.boundary.fields import InputError, count, inside, mapping, name, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import (
+    InputError,
+    count,
+    inside,
+    mapping,
+    only_keys,
+    read_name,
+    read_number,
+    reject,
+    sequence,
+)
 
 MAX_DRAFT_LENGTH = 4096
 """Greatest possible length of any draft, in tokens."""
@@ -45,14 +55,14 @@ class Step:
     lenience: float = 1.0
 
     def __post_init__(self) -> None:
-        name(self.by, "by")
+        read_name(self.by, "by")
         given = [key for key in _REPEATS if getattr(self, key) is not None]
         if len(given) != 1:
             found = "none" if not given else " and ".join(given)
             raise InputError("", f"got {found}, expected exactly one of tokens, rounds, until")
         object.__setattr__(self, given[0], count(getattr(self, given[0]), given[0], MAX_DRAFT_LENGTH))
         object.__setattr__(self, "block", count(self.block, "block", MAX_DRAFT_LENGTH))
-        object.__setattr__(self, "lenience", number(self.lenience, "lenience", 1))
+        object.__setattr__(self, "lenience", read_number(self.lenience, "lenience", 1))
         object.__setattr__(self, "draft", tuple(self.draft))
         if self.rounds is not None and not self.draft:
             raise InputError("draft", "missing or empty, `rounds` needs an inner draft of at least one step")

@@ -15,7 +15,7 @@ PROVED = 1e-9
 
 
 @dataclass(frozen=True)
-class Limits:
+class SearchLimits:
     """What an optimum rests on besides the numbers given.
 
     Attributes:
@@ -32,7 +32,7 @@ class Limits:
     max_tokens: int
 
     @classmethod
-    def of(cls, problem: Problem, draft: Draft) -> Limits:
+    def of(cls, problem: Problem, draft: Draft) -> SearchLimits:
         """The limits of a problem, and whether a draft meets one."""
         cut = problem.cut_short()
         ended = {
@@ -88,7 +88,7 @@ class Certificate:
     hull_points: int | None
     nodes: int | None
     evaluated: int
-    limits: Limits
+    limits: SearchLimits
 
     def to_json(self) -> dict[str, object]:
         """The certificate as it is printed."""
@@ -133,7 +133,7 @@ def certify(
         ContradictionError: where a bound lies below the draft found.
     """
     bound = consistent(min(bounds), found)
-    limits = Limits.of(problem, draft)
+    limits = SearchLimits.of(problem, draft)
     if limits.beyond_data:
         kind = "extrapolated"
     elif bound > found * (1 + PROVED):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from analysis.model import Draft, InputError, Step, draft_from_k_matrix, goes_on, longest, progress, readings
 from analysis.model.kmatrix import MAX_GRAM_BLOCK
+from analysis.model.neighbours import best_of, climb
 from analysis.optimum.bound import ROUNDING
-from analysis.optimum.certificate import Limits, consistent
+from analysis.optimum.certificate import SearchLimits, consistent
 from analysis.optimum.optimise import following_bound
 from analysis.optimum.problem import Problem
 from analysis.theory.exact import ewif
@@ -46,7 +48,7 @@ class BestKMatrix:
     ewif: float
     upper_bound: float
     searched: str
-    limits: Limits
+    limits: SearchLimits
 
     def notes(self) -> list[str]:
         """What it rests on, and whether matrices like those of the paper were among those searched, in words."""
@@ -140,13 +142,16 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
         starts = [(0,) * number]
         starts += [tuple(length if i == e else 0 for i in range(number)) for e in range(number) for length in (3, top)]
         starts += [(length,) * number for length in (2, 5)]
-        ends = [_climb(matrices, start) for start in progress(starts, "K-matrices", "start")]
+        ends = [
+            climb([start], partial(_changes, top=top), best_of(matrices.value))
+            for start in progress(starts, "K-matrices", "start")
+        ]
         best = max(ends, key=matrices.value)
         searched = f"{len(matrices.values)} different drafts tried, climbing from {len(starts)} matrices"
     value = matrices.value(best)
     bound = consistent(min(following_bound(problem, value), tokens_bound(problem)), value)
     draft = matrices.draft(best) or ()
-    limits = Limits.of(problem, draft)
+    limits = SearchLimits.of(problem, draft)
     return BestKMatrix(matrices.matrix(best), matrices.drafters, matrices.block, draft, value, bound, searched, limits)
 
 
@@ -162,17 +167,8 @@ def tokens_bound(problem: Problem) -> float:
     return tokens * problem.cascade.cost(target).at(1) / constant.cost(target).at(1) * (1 + ROUNDING)
 
 
-def _climb(matrices: _Matrices, start: tuple[int, ...]) -> tuple[int, ...]:
-    """Take the best change of one entry, or of two by one each, until none improves."""
-    here = start
-    while True:
-        best = max(_changes(here, matrices.problem.max_tokens), key=matrices.value)
-        if matrices.value(best) <= matrices.value(here):
-            return here
-        here = best
-
-
 def _changes(lengths: tuple[int, ...], top: int) -> Iterator[tuple[int, ...]]:
+    """Matrices with one entry of any length, or two entries changed by one each."""
     for i in range(len(lengths)):
         for length in range(top + 1):
             yield (*lengths[:i], length, *lengths[i + 1 :])

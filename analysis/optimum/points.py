@@ -11,7 +11,7 @@ import numpy as np
 from analysis.optimum.hull import Indices, Vector, height, upper_hull
 
 
-class Origin(NamedTuple):
+class PointOrigin(NamedTuple):
     """First step of the draft behind a point, and where the rest is found.
 
     Attributes:
@@ -43,12 +43,12 @@ class Points:
     cost: Vector
     gain: Vector
     length: Indices
-    origin: Sequence[Origin]
+    origin: Sequence[PointOrigin]
 
     @classmethod
     def empty_draft(cls, cost: float) -> Points:
         """The one draft without steps."""
-        return cls(np.array([cost]), np.zeros(1), np.zeros(1, dtype=np.intp), [Origin("", 0, -1, 0, -1)])
+        return cls(np.array([cost]), np.zeros(1), np.zeros(1, dtype=np.intp), [PointOrigin("", 0, -1, 0, -1)])
 
     def only(self, chosen: Indices) -> Points:
         """The points at some indices."""
@@ -93,7 +93,7 @@ class Batch:
         inner_length = 0 if self.inner is None else self.inner.length
         where = np.full(inner.size, -1) if self.inner is None else self.inner.which[inner]
         origin = [
-            Origin(self.by, inner_length, i, self.rest.length, j)
+            PointOrigin(self.by, inner_length, i, self.rest.length, j)
             for i, j in zip(where.tolist(), self.rest.which[rest].tolist(), strict=True)
         ]
         length = np.full(chosen.size, 1 + inner_length + self.rest.length)

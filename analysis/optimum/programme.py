@@ -25,7 +25,7 @@ import numpy as np
 
 from analysis.model import Draft, InputError, Step, progress_bar
 from analysis.optimum.costs import first_best, relative_costs
-from analysis.optimum.points import Batch, Longest, Origin, Points, hull_with
+from analysis.optimum.points import Batch, Longest, PointOrigin, Points, hull_with
 from analysis.optimum.problem import Path, Problem
 
 
@@ -142,7 +142,7 @@ class Programme:
                     batches.append(Batch(by, inner, rest, cost, gain))
         return batches
 
-    def _draft(self, node: Node, origin: Origin) -> Draft:
+    def _draft(self, node: Node, origin: PointOrigin) -> Draft:
         steps: list[Step] = []
         while origin.by:
             if origin.inner_length:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from analysis.model import Acceptance, Affine, Draft, PerPosition, Step, progress_bar
+from analysis.model.neighbours import DROPPED, Edit, best_of, climb, count_of, counted, edited, nested
 from analysis.optimum.costs import rounded
 from analysis.optimum.flat import best_flat
 from analysis.optimum.problem import Path, Problem
@@ -45,20 +46,17 @@ def search(problem: Problem, starts: Iterable[Draft] = ()) -> Found:
     every hazard and cost at one position. Nothing is random.
     """
     values: dict[Draft, float] = {}
-    pool = list(dict.fromkeys([(), best_flat(problem), *representative_optima(problem), *starts]))
-    climbed: set[Draft] = set()
+    begin = [(), best_flat(problem), *representative_optima(problem), *starts]
     with progress_bar("search", " drafts") as bar:
-        while True:
-            for draft in pool:
-                if draft not in values:
-                    values[draft] = ewif(problem.cascade.with_draft(draft))
-                    bar.update()
-            pool = sorted(pool, key=lambda draft: rounded(values[draft]), reverse=True)[:WIDTH]
-            front = [draft for draft in pool if draft not in climbed]
-            if not front or len(values) > MOST_EVALUATED:
-                return Found(pool[0], values[pool[0]], len(values))
-            climbed.update(front)
-            pool = list(dict.fromkeys(pool + [other for draft in front for other in neighbours(problem, draft)]))
+
+        def value(draft: Draft) -> float:
+            if draft not in values:
+                values[draft] = ewif(problem.cascade.with_draft(draft))
+                bar.update()
+            return rounded(values[draft])
+
+        best = climb(begin, lambda draft: neighbours(problem, draft), best_of(value, WIDTH), most_seen=MOST_EVALUATED)
+    return Found(best, values[best], len(values))
 
 
 def representative_optima(problem: Problem) -> Iterator[Draft]:
@@ -89,18 +87,16 @@ def neighbours(problem: Problem, draft: Draft) -> list[Draft]:
     return [steps for steps in edits if steps != draft and problem.fits(steps)]
 
 
-def _edits(problem: Problem, path: Path, steps: Sequence[Step]) -> Iterator[list[Step]]:
+def _edits(problem: Problem, path: Path, steps: Draft) -> Iterator[Draft]:
     singles = list(_singles(problem, path))
-    for i, step in enumerate(steps):
-        before, after = list(steps[:i]), list(steps[i + 1 :])
-        yield before + after
-        if after:
-            yield [*before, after[0], step, *after[1:]]
-        for changed in _changed(problem, path, step):
-            yield [*before, changed, *after]
-    for i in range(len(steps) + 1):
-        for single in singles:
-            yield [*steps[:i], single, *steps[i:]]
+
+    def edits(i: int) -> Iterator[Edit]:
+        yield DROPPED
+        if i + 1 < len(steps):
+            yield Edit(2, (steps[i + 1], steps[i]))
+        yield from (Edit(1, (step,)) for step in _changed(problem, path, steps[i]))
+
+    return edited(steps, edits, lambda i: singles)
 
 
 def _singles(problem: Problem, path: Path) -> Iterator[Step]:
@@ -119,15 +115,12 @@ def _over_leaves(problem: Problem, path: Path, by: str, rounds: int) -> Iterator
 
 def _changed(problem: Problem, path: Path, step: Step) -> Iterator[Step]:
     """The step with one thing changed."""
-    number = step.tokens or step.rounds or 1
-    for other in sorted({number - 1, number + 1, number // 2, number * 2} - {0, number}):
-        if other <= problem.max_tokens:
-            yield replace(step, rounds=other) if step.draft else replace(step, tokens=other)
+    number = count_of(step)
+    others = sorted({number - 1, number + 1, number // 2, number * 2} - {0, number})
+    yield from counted(step, (other for other in others if other <= problem.max_tokens))
     for by in problem.drafters_after(path):
         if by != step.by or step.draft:
             yield Step(by, tokens=number)
     if not step.draft:
         yield from _over_leaves(problem, path, step.by, rounds=number)
-    for inner in _edits(problem, (*path, step.by), step.draft) if step.draft else ():
-        if inner:
-            yield replace(step, draft=merged(inner))
+    yield from nested(step, lambda inner: map(merged, _edits(problem, (*path, step.by), inner)))

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.model import Cascade, Draft, progress
 from analysis.model.cost import GREATEST
 from analysis.model.records.uncertainty import uncertain_entries
+from analysis.model.resampling import interval_95
 from analysis.optimum.enumerate import all_drafts
 from analysis.optimum.many import ewif_of_each
 from analysis.optimum.optimise import Optimum, optimise_draft
@@ -118,7 +119,6 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
     regret = np.maximum(0.0, 1 - values / best[:, None])
     chosen = int(np.argmin(regret[:samples].mean(axis=0)))
     judged = regret[samples:, chosen]
-    low, high = np.quantile(values[samples:, chosen], [0.025, 0.975])
     return Recommendation(
         draft=candidates[chosen],
         against="the optimum of each draw" if exactly else f"the best of {len(candidates)} candidates in each draw",
@@ -131,7 +131,7 @@ def recommend(problem: Problem, nominal: Optimum, samples: int, seed: int) -> Re
         quantiles={f"{level:g}": float(np.quantile(judged, level)) for level in QUANTILES},
         best_share=float((judged <= BEST).mean()),
         near_share=float((judged <= 0.01).mean()),
-        ewif_interval=(float(low), float(high)),
+        ewif_interval=interval_95(values[samples:, chosen]),
         nominal_mean_regret=float(regret[samples:, 0].mean()),
     )
 

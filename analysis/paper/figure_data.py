@@ -182,11 +182,6 @@ def published_predictions() -> list[Published]:
     return result
 
 
-def mean_absolute_error(published: Sequence[Published]) -> float:
-    """Mean of |predicted - measured| / measured."""
-    return float(np.mean([abs(row.error) for row in published]))
-
-
 @dataclass(frozen=True)
 class Schematic:
     """The two cascades of one target and its drafters.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.model import InputError
-from analysis.model.boundary.fields import number
+from analysis.model.boundary.fields import read_number
 
 EVERY = 3
 """Of every category each third prompt calibrates."""
@@ -44,7 +44,7 @@ def best_of_families(families: Mapping[str, str], predicted: Iterable[Mapping[st
         predicted: Prediction rows.
         rung: By which prediction.
     """
-    speedups = {row["name"]: number(row["speedup"], "speedup", 0) for row in predicted if row["rung"] == rung}
+    speedups = {row["name"]: read_number(row["speedup"], "speedup", 0) for row in predicted if row["rung"] == rung}
     best: dict[str, str] = {}
     for name, family in families.items():
         if family not in best or speedups[name] > speedups[best[family]]:

@@ -21,6 +21,7 @@ from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabul
 from analysis.model.hazard import Hazard
 from analysis.model.records.calibration_parts import Pair
 from analysis.model.records.uncertainty import relative_cost_error
+from analysis.model.resampling import prompt_weights
 from analysis.prediction.prompts import Prompts
 from analysis.prediction.specifications import used_models, used_pairs, with_acceptance, with_cost
 from analysis.theory.exact import ewif
@@ -45,9 +46,7 @@ class Errors:
 
     def __init__(self, prompts: Prompts, uncertainty: Mapping[str, object] | None, seed: int) -> None:
         self._uncertainty = uncertainty or {}
-        drawn = np.random.default_rng(seed).multinomial(
-            prompts.count, np.full(prompts.count, 1 / prompts.count), RESAMPLES
-        )
+        drawn = prompt_weights(prompts.count, RESAMPLES, np.random.default_rng(seed))
         self._draws = {pair: _resampled(prompts, pair, drawn) for pair in prompts.examined}
 
     def interval(self, cascade: Cascade, speedup: float) -> tuple[float, float]:
@@ -74,7 +73,7 @@ class Errors:
         return relative_cost_error(cascade, name, range(1, _SIZES + 1), self._uncertainty)
 
 
-def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.int64]) -> NDArray[np.float64]:
+def _resampled(prompts: Prompts, pair: Pair, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logit of a pair's acceptance in each resample of prompts."""
     examined = weights @ prompts.examined[pair]
     rates = (weights @ prompts.accepted[pair]) / np.maximum(examined, 1.0)

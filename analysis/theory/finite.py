@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, longest, progress
-from analysis.model.boundary.fields import count, number
+from analysis.model.boundary.fields import count, read_number
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters
 
@@ -67,8 +67,8 @@ def generations(cascade: Cascade, tokens: int, *, prefill: float = 0.0, drafter_
         InputError: for arguments outside their range, a missing acceptance or a missing cost.
     """
     tokens = count(tokens, "tokens", MAX_TOKENS)
-    prefill = number(prefill, "prefill", 0)
-    drafter_prefill = number(drafter_prefill, "drafter_prefill", 0)
+    prefill = read_number(prefill, "prefill", 0)
+    drafter_prefill = read_number(drafter_prefill, "drafter_prefill", 0)
     rounds = JointRounds(cascade, Parameters(cascade, differentiate=False), orders=3)
     unit = cascade.cost(cascade.target).at(1)
     scale = np.array([1.0, 1 / unit, 1 / unit**2])[:, None]

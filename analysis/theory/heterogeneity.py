@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 
 from analysis.model import Acceptance, Cascade, PerPosition
-from analysis.model.boundary.fields import number, reject
+from analysis.model.boundary.fields import read_number, reject
 from analysis.theory.exact import cycle_law
 
 Vector = NDArray[np.float64]
@@ -120,7 +120,7 @@ def scattered_ewif(cascade: Cascade, reviewer: str, drafter: str, mean: float, d
         InputError: for values outside their range.
     """
     if deviation == 0:
-        iid = cycle_law(_with_alpha(cascade, reviewer, drafter, number(mean, "mean", 0, 1))).ewif
+        iid = cycle_law(_with_alpha(cascade, reviewer, drafter, read_number(mean, "mean", 0, 1))).ewif
         return HeterogeneousEwif(mean, iid, iid, iid)
     return beta_ewif(cascade, reviewer, drafter, *beta_from_mean(mean, deviation))
 
@@ -150,7 +150,7 @@ def beta_from_mean(mean: float, deviation: float) -> tuple[float, float]:
     Raises:
         InputError: for values outside their range.
     """
-    deviation = number(deviation, "deviation", *deviation_range(mean))
+    deviation = read_number(deviation, "deviation", *deviation_range(mean))
     concentration = mean * (1 - mean) / deviation**2 - 1
     return mean * concentration, (1 - mean) * concentration
 
@@ -163,7 +163,7 @@ def deviation_range(mean: float) -> tuple[float, float]:
     Raises:
         InputError: for a mean outside [1e-7, 1 - 1e-7].
     """
-    mean = number(mean, "mean", LEAST_MEAN, 1 - LEAST_MEAN)
+    mean = read_number(mean, "mean", LEAST_MEAN, 1 - LEAST_MEAN)
     less, more = sorted((mean, 1 - mean))
     low = (less * more / (GREATEST_SHAPE / more + 1)) ** 0.5
     high = (less * more / (LEAST_SHAPE / less + 1)) ** 0.5
@@ -211,4 +211,4 @@ def check_shape(value: float, field: str) -> float:
     Raises:
         InputError: where it is outside [1e-3, 1e5].
     """
-    return number(value, field, LEAST_SHAPE, GREATEST_SHAPE)
+    return read_number(value, field, LEAST_SHAPE, GREATEST_SHAPE)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, Step, acceptances, longest, scalar_models
-from analysis.model.boundary.fields import InputError, number, reject
+from analysis.model.boundary.fields import InputError, read_number, reject
 from analysis.theory.exact import cycle_law, ewif
 from analysis.theory.joint import JointRounds
 from analysis.theory.parameters import Parameters
@@ -43,7 +43,7 @@ class HiddenChain:
 
     def __post_init__(self) -> None:
         for name in ("leave_hard", "leave_easy"):
-            value = number(getattr(self, name), name, 0, 1)
+            value = read_number(getattr(self, name), name, 0, 1)
             if value == 0:
                 reject(name, value, "a number in (0, 1]")
 
@@ -109,7 +109,7 @@ def markov_ewif(cascade: Cascade, chain: HiddenChain, alphas: Alphas) -> MarkovE
     for step in cascade.draft:
         if step.by not in alphas:
             raise InputError(f"alphas.{step.by}", "missing, the draft uses this drafter")
-    checked = {d: tuple(number(x, f"alphas.{d}", 0, 1) for x in pair) for d, pair in alphas.items()}
+    checked = {d: tuple(read_number(x, f"alphas.{d}", 0, 1) for x in pair) for d, pair in alphas.items()}
     mean = {d: float(chain.shares @ pair) for d, pair in checked.items()}
     by_state = [_constant(cascade, {d: pair[state] for d, pair in checked.items()}) for state in (0, 1)]
     survival, following = _review(cascade, chain, {d: np.array(pair) for d, pair in checked.items()})

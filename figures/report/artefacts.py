@@ -17,7 +17,7 @@ from analysis.model import InputError, parse_json, whole_file
 
 
 @dataclass(frozen=True)
-class Run:
+class Build:
     """Where and how artefacts are built.
 
     Attributes:
@@ -67,7 +67,7 @@ class Artefact:
     name: str
     inputs: tuple[str, ...]
     files: tuple[str, ...]
-    build: Callable[[Run], None]
+    build: Callable[[Build], None]
     title: str = ""
     caption: str = ""
     origin: str = ""
@@ -88,7 +88,7 @@ class Builder:
         artefacts: The whole ordered list.
     """
 
-    def __init__(self, run: Run, artefacts: Sequence[Artefact]) -> None:
+    def __init__(self, run: Build, artefacts: Sequence[Artefact]) -> None:
         self.run = run
         self.failed: dict[str, str] = {}
         self._known = {artefact.name: artefact for artefact in artefacts}

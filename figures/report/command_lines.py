@@ -10,7 +10,7 @@ from pathlib import Path
 
 import figures
 from analysis.model import InputError
-from figures.report.artefacts import Run
+from figures.report.artefacts import Build
 
 ROOT = Path(figures.__file__).parent.parent
 
@@ -18,7 +18,7 @@ Files = Mapping[str, Sequence[str | Path]]
 """Groups of files by name: names in the results folder, or whole paths."""
 
 
-def by_commands(*lines: str, files: Files | None = None, accepted: Collection[int] = (0,)) -> Callable[[Run], None]:
+def by_commands(*lines: str, files: Files | None = None, accepted: Collection[int] = (0,)) -> Callable[[Build], None]:
     """A builder that runs ``python -m LINE`` for every line.
 
     Of the words of a line ``@seed`` stands for the run's seed, ``@NAME`` for the files of that group, and any other
@@ -30,14 +30,14 @@ def by_commands(*lines: str, files: Files | None = None, accepted: Collection[in
         accepted: Exit statuses that are no failure.
     """
 
-    def build(run: Run) -> None:
+    def build(run: Build) -> None:
         for line in lines:
             call(words_of(line, run, files or {}), accepted)
 
     return build
 
 
-def words_of(line: str, run: Run, files: Files) -> list[str]:
+def words_of(line: str, run: Build, files: Files) -> list[str]:
     """The words of a command line with what its ``@`` words stand for in their place."""
     words: list[str] = []
     for word in line.split():

@@ -8,10 +8,10 @@ from typing import Any
 from analysis.model import InputError
 from figures import style
 from figures.figure import Figure
-from figures.report.artefacts import Artefact, Run
+from figures.report.artefacts import Artefact, Build
 
 
-def drawing(name: str, data: Callable[[Run], Any], figure: Figure, inputs: tuple[str, ...] = ()) -> Artefact:
+def drawing(name: str, data: Callable[[Build], Any], figure: Figure, inputs: tuple[str, ...] = ()) -> Artefact:
     """An artefact that draws what a function finds; a failure where it finds nothing.
 
     Args:
@@ -22,7 +22,7 @@ def drawing(name: str, data: Callable[[Run], Any], figure: Figure, inputs: tuple
     """
     stem = name.replace("-", "_")
 
-    def build(run: Run) -> None:
+    def build(run: Build) -> None:
         found = data(run)
         if found is None or (isinstance(found, list) and not found):
             raise InputError(name, "the files have nothing to draw")

@@ -22,7 +22,7 @@ from figures import (
     real_learning,
     real_remainder,
 )
-from figures.report.artefacts import Artefact, Run
+from figures.report.artefacts import Artefact, Build
 from figures.report.command_lines import Files, by_commands
 from figures.report.drawing import drawing
 from figures.report.given import json_of
@@ -49,13 +49,13 @@ def of_long_run(files: Files | None) -> tuple[Artefact, ...]:
     calibrates, measures = ((), ()) if files else (("real-calibration",), ("real-predictions", "real-measurements"))
     files = files or FILES
 
-    def calibration(run: Run) -> Calibration:
+    def calibration(run: Build) -> Calibration:
         return read_calibration(run.path(str(files["calibration"][0])))
 
-    def ladder(run: Run) -> Any:
+    def ladder(run: Build) -> Any:
         return run.read("ladder.json")
 
-    def checks(run: Run) -> Any:
+    def checks(run: Build) -> Any:
         return run.read("checks.json")
 
     found = (

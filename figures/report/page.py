@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from analysis.model.boundary.markdown import escaped
-from figures.report.artefacts import Artefact, Builder, Run
+from figures.report.artefacts import Artefact, Build, Builder
 from figures.report.coverage import coverage
 from figures.report.glossary import glossary
 from figures.report.verdict import verdict
@@ -62,7 +62,7 @@ def _body(artefact: Artefact, builder: Builder) -> str:
     return "\n\n".join([*files, artefact.caption])
 
 
-def _shown(run: Run, file: str) -> str:
+def _shown(run: Build, file: str) -> str:
     if file.endswith(".png"):
         return f"![{file.removesuffix('.png')}]({file})"
     return run.path(file).read_text(encoding="utf-8").rstrip()

@@ -9,7 +9,7 @@ from analysis.model import InputError, read_text
 from analysis.model.boundary.markdown import table
 from analysis.paper.selection import best_of_families, split_prompts
 from figures import real_ladder
-from figures.report.artefacts import Artefact, Run
+from figures.report.artefacts import Artefact, Build
 from figures.report.command_lines import Files, by_commands
 from figures.report.drawing import drawing
 from figures.report.given import Given
@@ -32,7 +32,7 @@ LOSSLESS = {kind: f"real_lossless_{kind}.jsonl" for kind in ("float32", "bfloat1
 CLASSES = ("identical", "near-tie", "divergent")
 
 
-def build_inputs(run: Run, given: Given, most: int | None) -> None:
+def build_inputs(run: Build, given: Given, most: int | None) -> None:
     """Models, and prompts to calibrate on apart from those to measure on, at most so many of each."""
     lines = [line for line in read_text(given.prompts).split("\n") if line.strip()]
     parts = split_prompts([prompt.category for prompt in read_prompts(given.prompts)], most)
@@ -41,7 +41,7 @@ def build_inputs(run: Run, given: Given, most: int | None) -> None:
     run.write("real_models.json", given.specification([]))
 
 
-def build_choice(run: Run, full: bool) -> None:
+def build_choice(run: Build, full: bool) -> None:
     """The cascades to measure: all in the full profile, else of every family the one with the greatest prediction."""
     listed = {each["name"]: each for each in run.read("real_cascades.jsonl")}
     families = {name: each["family"] for name, each in listed.items()}
@@ -49,7 +49,7 @@ def build_choice(run: Run, full: bool) -> None:
     run.write("real_chosen.jsonl", [listed[name] for name in chosen])
 
 
-def build_lossless(run: Run, given: Given, prompts: int | None, tokens: int) -> None:
+def build_lossless(run: Build, given: Given, prompts: int | None, tokens: int) -> None:
     """Whether one cascade of every family writes the target's own text, in two number formats."""
     families = {each["family"]: each["draft"] for each in run.read("real_chosen.jsonl") if each["draft"]}
     for family, draft in families.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from analysis.model.boundary.markdown import escaped
-from figures.report.artefacts import Run
+from figures.report.artefacts import Build
 
 CLOCK = "wall-clock"
 PAPERS_MEASURE = "SWI (MS), all"
@@ -18,7 +18,7 @@ DIAGNOSIS = "same prompts"
 """In the name of a rung that knows the measured texts, and so predicts nothing."""
 
 
-def verdict(run: Run, finished: set[str]) -> list[str]:
+def verdict(run: Build, finished: set[str]) -> list[str]:
     """Sentences on what finished artefacts found; of what is not finished nothing is said.
 
     Args:

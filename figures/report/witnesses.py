@@ -12,13 +12,13 @@ from analysis.model.boundary.markdown import table
 from analysis.model.examples import three_levels
 from analysis.paper.table1 import table1
 from analysis.theory.exact import cycle_law
-from figures.report.artefacts import Run
+from figures.report.artefacts import Build
 from simulate import figure_data as simulated
 from simulate.estimation import estimate
 from simulate.sampler import Sampler
 
 
-def build_table1(run: Run) -> None:
+def build_table1(run: Build) -> None:
     """Reported, closed-form, exact and simulated EWIF of the paper's Table 1."""
     cycles = 1_000_000_000 if run.full else 10_000_000
     data: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def build_table1(run: Run) -> None:
     run.write("table1.md", table(header, cells, text_columns=3) + "\n")
 
 
-def build_claims(run: Run) -> None:
+def build_claims(run: Build) -> None:
     """The ledger of claims, every check run anew."""
     from analysis.claims import as_markdown, run_ledger  # SymPy, which no other artefact needs
 
@@ -61,14 +61,14 @@ def build_claims(run: Run) -> None:
     run.write("claims.md", as_markdown(rows) + "\n")
 
 
-def convergence(run: Run) -> dict[str, Any]:
+def convergence(run: Build) -> dict[str, Any]:
     """A running estimate of a three-level cascade, beside its exact EWIF."""
     cascade = three_levels()
     found = simulated.convergence(cascade, run.seed, doublings=24 if run.full else 20)
     return dataclasses.asdict(found) | {"exact": cycle_law(cascade).ewif}
 
 
-def agreement(run: Run) -> dict[str, list[float]]:
+def agreement(run: Build) -> dict[str, list[float]]:
     """Simulated and exact EWIF of a random family of cascades."""
     generator = np.random.default_rng(run.seed)
     cascades = [simulated.random_cascade(generator) for _ in range(2000 if run.full else 400)]

@@ -14,7 +14,7 @@ from realrun.bench import AUTOREGRESSIVE
 from realrun.bench.flashspec_decoder import demand_decoders
 from realrun.bench.memory import cache_bytes, peak_bytes
 from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
-from realrun.bench.search import LADDER, Trial, climb, identity
+from realrun.bench.search import LADDER, Trial, fastest_settings, identity
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
 from realrun.duration import announce
 from realrun.engine.record import provenance
@@ -32,7 +32,7 @@ SAME, BEST = "same settings", "best settings"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """How to measure.
 
     Attributes:
@@ -52,7 +52,7 @@ class Settings:
 
 
 @dataclass
-class Plan:
+class BenchPlan:
     """Methods to measure, each once, and which to compare.
 
     Attributes:
@@ -82,7 +82,7 @@ def run_bench(
     ensemble: Ensemble,
     others: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: BenchSettings,
     keep: Callable[[Row], None],
     journal: Journal | None = None,
 ) -> dict[str, object]:
@@ -149,9 +149,9 @@ def make_plan(
     ensemble: Ensemble,
     others: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: BenchSettings,
     journal: Journal | None = None,
-) -> Plan:
+) -> BenchPlan:
     """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
     around = surroundings(next(iter(cascades.values())), others)
     limit = settings.max_new_tokens
@@ -162,7 +162,7 @@ def make_plan(
         _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
     elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
         _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
-    plan = Plan()
+    plan = BenchPlan()
     ours = {name: CascadeMethod(name, cascade, ensemble) for name, cascade in cascades.items()}
     alone = CascadeMethod(AUTOREGRESSIVE, next(iter(cascades.values())).with_draft(()), ensemble)
     theirs: dict[str, list[Method]] = {}
@@ -178,10 +178,10 @@ def make_plan(
             raise InputError("baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
         run = _tuning(ensemble, prompts[: settings.tuning], settings.max_new_tokens, journal)
-        best, plan.trials["ours"] = climb(_distinct(ours.values()), run)
+        best, plan.trials["ours"] = fastest_settings(_distinct(ours.values()), run)
         plan.add(best)
         for baseline, starts in theirs.items():
-            other, plan.trials[baseline] = climb(_distinct([*starts, *defaults(baseline, around)]), run)
+            other, plan.trials[baseline] = fastest_settings(_distinct([*starts, *defaults(baseline, around)]), run)
             plan.compare(BEST, best, other)
     return plan
 
@@ -241,7 +241,7 @@ def _tuning(
 
 
 def _expected_seconds(
-    methods: Sequence[Method], ensemble: Ensemble, prompts: Sequence[Prompt], settings: Settings
+    methods: Sequence[Method], ensemble: Ensemble, prompts: Sequence[Prompt], settings: BenchSettings
 ) -> dict[str, float]:
     """Seconds of all runs, as far as one prompt tells, if no text ends early."""
     (ids,) = encode_all(prompts[:1], ensemble)

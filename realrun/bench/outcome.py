@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from transformers import PreTrainedModel
 
 from realrun.bench.watch import ForwardWatch
-from realrun.engine.record import Cycle, Finish, Generation, PairLog
+from realrun.engine.record import Cycle, Finish, GenerationRecord, PairLog
 from realrun.runs.measure import Outcome
 
 LOOKUP = "prompt-lookup"
@@ -85,7 +85,7 @@ class Surroundings:
             finish: Finish = "eos"
         else:
             finish = "length" if len(prompt) + max_new_tokens <= self.context else "context"
-        generation = Generation(
+        generation = GenerationRecord(
             tokens=tokens,
             finish=finish,
             seconds=seconds,

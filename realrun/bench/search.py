@@ -12,6 +12,7 @@ from dataclasses import replace
 from statistics import median
 
 from analysis.model import Draft, Step
+from analysis.model.neighbours import DROPPED, Edit, climb, count_of, counted, edited, nested
 from realrun.bench.flashspec_decoder import FlashSpec
 from realrun.bench.summary import Row, seconds_per_token
 from realrun.bench.transformers_decoders import Assisted, PromptLookup
@@ -35,7 +36,7 @@ Runner = Callable[[Sequence[Method]], Sequence[Row]]
 Trial = dict[str, object]
 
 
-def climb(starts: Sequence[Method], run: Runner) -> tuple[Method, list[Trial]]:
+def fastest_settings(starts: Sequence[Method], run: Runner) -> tuple[Method, list[Trial]]:
     """The fastest settings found.
 
     Args:
@@ -45,18 +46,14 @@ def climb(starts: Sequence[Method], run: Runner) -> tuple[Method, list[Trial]]:
     Returns:
         The best method, and everything tried with its speed relative to the best before it.
     """
-    seen = {identity(method) for method in starts}
-    best, trials = _fastest(starts, run)
-    for _ in range(ROUNDS):
-        fresh = [method for method in neighbours(best) if identity(method) not in seen]
-        if not fresh:
-            break
-        seen |= {identity(method) for method in fresh}
-        winner, more = _fastest([best, *fresh], run)
-        trials += more
-        if winner is best:
-            break
-        best = winner
+    trials: list[Trial] = []
+
+    def select(methods: Sequence[Method]) -> list[Method]:
+        winner, more = _fastest(methods, run)
+        trials.extend(more)
+        return [winner]
+
+    best = climb(starts, neighbours, select, identity=identity, most_rounds=ROUNDS)
     return best, trials
 
 
@@ -117,31 +114,24 @@ def _neighbours(method: Method) -> Iterator[Method]:
 
 def counts(draft: Draft) -> str:
     """The counts of a draft in brackets, inner drafts after their step."""
-    parts = []
-    for step in draft:
-        count = step.tokens or step.rounds or step.until
-        parts.append(f"{step.by} {count}{' ' + counts(step.draft) if step.draft else ''}")
+    parts = [f"{step.by} {count_of(step)}{' ' + counts(step.draft) if step.draft else ''}" for step in draft]
     return f"[{', '.join(parts)}]"
 
 
 def drafts_beside(draft: Draft) -> Iterator[Draft]:
     """Drafts with one count a step up or down the ladder, and drafts without one of several steps."""
-    for i, step in enumerate(draft):
-        before, after = draft[:i], draft[i + 1 :]
-        for changed in _steps_beside(step):
-            yield (*before, changed, *after)
+
+    def edits(i: int) -> Iterator[Edit]:
+        yield from (Edit(1, (step,)) for step in _steps_beside(draft[i]))
         if len(draft) > 1:
-            yield (*before, *after)
+            yield DROPPED
+
+    return edited(draft, edits)
 
 
 def _steps_beside(step: Step) -> Iterator[Step]:
-    if step.tokens is not None:
-        yield from (replace(step, tokens=tokens) for tokens in _steps(step.tokens))
-    elif step.rounds is not None:
-        yield from (replace(step, rounds=rounds) for rounds in _steps(step.rounds))
-    elif step.until is not None:
-        yield from (replace(step, until=until) for until in _steps(step.until))
-    yield from (replace(step, draft=inner) for inner in drafts_beside(step.draft))
+    yield from counted(step, _steps(count_of(step)))
+    yield from nested(step, drafts_beside)
 
 
 def _steps(value: int) -> list[int]:

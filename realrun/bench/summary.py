@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.model.resampling import interval_95
+
 Row = Mapping[str, Any]
 Comparison = tuple[str, str, str]
 """What is compared, the method that is meant to be faster, and the one it is held against."""
@@ -103,8 +105,7 @@ def median_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
     """95 % percentile-bootstrap interval of the median, over prompts drawn with replacement."""
     generator = np.random.default_rng(seed)
     medians = np.median(generator.choice(np.asarray(values, dtype=float), (RESAMPLES, len(values))), axis=1)
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_95(medians)
 
 
 def equality(rows: Iterable[Row], reference: str) -> dict[str, dict[str, object]]:

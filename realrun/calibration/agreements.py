@@ -12,7 +12,7 @@ import torch
 from analysis.model.records.traces import AGREES, DIFFERS, SILENT
 from realrun.calibration.path import choices_along, readable
 from realrun.calibration.roster import Roster
-from realrun.calibration.texts import Text
+from realrun.calibration.texts import TargetText
 from realrun.engine.cascade import Drafter
 from realrun.engine.finite import blamed_on
 from realrun.maxgram.drafter import MaxGram, MaxGramCounts
@@ -39,7 +39,7 @@ class Departure:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedText:
     """One text of the target and what all models would have said along it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Recording:
         matched: By proposer that tells, the length of the match behind each of its choices, 0 without one.
     """
 
-    text: Text
+    text: TargetText
     choices: Mapping[str, Choices]
     departures: Mapping[str, Sequence[Departure]]
     matched: Mapping[str, Sequence[int]]
@@ -67,12 +67,12 @@ class Recording:
         }
 
     @classmethod
-    def of_json(cls, found: Mapping[str, Any], prompt: Prompt, ids: list[int]) -> Recording:
+    def of_json(cls, found: Mapping[str, Any], prompt: Prompt, ids: list[int]) -> RecordedText:
         """The recording of a prompt, given its token ids."""
         departures = {
             name: [Departure(start, choices) for start, choices in some] for name, some in found["departures"].items()
         }
-        text = Text(prompt, ids, found["tokens"], found["finish"])
+        text = TargetText(prompt, ids, found["tokens"], found["finish"])
         return cls(text, found["choices"], departures, found["matched"])
 
 
@@ -99,7 +99,7 @@ class Recorder:
     departed: Counter[str] = field(default_factory=Counter)
 
     @torch.inference_mode()
-    def record(self, text: Text) -> Recording:
+    def record(self, text: TargetText) -> RecordedText:
         """What all drafters would have said along a text and off it."""
         choices: dict[str, Choices] = {self.roster.target: text.tokens}
         matched = {}
@@ -111,9 +111,9 @@ class Recorder:
             else:
                 choices[name] = self._choices(name, text.sequence, len(text.prompt_ids))
         departures = {name: self._departures(name, text, choices[name]) for name in self.roster.neural}
-        return Recording(text, choices, departures, matched)
+        return RecordedText(text, choices, departures, matched)
 
-    def _departures(self, name: str, text: Text, choices: Choices) -> list[Departure]:
+    def _departures(self, name: str, text: TargetText, choices: Choices) -> list[Departure]:
         starts = [i for i, (own, true) in enumerate(zip(choices, text.tokens, strict=True)) if own not in (None, true)]
         followed = []
         for start in starts:
@@ -123,7 +123,7 @@ class Recorder:
         # Backwards, so that a drafter has each place of the text read again at most once.
         return [self._departure(name, text, start, choices[start]) for start in reversed(followed)][::-1]
 
-    def _departure(self, name: str, text: Text, start: int, token: int | None) -> Departure:
+    def _departure(self, name: str, text: TargetText, start: int, token: int | None) -> Departure:
         place = len(text.prompt_ids) + start
         assert token is not None
         sequence = [*text.sequence[:place], token]
@@ -150,7 +150,7 @@ class Recorder:
             self.models[name].rollback(place)
 
 
-def _proposals(model: MaxGram, text: Text) -> tuple[list[int | None], list[int]]:
+def _proposals(model: MaxGram, text: TargetText) -> tuple[list[int | None], list[int]]:
     """Max-Gram's proposals along a text, and the length of the match behind each."""
     proposals, lengths = [], []
     sequence = text.sequence

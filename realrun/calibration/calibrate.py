@@ -17,7 +17,7 @@ from analysis.model import Cascade, progress
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.calibration_parts import TracesFile
 from analysis.model.records.call_tables import CallTables
-from realrun.calibration.agreements import Recorder, Recording
+from realrun.calibration.agreements import RecordedText, Recorder
 from realrun.calibration.costs import call_tables, cost_tables, proposal_costs, reference_context
 from realrun.calibration.evidence import Evidence, greedy_evidence
 from realrun.calibration.hazards import resamples
@@ -26,7 +26,7 @@ from realrun.calibration.path import rounding
 from realrun.calibration.roster import Roster, writing_cascade
 from realrun.calibration.sampled import ESTIMATOR, sampled_evidence
 from realrun.calibration.specification import Acceptances, first_positions, match_law, prompt_counts
-from realrun.calibration.texts import Text, contexts_of, text_writer
+from realrun.calibration.texts import TargetText, contexts_of, text_writer
 from realrun.calibration.timing import cycle_seconds
 from realrun.calibration.traces import traces
 from realrun.engine.policy import Policy
@@ -45,7 +45,7 @@ _CHECKED_TEXTS = 2
 
 
 @dataclass(frozen=True)
-class Settings:
+class CalibrationSettings:
     """How a calibration is made.
 
     Attributes:
@@ -90,7 +90,7 @@ def calibrate(
     cascade: Cascade,
     ensemble: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: CalibrationSettings,
     journal: Journal | None = None,
     prompts_sha256: str | None = None,
 ) -> Measured:
@@ -175,10 +175,10 @@ def _evidence(
     ensemble: Ensemble,
     roster: Roster,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: CalibrationSettings,
     policy: Policy,
     journal: Journal,
-) -> tuple[list[Evidence], list[Recording]]:
+) -> tuple[list[Evidence], list[RecordedText]]:
     """What the texts of all prompts say; recordings of greedy ones only."""
     vocabulary = vocabulary_of(ensemble, roster)
     writing = writing_cascade(cascade, roster)
@@ -200,7 +200,7 @@ def _evidence(
             continue
         found = journal.once(name, functools.partial(recorded, i))
         recorder.departed = Counter(found["departed"])
-        recordings.append(Recording.of_json(found, prompts[i], ids))
+        recordings.append(RecordedText.of_json(found, prompts[i], ids))
     if policy.is_greedy:
         evidence = [greedy_evidence(recording, roster, settings.stride) for recording in recordings]
     return evidence, recordings
@@ -215,7 +215,7 @@ def _at_policy(
     ensemble: Ensemble,
     roster: Roster,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: CalibrationSettings,
     policy: Policy,
     drawn: NDArray[np.float64],
     journal: Journal,
@@ -244,7 +244,9 @@ class _Calls:
     context: int
 
 
-def _times(ensemble: Ensemble, roster: Roster, texts: Sequence[Text], settings: Settings, journal: Journal) -> _Calls:
+def _times(
+    ensemble: Ensemble, roster: Roster, texts: Sequence[TargetText], settings: CalibrationSettings, journal: Journal
+) -> _Calls:
     generator = np.random.default_rng([settings.seed, 1])
     words = [token for text in texts for token in text.sequence]
     contexts = contexts_of(texts)

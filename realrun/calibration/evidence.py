@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realrun.calibration.agreements import Recording, agreement
+from realrun.calibration.agreements import RecordedText, agreement
 from realrun.calibration.roster import Roster
-from realrun.calibration.texts import Text
+from realrun.calibration.texts import TargetText
 from realrun.runs.prompts import Prompt
 
 POSITIONS = 16
@@ -50,7 +50,7 @@ class Evidence:
             weigh 1 at most.
     """
 
-    text: Text
+    text: TargetText
     counts: Mapping[Pair, Counts]
     first: Mapping[Pair, tuple[float, float]]
     heaviest: int = 1
@@ -63,7 +63,7 @@ class Evidence:
     @classmethod
     def of_json(cls, found: Mapping[str, Any], prompt: Prompt, ids: list[int]) -> Evidence:
         """The evidence of a prompt, given its token ids."""
-        text = Text(prompt, ids, found["tokens"], found["finish"])
+        text = TargetText(prompt, ids, found["tokens"], found["finish"])
         counts = {(reviewer, drafter): np.array(counts) for reviewer, drafter, counts, _ in found["pairs"]}
         first = {(reviewer, drafter): (first[0], first[1]) for reviewer, drafter, _, first in found["pairs"]}
         return cls(text, counts, first, found["heaviest"])
@@ -122,7 +122,7 @@ def along(
     return counts
 
 
-def greedy_evidence(recording: Recording, roster: Roster, stride: int) -> Evidence:
+def greedy_evidence(recording: RecordedText, roster: Roster, stride: int) -> Evidence:
     """What one recorded text says under greedy choice.
 
     A drafter's reviews judge the first two rounds of the cycles in which it drafts for the target, over an inner draft
@@ -141,12 +141,12 @@ def greedy_evidence(recording: Recording, roster: Roster, stride: int) -> Eviden
     return Evidence(recording.text, counts, first, stride)
 
 
-def _first(recording: Recording, reviewer: str, drafter: str) -> tuple[int, int]:
+def _first(recording: RecordedText, reviewer: str, drafter: str) -> tuple[int, int]:
     known = agreement(recording.choices[reviewer], recording.choices[drafter])
     return known.count("1"), len(known)
 
 
-def _outer(recording: Recording, reviewer: str, drafter: str, inner: str | None) -> Counts:
+def _outer(recording: RecordedText, reviewer: str, drafter: str, inner: str | None) -> Counts:
     own, drafted = recording.choices[reviewer], recording.choices[drafter]
     agreed = _agreed(own, drafted)
     corrected = np.zeros(agreed.size)
@@ -160,7 +160,7 @@ def _agreed(own: Sequence[object], drafted: Sequence[object]) -> NDArray[np.floa
     return np.array([float(d is not None and d == o) for o, d in zip(own, drafted, strict=True)])
 
 
-def _inner(recording: Recording, reviewer: str, drafter: str, inner: str | None, stride: int) -> Counts:
+def _inner(recording: RecordedText, reviewer: str, drafter: str, inner: str | None, stride: int) -> Counts:
     counts = np.zeros((TYPES, POSITIONS, 2))
     begin = starts(_agreed(recording.text.tokens, recording.choices[reviewer]))
     for start in np.flatnonzero(begin):
@@ -179,7 +179,7 @@ def _inner(recording: Recording, reviewer: str, drafter: str, inner: str | None,
 
 
 def _own_text(
-    recording: Recording, reviewer: str, drafter: str, inner: str | None, start: int, stride: int
+    recording: RecordedText, reviewer: str, drafter: str, inner: str | None, start: int, stride: int
 ) -> Iterator[Weighted]:
     """A drafter's own greedy text from a place of the target's on, as far as it is known."""
     choices, true = recording.choices, recording.text.tokens

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.model.resampling import prompt_weights
+
 MIN_EXAMINED = 30
 """A position examined at fewer places takes the hazard of the positions from there on pooled."""
 
@@ -14,7 +16,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class HazardEstimate:
     """Hazards and their standard errors.
 
     Attributes:
@@ -46,10 +48,10 @@ def groups(counts: NDArray[np.float64], least: float) -> list[slice]:
 
 def resamples(prompts: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """How often each prompt is drawn in each resample of the bootstrap, shape (RESAMPLES, prompts)."""
-    return generator.multinomial(prompts, np.full(prompts, 1 / prompts), size=RESAMPLES).astype(float)
+    return prompt_weights(prompts, RESAMPLES, generator)
 
 
-def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> Estimate | None:
+def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> HazardEstimate | None:
     """Hazards by position.
 
     Args:
@@ -62,7 +64,7 @@ def estimate(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: 
     """
     shared = groups(counts, MIN_EXAMINED * heaviest)
     pooled = [ratio(counts[:, group].sum(axis=1), drawn, heaviest) for group in shared]
-    return Estimate([hazard for hazard, _ in pooled], [error for _, error in pooled]) if pooled else None
+    return HazardEstimate([hazard for hazard, _ in pooled], [error for _, error in pooled]) if pooled else None
 
 
 def ratio(counts: NDArray[np.float64], drawn: NDArray[np.float64], heaviest: int = 1) -> tuple[float, float]:

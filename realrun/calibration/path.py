@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from realrun.calibration.texts import Text
+from realrun.calibration.texts import TargetText
 from realrun.engine.cascade import Drafter, Network, Proposer, reach
 from realrun.engine.finite import Likeliest, NotFiniteError, blamed_on
 from realrun.engine.policy import Policy, over_vocabulary
@@ -119,7 +119,7 @@ def _laws(model: Drafter, sequence: Sequence[int], start: int, policy: Policy, v
     return result
 
 
-def rounding(name: str, network: Network, texts: Sequence[Text], vocabulary: int) -> dict[str, int]:
+def rounding(name: str, network: Network, texts: Sequence[TargetText], vocabulary: int) -> dict[str, int]:
     """How often a network's greedy token differs between calls on many tokens and on one: near-ties, in half precision.
 
     Args:

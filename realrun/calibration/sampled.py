@@ -11,7 +11,7 @@ from torch import Tensor
 from realrun.calibration.evidence import Evidence, Pair, along, starts
 from realrun.calibration.path import laws_along
 from realrun.calibration.roster import Roster
-from realrun.calibration.texts import Text
+from realrun.calibration.texts import TargetText
 from realrun.engine.cascade import Drafter
 from realrun.engine.policy import Policy
 
@@ -20,7 +20,7 @@ ESTIMATOR = "sum min(p,q), contexts weighted by prod min(1,q/p)"
 
 @torch.inference_mode()
 def sampled_evidence(
-    text: Text, models: Mapping[str, Drafter], roster: Roster, policy: Policy, vocabulary: int
+    text: TargetText, models: Mapping[str, Drafter], roster: Roster, policy: Policy, vocabulary: int
 ) -> Evidence:
     """What one text that the target has sampled says of every pair.
 

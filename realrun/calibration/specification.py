@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from analysis.model import PerPosition
 from analysis.model.records.calibration_parts import MatchLaw, Pair, PromptCounts, TypedAcceptance, nested
-from realrun.calibration.agreements import Recording
+from realrun.calibration.agreements import RecordedText
 from realrun.calibration.evidence import TYPES, Evidence
-from realrun.calibration.hazards import Estimate, estimate, ratio
+from realrun.calibration.hazards import HazardEstimate, estimate, ratio
 from realrun.calibration.roster import Roster
 
 IID_POSITIONS = 10
@@ -67,7 +67,7 @@ class Acceptances:
         return cls(dict(hazards), dict(errors), dict(iid), dict(iid_errors), dict(by_type))
 
 
-def _typed(inner: str, accepted: Estimate | None, corrected: Estimate | None) -> TypedAcceptance:
+def _typed(inner: str, accepted: HazardEstimate | None, corrected: HazardEstimate | None) -> TypedAcceptance:
     both = {"accepted": accepted, "corrected": corrected}
     return TypedAcceptance(
         inner,
@@ -77,7 +77,7 @@ def _typed(inner: str, accepted: Estimate | None, corrected: Estimate | None) ->
     )
 
 
-def _listed(found: Estimate | None) -> PerPosition | None:
+def _listed(found: HazardEstimate | None) -> PerPosition | None:
     return None if found is None else PerPosition(tuple(found.hazards), "last", is_list=True)
 
 
@@ -111,7 +111,7 @@ def first_positions(evidence: Sequence[Evidence]) -> dict[str, object]:
     }
 
 
-def match_law(recordings: Sequence[Recording], target: str, proposer: str) -> MatchLaw | None:
+def match_law(recordings: Sequence[RecordedText], target: str, proposer: str) -> MatchLaw | None:
     """How Max-Gram's copies fare: the share of places with a match, agreement by its length, hazards once there is one.
 
     The hazards are of drafts that begin with a match.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,14 @@ from analysis.model import Cascade
 from realrun.engine.cascade import CascadeDecoder
 from realrun.engine.policy import Policy
 from realrun.loading.ensemble import Ensemble
-from realrun.runs.generate import Settings, encode_all
+from realrun.runs.generate import RunSettings, encode_all
 from realrun.runs.prompts import Prompt
 
 _QUANTILES = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
-class Text:
+class TargetText:
     """A prompt and what the target says to it.
 
     Attributes:
@@ -41,7 +41,7 @@ class Text:
 
 def text_writer(
     cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, policy: Policy, seed: int
-) -> Callable[[int], Text]:
+) -> Callable[[int], TargetText]:
     """Let the target continue prompts by a lossless cascade; gives the text to the prompt at an index.
 
     In half precision a review rounds differently from calls on one token, so that near-ties may fall otherwise than in
@@ -57,23 +57,16 @@ def text_writer(
     """
     encoded = encode_all(prompts, ensemble)
     decoder = CascadeDecoder(cascade, ensemble.only(cascade), ensemble.context, policy)
-    settings = Settings(max_new_tokens, policy, seed)
+    settings = RunSettings(max_new_tokens, policy, seed)
 
-    def write(i: int) -> Text:
+    def write(i: int) -> TargetText:
         generation = decoder.generate(encoded[i], max_new_tokens, ensemble.eos, source=settings.source(i))
-        return Text(prompts[i], encoded[i], generation.tokens, "eos" if generation.finish == "eos" else "length")
+        return TargetText(prompts[i], encoded[i], generation.tokens, "eos" if generation.finish == "eos" else "length")
 
     return write
 
 
-def write_texts(
-    cascade: Cascade, ensemble: Ensemble, prompts: Sequence[Prompt], max_new_tokens: int, policy: Policy, seed: int
-) -> Iterator[Text]:
-    """The texts to all prompts; arguments as for `text_writer`."""
-    return map(text_writer(cascade, ensemble, prompts, max_new_tokens, policy, seed), range(len(prompts)))
-
-
-def contexts_of(texts: Sequence[Text]) -> list[int]:
+def contexts_of(texts: Sequence[TargetText]) -> list[int]:
     """How many tokens a call finds held in the middle of a short, a middling and a long text, ascending, each once."""
     held = [len(text.prompt_ids) + len(text.tokens) / 2 for text in texts]
     return sorted({max(1, round(float(q))) for q in np.quantile(held, _QUANTILES)})

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.model.records import traces as records
-from realrun.calibration.agreements import Recording, agreement
+from realrun.calibration.agreements import RecordedText, agreement
 from realrun.calibration.roster import Roster
 
 
-def traces(recordings: Sequence[Recording], roster: Roster) -> records.Recording:
+def traces(recordings: Sequence[RecordedText], roster: Roster) -> records.Recording:
     """Agreements of every pair along the target's texts, and along the reviewers' own where these leave them."""
     listed = tuple(_trace(recording, roster) for recording in recordings)
     return records.Recording(roster.target, roster.reviewers, roster.drafters, listed)
 
 
-def _trace(recording: Recording, roster: Roster) -> records.Trace:
+def _trace(recording: RecordedText, roster: Roster) -> records.Trace:
     text = recording.text
     off = {
         reviewer: {

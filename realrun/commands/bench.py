@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from analysis.model.boundary.journal import rows_file
-    from realrun.bench.driver import Settings, run_bench  # after all else is known to be right: torch takes seconds
+    from realrun.bench.driver import BenchSettings, run_bench  # when all else is known to be right: torch takes seconds
     from realrun.bench.flashspec_decoder import demand_flashspec
     from realrun.bench.plain import plain_cascade, restore_attention
     from realrun.bench.plan import joint_cascade
@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     if "flashspec" in baselines:
         demand_flashspec()
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
-    settings = Settings(
+    settings = BenchSettings(
         arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
     )
     joint = joint_cascade(cascades, arguments.target)

@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     named = _path_from(Path(arguments.out).parent, traces)
     demand_text(named)
-    from realrun.calibration.calibrate import LOOP_PROMPTS, Settings, calibrate, vocabulary_of
+    from realrun.calibration.calibrate import LOOP_PROMPTS, CalibrationSettings, calibrate, vocabulary_of
     from realrun.calibration.rehearsal import expected_seconds
     from realrun.calibration.roster import Roster, with_all_models
     from realrun.calibration.table import render
@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.runs.generate import encode_all, prompt_key
 
     policies = tuple(Policy(temperature, arguments.top_k, arguments.top_p) for temperature in temperatures)
-    settings = Settings(limit, policies, arguments.seed, stride, turns, arguments.dtype, arguments.device)
+    settings = CalibrationSettings(limit, policies, arguments.seed, stride, turns, arguments.dtype, arguments.device)
     loads = {name: model.load for name, model in cascade.models.items()}
     how = [*asdict(settings).values(), [prompt_key(prompt) for prompt in prompts]]
     request = digest([cascade.target, list(loads.items()), cascade.to_json()["draft"], repr(how)])

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.samples is not None:
         demand_regular(arguments.samples)
     from realrun.distill.pipeline import Order, distil
-    from realrun.distill.sampling import Sampling
+    from realrun.distill.sampling import SampleSize
     from realrun.distill.training import Recipe
     from realrun.loading.ensemble import DTYPES, load_target
 
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         out,
         work,
         None if arguments.samples is None else Path(arguments.samples),
-        Sampling(arguments.conversations, seed=arguments.seed),
+        SampleSize(arguments.conversations, seed=arguments.seed),
         recipe,
         arguments.minutes,
         prompts,

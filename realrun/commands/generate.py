@@ -114,11 +114,11 @@ def run(arguments: argparse.Namespace) -> int:
     from analysis.model.boundary.journal import is_ids, is_seconds, rows_file
     from realrun.engine.policy import Policy
     from realrun.loading.ensemble import DTYPES, load_ensemble  # after all else is known to be right: it takes seconds
-    from realrun.runs.generate import Settings, encode_all, generate_rows, prompt_key, request_id, row_task
+    from realrun.runs.generate import RunSettings, encode_all, generate_rows, prompt_key, request_id, row_task
     from realrun.runs.identity import prompt_ids_key
 
     policy = Policy(sampling.temperature, sampling.top_k, sampling.top_p)
-    settings = Settings(limit, policy, sampling.seed, tuple(arguments.stop), arguments.verification)
+    settings = RunSettings(limit, policy, sampling.seed, tuple(arguments.stop), arguments.verification)
     request = request_id(cascade, settings, arguments.dtype)
     expected = [prompt_key(prompt) | {"request": request} for prompt in prompts]
     with rows_file(arguments.out, expected, {"tokens": is_ids, "seconds": is_seconds}) as file:

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.bench.plan import joint_cascade  # after all else is known to be right: torch takes seconds
     from realrun.engine.record import provenance
     from realrun.loading.ensemble import DTYPES, load_ensemble
-    from realrun.runs.generate import Settings, encode_all, prompt_key, request_id, row_task
+    from realrun.runs.generate import RunSettings, encode_all, prompt_key, request_id, row_task
     from realrun.runs.identity import prompt_ids_key
     from realrun.runs.lossless import comparisons, rounded_to, shipped_cascades
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = Source.of(joint, joint.target)
     dtype = source.choice("dtype", DTYPE_NAMES, arguments.dtype)  # what its `load` says goes before the option
     cascades = {name: with_target(cascade, arguments.target) for name, cascade in cascades.items()}
-    settings = Settings(limit)
+    settings = RunSettings(limit)
     requests = {name: request_id(cascade, settings, arguments.dtype) for name, cascade in cascades.items()}
     expected = [
         prompt_key(prompt) | {"cascade": name, "request": request}

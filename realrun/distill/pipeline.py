@@ -18,7 +18,7 @@ from realrun.distill.dataset import Conversation, frequent_tokens, read_samples
 from realrun.distill.evaluation import Agreement, agreement
 from realrun.distill.export import WEIGHTS, export, restored
 from realrun.distill.notes import alone_in, damaged, read_note, write_note
-from realrun.distill.sampling import Sampling, answers, sample
+from realrun.distill.sampling import SampleSize, answers, sample
 from realrun.distill.student import Head, build, demand_distillable, give_weights
 from realrun.distill.teacher import Lessons, learn, weights_digest
 from realrun.distill.training import Point, Recipe, seconds_a_step, train
@@ -52,7 +52,7 @@ class Order:
     out: Path
     work: Path
     samples: Path | None
-    sampling: Sampling
+    sampling: SampleSize
     recipe: Recipe
     minutes: float | None
     tests: PromptFile

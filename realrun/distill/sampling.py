@@ -25,7 +25,7 @@ _MARK = "\x00user\x00"
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SampleSize:
     """How much text is sampled.
 
     Attributes:
@@ -43,7 +43,7 @@ class Sampling:
     seed: int = 0
 
 
-def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: Sampling, path: Path) -> None:
+def sample(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plan: SampleSize, path: Path) -> None:
     """Write conversations to a JSONL file as they come, for `read_samples`; the same call goes on where one was killed.
 
     Args:
@@ -139,7 +139,7 @@ def _continued(
     return result
 
 
-def _kept_batches(path: Path, plan: Sampling) -> int:
+def _kept_batches(path: Path, plan: SampleSize) -> int:
     """Number of whole batches in the file, which is cut to them."""
     try:
         *lines, torn = path.read_bytes().split(b"\n")  # not where other separators of lines stand in a text

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from analysis.model import Cascade, Draft, InputError, Step, walk
-from realrun.engine.choice import Source
+from realrun.engine.choice import Chooser
 from realrun.engine.finite import blamed_on
 from realrun.engine.policy import Policy
-from realrun.engine.record import BiasLog, CallLog, Cycle, Finish, Generation, Kind, Origin, PairLog
+from realrun.engine.record import BiasLog, CallLog, Cycle, Finish, GenerationRecord, Kind, Origin, PairLog
 from realrun.engine.review import VERIFICATIONS, GreedyJudge, Judge, Law, SamplingJudge, Verification
 
 
@@ -124,9 +124,9 @@ class CascadeDecoder:
         max_new_tokens: int,
         eos: Collection[int] = (),
         *,
-        source: Source | None = None,
+        source: Chooser | None = None,
         watch: Watch | None = None,
-    ) -> Generation:
+    ) -> GenerationRecord:
         """Continue a prompt with tokens of exactly the law, or greedily the very tokens, of the target alone.
 
         Args:
@@ -167,7 +167,7 @@ class CascadeDecoder:
                 finish = "eos"
                 break
         finished = time.perf_counter()
-        return Generation(
+        return GenerationRecord(
             tokens=self._sequence[len(prompt) :],
             finish=finish,
             seconds=finished - started,
@@ -266,7 +266,7 @@ class CascadeDecoder:
     def _network(self, name: str) -> Network:
         return self._models[name]  # type: ignore[return-value]
 
-    def _new_judge(self, source: Source | None) -> Judge:
+    def _new_judge(self, source: Chooser | None) -> Judge:
         if self._policy.is_greedy:
             return GreedyJudge(self._vocabulary)
         if source is None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Source(Protocol):
+class Chooser(Protocol):
     """Makes every random choice of the engine."""
 
     def choose(self, weights: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 
-from analysis.model.boundary.package import package_commit, package_version
+from analysis.model.boundary.provenance import package_commit, package_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -138,7 +138,7 @@ class Cycle(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Generation:
+class GenerationRecord:
     """One continuation of a prompt, and what it took.
 
     Attributes:

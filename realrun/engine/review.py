@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from realrun.engine import accept
-from realrun.engine.choice import Source
+from realrun.engine.choice import Chooser
 from realrun.engine.finite import Likeliest, NotFiniteError
 from realrun.engine.policy import Policy, over_vocabulary
 
@@ -125,7 +125,7 @@ class SamplingJudge:
         verification: Token by token, or the draft as a block (arXiv 2403.10444), which accepts at least as many.
     """
 
-    def __init__(self, policy: Policy, source: Source, vocabulary: int, verification: Verification) -> None:
+    def __init__(self, policy: Policy, source: Chooser, vocabulary: int, verification: Verification) -> None:
         self._policy = policy
         self._source = source
         self._vocabulary = vocabulary

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from analysis.model import Cascade, walk
 from realrun.engine.cascade import CascadeDecoder
-from realrun.engine.choice import Source, seeded
+from realrun.engine.choice import Chooser, seeded
 from realrun.engine.policy import Policy
-from realrun.engine.record import Generation, provenance
+from realrun.engine.record import GenerationRecord, provenance
 from realrun.engine.review import Verification
 from realrun.engine.running_text import decoded
 from realrun.engine.stream import TextStream
@@ -20,7 +20,7 @@ from realrun.runs.prompts import Prompt, encode
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """How texts are generated, whatever the cascade.
 
     Attributes:
@@ -37,7 +37,7 @@ class Settings:
     stops: tuple[str, ...] = ()
     verification: Verification = "tokenwise"
 
-    def source(self, index: int) -> Source | None:
+    def source(self, index: int) -> Chooser | None:
         """The random choices for the prompt at an index: the same whichever prompts were run before it."""
         if self.policy.is_greedy:
             return None
@@ -67,7 +67,7 @@ def generate_rows(
     cascade: Cascade,
     ensemble: Ensemble,
     prompts: Sequence[Prompt],
-    settings: Settings,
+    settings: RunSettings,
     dtype: str,
     trace: bool = False,
     first: int = 0,
@@ -106,12 +106,12 @@ def generate_rows(
         yield row | how | what | provenance()
 
 
-def row_task(cascade: Cascade, settings: Settings, dtype: str, ensemble: Ensemble) -> dict[str, object]:
+def row_task(cascade: Cascade, settings: RunSettings, dtype: str, ensemble: Ensemble) -> dict[str, object]:
     """What all rows of a task have in common: `request_id`, the loaded models' fingerprints, and a hash of both."""
     return task_keys(request_id(cascade, settings, dtype), loaded_models(ensemble, ensemble.only(cascade)))
 
 
-def request_id(cascade: Cascade, settings: Settings, dtype: str) -> str:
+def request_id(cascade: Cascade, settings: RunSettings, dtype: str) -> str:
     """A hash of everything that is asked for and decides the text: what to load, the draft and how it is run.
 
     Costs, acceptances, uncertainties and `meta` of the specification do not change what a real run does.
@@ -134,7 +134,9 @@ def prompt_key(prompt: Prompt) -> dict[str, object]:
     return {"id": prompt.id, "prompt_sha256": hashlib.sha256(prompt.text.encode()).hexdigest()[:16]}
 
 
-def result_row(prompt: Prompt, ids: Sequence[int], generation: Generation, ensemble: Ensemble) -> dict[str, object]:
+def result_row(
+    prompt: Prompt, ids: Sequence[int], generation: GenerationRecord, ensemble: Ensemble
+) -> dict[str, object]:
     """What became of one prompt, as a row of JSON."""
     return {
         **prompt_key(prompt),

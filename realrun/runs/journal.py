@@ -35,11 +35,6 @@ class Journal:
         """Number of finished steps."""
         return len(self._steps)
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the steps are in a file."""
-        return self._file is not None
-
     def begin(self, identity: Mapping[str, object]) -> None:
         """Say what all steps depend on, and refuse those of an earlier run that depended on something else.
 
@@ -100,6 +95,4 @@ def open_journal(path: str | None, request: str) -> Iterator[Journal]:
         except KeyboardInterrupt:
             print(f"{path}: keeps {len(journal)} finished steps, the same command goes on", file=sys.stderr)
             raise
-        file.demand_ours()
-        Path(path).unlink(missing_ok=True)
-        file.pipe()  # it is meant to be gone
+        file.remove()

@@ -31,7 +31,7 @@ HALF_ULPS = 4.0
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TextComparison:
     """A cascade's greedy text beside the target's own.
 
     Attributes:
@@ -55,7 +55,7 @@ class Comparison:
 
 def compare(
     expected: Sequence[int], found: Sequence[int], dtype: torch.dtype, logits_at: Callable[[int], Tensor]
-) -> Comparison:
+) -> TextComparison:
     """Class the first difference of two texts.
 
     Args:
@@ -65,19 +65,19 @@ def compare(
         logits_at: Float32 logits of the target after that many tokens of its own text, shape (vocabulary,).
     """
     if list(expected) == list(found):
-        return Comparison("identical", len(expected))
+        return TextComparison("identical", len(expected))
     shorter = min(len(expected), len(found))
     position = next((i for i in range(shorter) if expected[i] != found[i]), shorter)
     if position == shorter:
         ends = [text[position] if position < len(text) else None for text in (expected, found)]
-        return Comparison("divergent", len(expected), position, *ends)
+        return TextComparison("divergent", len(expected), position, *ends)
     logits = logits_at(position)
     greatest = float(logits.max())
     margin = greatest - float(logits[[expected[position], found[position]]].min())
     ulps = margin / unit_in_last_place(greatest, dtype)
     near = margin < FLOAT32_MARGIN if dtype == torch.float32 else ulps <= HALF_ULPS
     category: Class = "near-tie" if near else "divergent"
-    return Comparison(category, len(expected), position, expected[position], found[position], margin, ulps)
+    return TextComparison(category, len(expected), position, expected[position], found[position], margin, ulps)
 
 
 def unit_in_last_place(value: float, dtype: torch.dtype) -> float:
@@ -94,7 +94,7 @@ def comparisons(
     dtype: torch.dtype,
     exact: Callable[[], Ensemble],
     first: int = 0,
-) -> Iterator[tuple[Prompt, str, Comparison]]:
+) -> Iterator[tuple[Prompt, str, TextComparison]]:
     """Compare every cascade with its target on every prompt.
 
     Args:

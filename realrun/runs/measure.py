@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from analysis.model import Cascade, progress_bar
 from realrun.engine.cascade import CascadeDecoder
-from realrun.engine.record import Generation
+from realrun.engine.record import GenerationRecord
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all, result_row
@@ -32,7 +32,7 @@ class Outcome:
         drafted: Tokens offered to the target, in all its reviews.
     """
 
-    generation: Generation
+    generation: GenerationRecord
     drafted: int
 
 

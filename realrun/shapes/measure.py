@@ -36,7 +36,7 @@ class Calls(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimingPlan:
     """What to time.
 
     Attributes:
@@ -60,7 +60,7 @@ class Plan:
 
 def seconds_by_size(
     calls: Calls,
-    plan: Plan,
+    plan: TimingPlan,
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
     network: str = "the network",
@@ -110,7 +110,7 @@ def seconds_by_size(
 
 
 def row_key(
-    shape: Shape, plan: Plan, dtype: torch.dtype, device: torch.device, mode: str, context: int, q: int
+    shape: Shape, plan: TimingPlan, dtype: torch.dtype, device: torch.device, mode: str, context: int, q: int
 ) -> dict[str, object]:
     """What a row is of: shape, size of the call, machine and versions; known before anything is timed."""
     return {
@@ -129,7 +129,7 @@ def row_key(
 
 
 def rows(
-    shape: Shape, found: Sizes, calls: Calls, plan: Plan, dtype: torch.dtype, device: torch.device, packed: bool
+    shape: Shape, found: Sizes, calls: Calls, plan: TimingPlan, dtype: torch.dtype, device: torch.device, packed: bool
 ) -> Iterator[dict[str, object]]:
     """One row a context and q, with the median and half the interquartile range of the seconds."""
     dtype_name = str(dtype).removeprefix("torch.")

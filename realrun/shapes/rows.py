@@ -17,7 +17,7 @@ from realrun.shapes.catalogue import SHAPES, Shape, shape_named
 if TYPE_CHECKING:
     import torch
 
-    from realrun.shapes.measure import Plan
+    from realrun.shapes.measure import TimingPlan
 
 ALL = "all"
 SHAPE_DTYPE = "bfloat16"
@@ -84,10 +84,10 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from realrun.shapes.build import demand_memory
     from realrun.shapes.compiled import CompiledCalls
     from realrun.shapes.eager import EagerCalls
-    from realrun.shapes.measure import EVICTED_BYTES, Plan, row_key
+    from realrun.shapes.measure import EVICTED_BYTES, row_key
 
     dtype, device = DTYPES[dtype_name], device_named(arguments.device)
-    plan = Plan(q, contexts, encoded, arguments.turns, arguments.seconds, arguments.cold, not arguments.unpacked)
+    plan = TimingPlan(q, contexts, encoded, arguments.turns, arguments.seconds, arguments.cold, not arguments.unpacked)
     tokens = max(contexts) + max(q) + encoded
     beside = EVICTED_BYTES if arguments.cold else 0
     fitting = []
@@ -127,7 +127,7 @@ def run_shapes(arguments: argparse.Namespace) -> int:
 
 
 def _timed(
-    shape: Shape, dtype: torch.dtype, device: torch.device, plan: Plan, compiled: bool, packed: bool
+    shape: Shape, dtype: torch.dtype, device: torch.device, plan: TimingPlan, compiled: bool, packed: bool
 ) -> list[dict[str, object]]:
     """Build one shape, time it, and let it go."""
     import torch

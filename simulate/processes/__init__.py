@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.model.boundary.fields import inside, mapping, only_keys, reject
-from simulate.processes.base import Pair, Plan, Process
+from simulate.processes.base import KernelPlan, Pair, Process
 from simulate.processes.beta import Beta, read_beta
 from simulate.processes.by_yield import ByYield, read_by_yield
 from simulate.processes.independent import (
@@ -17,17 +17,17 @@ from simulate.processes.independent import (
     with_acceptances,
 )
 from simulate.processes.markov import Markov, read_markov
-from simulate.processes.recorded import Replay, read_replay
+from simulate.processes.recorded import Recorded, read_replay
 
 __all__ = [
     "Beta",
     "ByYield",
     "Independent",
+    "KernelPlan",
     "Markov",
     "Pair",
-    "Plan",
     "Process",
-    "Replay",
+    "Recorded",
     "from_mean_length",
     "from_survival",
     "geometric_survival",

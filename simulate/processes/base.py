@@ -16,14 +16,14 @@ from simulate.kernel.program import HazardTables
 Pair: TypeAlias = tuple[str, str]
 """(reviewer, drafter)."""
 
-__all__ = ["MARKOV", "PLAIN", "RECORDED", "Pair", "Plan", "Process", "law_of_hazards", "runs"]
+__all__ = ["MARKOV", "PLAIN", "RECORDED", "KernelPlan", "Pair", "Process", "law_of_hazards", "runs"]
 
 DEFAULT_BLOCK_CYCLES = 64
 """Cycles of a prompt where neither `cycles` nor `tokens` is given."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class KernelPlan:
     """How the kernel carries out a process on a cascade.
 
     Attributes:
@@ -66,7 +66,7 @@ class Process(Protocol):
     def to_json(self) -> dict[str, object]:
         """The process as it stands in a task."""
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """How the kernel carries it out."""
 
     def sample(

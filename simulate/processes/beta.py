@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, InputError
-from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject, sequence
+from analysis.model.boundary.fields import count, inside, mapping, only_keys, read_number, reject, sequence
 from simulate.kernel.program import HazardTables
-from simulate.processes.base import DEFAULT_BLOCK_CYCLES, MeanOfLaw, Pair, Plan, runs
+from simulate.processes.base import DEFAULT_BLOCK_CYCLES, KernelPlan, MeanOfLaw, Pair, runs
 from simulate.processes.independent import demand_pair
 
 MAX_PROMPT = 10**6
@@ -42,11 +42,11 @@ class Beta(MeanOfLaw):
             pairs.setdefault(reviewer, {})[drafter] = list(law)
         return {"beta": {"pairs": pairs, **({"tokens": self.tokens} if self.tokens else {"cycles": self.cycles})}}
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """One prompt a block."""
         for pair in self.laws:
             demand_pair(cascade, pair)
-        return Plan(
+        return KernelPlan(
             cascade, HazardTables([[cascade]]), constants=self.laws, cycles=self.cycles, tokens=self.tokens, fresh=True
         )
 
@@ -77,7 +77,7 @@ def read_beta(value: object) -> Beta:
                     values = sequence(law, drafter)
                     if len(values) != 2:
                         reject(drafter, law, "a list of two numbers > 0")
-                    a, b = (number(v, f"{drafter}[{i}]", 1e-6, 1e6) for i, v in enumerate(values))
+                    a, b = (read_number(v, f"{drafter}[{i}]", 1e-6, 1e6) for i, v in enumerate(values))
                     laws[reviewer, drafter] = (a, b)
         if not laws:
             reject("", {}, "at least one pair")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.model import Acceptance, Cascade, acceptances
 from analysis.model.boundary.fields import inside, mapping, reject, sequence
 from simulate.kernel.program import HazardTables
-from simulate.processes.base import MeanOfLaw, Pair, Plan, hazards_of, law_of_hazards, runs
+from simulate.processes.base import KernelPlan, MeanOfLaw, Pair, hazards_of, law_of_hazards, runs
 from simulate.processes.independent import with_acceptances
 
 
@@ -36,11 +36,11 @@ class ByYield(MeanOfLaw):
             table.setdefault(reviewer, {})[drafter] = [acceptance.to_json() for acceptance in row]
         return {"by_yield": table}
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """One cycle a block."""
         longest_row = max(len(row) for row in self.rows.values())
         variants = [self._variant(cascade, size) for size in range(1, longest_row + 1)]
-        return Plan(cascade, HazardTables([variants]))
+        return KernelPlan(cascade, HazardTables([variants]))
 
     def sample(
         self, cascade: Cascade, pair: Pair, k: int, drafts: int, generator: np.random.Generator

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, Decaying, InputError, PerPosition
-from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject, sequence
-from simulate.processes.base import MeanOfLaw, Pair, Plan, hazards_of, law_of_hazards, runs
+from analysis.model.boundary.fields import count, inside, mapping, only_keys, read_number, reject, sequence
+from simulate.processes.base import KernelPlan, MeanOfLaw, Pair, hazards_of, law_of_hazards, runs
 
 _BISECTIONS = 200
 
@@ -34,9 +34,9 @@ class Independent(MeanOfLaw):
             table.setdefault(reviewer, {})[drafter] = dict(form)
         return {"decay": table} if table else {}
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """One cycle a block."""
-        return Plan(with_acceptances(cascade, self.replaced))
+        return KernelPlan(with_acceptances(cascade, self.replaced))
 
     def sample(
         self, cascade: Cascade, pair: Pair, k: int, drafts: int, generator: np.random.Generator
@@ -84,7 +84,7 @@ def from_survival(survival: Sequence[float]) -> Acceptance:
     """
     before, hazards = 1.0, []
     for j, value in enumerate(survival):
-        after = number(value, f"survival[{j}]", 0, before)
+        after = read_number(value, f"survival[{j}]", 0, before)
         hazards.append(after / before if before > 0 else 0.0)
         before = after
     hazard = PerPosition(tuple(hazards))
@@ -141,18 +141,18 @@ def _read_form(form: Mapping[str, object]) -> tuple[Acceptance, dict[str, object
         values = sequence(form["survival"], "survival")
         if not values:
             reject("survival", [], "a list of at least one number in [0, 1]")
-        survival = [number(v, f"survival[{j}]", 0, 1) for j, v in enumerate(values)]
+        survival = [read_number(v, f"survival[{j}]", 0, 1) for j, v in enumerate(values)]
         return from_survival(survival), {"survival": survival}
     if "mean_length" in form:
         only_keys(form, ("mean_length", "tokens", "decay", "counts_bonus"), required=("mean_length", "tokens"))
         bonus = form.get("counts_bonus", True)
         if not isinstance(bonus, bool):
             reject("counts_bonus", bonus, "true or false")
-        mean_length = number(form["mean_length"], "mean_length", 0)
+        mean_length = read_number(form["mean_length"], "mean_length", 0)
         k = count(form["tokens"], "tokens", 4096)
-        decay = number(form.get("decay", 1.0), "decay", 0, 1)
+        decay = read_number(form.get("decay", 1.0), "decay", 0, 1)
         parsed: dict[str, object] = {"mean_length": mean_length, "tokens": k, "decay": decay, "counts_bonus": bonus}
         return from_mean_length(mean_length, k, decay, counts_bonus=bonus), parsed
     only_keys(form, ("initial", "decay"), required=("initial", "decay"))
-    initial, decay = number(form["initial"], "initial", 0, 1), number(form["decay"], "decay", 0)
+    initial, decay = read_number(form["initial"], "initial", 0, 1), read_number(form["decay"], "decay", 0)
     return geometric_survival(initial, decay), {"initial": initial, "decay": decay}

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Acceptance, Cascade, acceptances
-from analysis.model.boundary.fields import count, inside, mapping, number, only_keys, reject
+from analysis.model.boundary.fields import count, inside, mapping, only_keys, read_number, reject
 from simulate.kernel.program import HazardTables
-from simulate.processes.base import MARKOV, MeanOfLaw, Pair, Plan, hazards_of, runs
+from simulate.processes.base import MARKOV, KernelPlan, MeanOfLaw, Pair, hazards_of, runs
 from simulate.processes.independent import with_acceptances
 
 _LEAST_STRETCH = 1000
@@ -70,9 +70,9 @@ class Markov(MeanOfLaw):
             "markov": content | ({"cycles": self.cycles} if self.cycles != usual_stretch(self.autocorrelation) else {})
         }
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """One stretch of text a block; the text goes on from block to block."""
-        return Plan(
+        return KernelPlan(
             cascade,
             HazardTables([[cascade], [with_acceptances(cascade, self.other)]]),
             kind=MARKOV,
@@ -123,8 +123,8 @@ def read_markov(value: object) -> Markov:
     only_keys(fields, (*keys, "cycles"), required=keys)
     with inside("acceptance"):
         table = acceptances({r: mapping(row, r) for r, row in mapping(fields["acceptance"], "").items()})
-    share = number(fields["share"], "share", 0, 1)
-    autocorrelation = number(fields["autocorrelation"], "autocorrelation", 0, 0.999)
+    share = read_number(fields["share"], "share", 0, 1)
+    autocorrelation = read_number(fields["autocorrelation"], "autocorrelation", 0, 0.999)
     cycles = count(fields.get("cycles", usual_stretch(autocorrelation)), "cycles", MAX_STRETCH)
     least = least_stretch(autocorrelation)
     if cycles < least:

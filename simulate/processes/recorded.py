@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from analysis.model import Cascade, InputError, walk
 from analysis.model.boundary.fields import inside, mapping, only_keys, reject, sequence
 from simulate.kernel.program import HazardTables
-from simulate.processes.base import DEFAULT_BLOCK_CYCLES, RECORDED, MeanOfLaw, Pair, Plan, runs
+from simulate.processes.base import DEFAULT_BLOCK_CYCLES, RECORDED, KernelPlan, MeanOfLaw, Pair, runs
 from simulate.processes.beta import prompt_length
 from simulate.processes.independent import demand_pair
 
 
 @dataclass(frozen=True)
-class Replay(MeanOfLaw):
+class Recorded(MeanOfLaw):
     """Acceptances recorded at every position of some texts, all pairs on the same positions.
 
     A block begins at a random position of a random trace; a token drafted for position x is accepted as it was
@@ -44,14 +44,14 @@ class Replay(MeanOfLaw):
         length = {"tokens": self.tokens} if self.tokens else {"cycles": self.cycles}
         return {"replay": {"traces": listed, **length}}
 
-    def plan(self, cascade: Cascade) -> Plan:
+    def plan(self, cascade: Cascade) -> KernelPlan:
         """One stretch of a trace a block."""
         for pair in self.traces[0]:
             demand_pair(cascade, pair)
         for path, reviewer, step in walk(cascade.draft, cascade.target):
             if (reviewer, step.by) not in self.traces[0]:
                 raise InputError(f"traces[0].{reviewer}.{step.by}", f"missing, {path} uses this pair")
-        return Plan(
+        return KernelPlan(
             cascade,
             HazardTables([[cascade]]),
             kind=RECORDED,
@@ -85,7 +85,7 @@ def _as_array(bits: str) -> NDArray[np.uint8]:
     return np.frombuffer(bits.encode("ascii"), dtype=np.uint8) - ord("0")
 
 
-def read_replay(value: object) -> Replay:
+def read_replay(value: object) -> Recorded:
     """Read ``{"traces": [{reviewer: {drafter: "1101"}}, ...], "cycles": n}`` or the same with ``"tokens": n``."""
     fields = mapping(value, "")
     only_keys(fields, ("traces", "cycles", "tokens"), required=("traces",))
@@ -99,7 +99,7 @@ def read_replay(value: object) -> Replay:
     if not traces:
         reject("traces", [], "at least one trace")
     cycles, tokens = prompt_length(fields)
-    return Replay(tuple(traces), cycles, tokens)
+    return Recorded(tuple(traces), cycles, tokens)
 
 
 def _read_trace(value: object) -> dict[Pair, str]:

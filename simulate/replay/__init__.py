@@ -2,7 +2,7 @@
 
 from analysis.model.records.traces import Recording, Trace, read_traces
 from simulate.replay.clock import ALL, Clock, Switches
-from simulate.replay.decode import Call, Cycle, Run, decode
+from simulate.replay.decode import Call, ReplayedCycle, ReplayedGeneration, decode
 from simulate.replay.frequencies import Frequencies
 from simulate.replay.predict import Replay
 
@@ -10,11 +10,11 @@ __all__ = [
     "ALL",
     "Call",
     "Clock",
-    "Cycle",
     "Frequencies",
     "Recording",
     "Replay",
-    "Run",
+    "ReplayedCycle",
+    "ReplayedGeneration",
     "Switches",
     "Trace",
     "decode",

@@ -7,7 +7,7 @@ from functools import cache
 
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.call_tables import When
-from simulate.replay.decode import Call, Cycle, Run
+from simulate.replay.decode import Call, ReplayedCycle, ReplayedGeneration
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Clock:
         self._times = calibration.smoothed
         self._at = cache(self._looked_up)
 
-    def cascade(self, run: Run, switches: Switches = ALL) -> dict[str, float]:
+    def cascade(self, run: ReplayedGeneration, switches: Switches = ALL) -> dict[str, float]:
         """Decoding seconds of a run by model, and of the loop."""
         parts = {LOOP: 0.0}
         for cycle in run.cycles:
@@ -67,7 +67,7 @@ class Clock:
                 parts[call.model] = parts.get(call.model, 0.0) + self._call(call, first, switches)
         return parts
 
-    def autoregressive(self, run: Run, switches: Switches = ALL) -> dict[str, float]:
+    def autoregressive(self, run: ReplayedGeneration, switches: Switches = ALL) -> dict[str, float]:
         """Decoding seconds of the target alone for the same tokens, in the same parts."""
         target, loop = self._calibration.target, self._calibration.loop
         tokens = sum(cycle.tokens for cycle in run.cycles if switches.last_cycles or not cycle.cut)
@@ -78,7 +78,7 @@ class Clock:
             target: sum(self._at(target, "mean", 1, each) for each in held),
         }
 
-    def _loop(self, cycle: Cycle) -> float:
+    def _loop(self, cycle: ReplayedCycle) -> float:
         loop = self._calibration.loop
         proposals = sum(call.model in self._calibration.statistical for call in cycle.calls)  # abstaining is one too
         drafted = len(cycle.calls) - 1 - cycle.inner_reviews - proposals

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analysis.model import Cascade, Draft, InputError, Step, longest, walk
-from simulate.replay.places import OnText, Place, Text
+from simulate.replay.places import OnText, Place, TextPlaces
 
 
 class Call(NamedTuple):
@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cycle:
+class ReplayedCycle:
     """One cycle of a replay.
 
     Attributes:
@@ -52,7 +52,7 @@ class Cycle:
 
 
 @dataclass(frozen=True)
-class Run:
+class ReplayedGeneration:
     """One prompt decoded by one cascade.
 
     Attributes:
@@ -63,7 +63,7 @@ class Run:
 
     prompt_tokens: int
     tokens: int
-    cycles: Sequence[Cycle]
+    cycles: Sequence[ReplayedCycle]
 
 
 class _Drafted(NamedTuple):
@@ -73,7 +73,7 @@ class _Drafted(NamedTuple):
     before: Place
 
 
-def decode(cascade: Cascade, text: Text, end: int) -> Run:
+def decode(cascade: Cascade, text: TextPlaces, end: int) -> ReplayedGeneration:
     """Generate as much as the recorded text holds.
 
     Args:
@@ -94,7 +94,7 @@ def decode(cascade: Cascade, text: Text, end: int) -> Run:
 
 
 class _Decoder:
-    def __init__(self, cascade: Cascade, text: Text, end: int) -> None:
+    def __init__(self, cascade: Cascade, text: TextPlaces, end: int) -> None:
         self._cascade = cascade
         self._text = text
         self._prompt = text.trace.prompt_tokens
@@ -104,7 +104,7 @@ class _Decoder:
         self._calls: list[Call] = []
         self._reviews = self._leaves = 0
 
-    def run(self) -> Run:
+    def run(self) -> ReplayedGeneration:
         cycles = []
         greatest = longest(self._cascade.draft)
         while self._generated < self._text.trace.tokens:
@@ -114,7 +114,7 @@ class _Decoder:
             self._round(self._cascade.target, self._cascade.draft, room)
             offered = self._calls[-1].judged - 1
             cycles.append(
-                Cycle(
+                ReplayedCycle(
                     self._generated - before,
                     self._calls,
                     self._reviews - 1,
@@ -124,7 +124,7 @@ class _Decoder:
                 )
             )
             assert isinstance(self._places[-1], OnText), "the target's tokens are its text"
-        return Run(self._prompt, self._generated, cycles)
+        return ReplayedGeneration(self._prompt, self._generated, cycles)
 
     @property
     def _generated(self) -> int:

@@ -34,7 +34,7 @@ class Place(Protocol):
         """The prefix with the model's next token."""
 
 
-class Text:
+class TextPlaces:
     """The places of one prompt's text.
 
     Args:
@@ -88,7 +88,7 @@ class OnText:
         index: How many of its tokens.
     """
 
-    def __init__(self, text: Text, index: int) -> None:
+    def __init__(self, text: TextPlaces, index: int) -> None:
         self.ended = text.trace.ended and index == text.trace.tokens
         self._text = text
         self._index = index
@@ -123,7 +123,9 @@ class OnContinuation:
 
     ended = False  # where a wrong text would end is not recorded
 
-    def __init__(self, text: Text, owner: str | None, strings: Strings, index: int, last: str, borrowed: bool) -> None:
+    def __init__(
+        self, text: TextPlaces, owner: str | None, strings: Strings, index: int, last: str, borrowed: bool
+    ) -> None:
         self._text = text
         self._owner = owner
         self._strings = strings

@@ -10,10 +10,10 @@ from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Recording
 from simulate.replay.clock import Clock
-from simulate.replay.decode import Run, decode
+from simulate.replay.decode import ReplayedGeneration, decode
 from simulate.replay.frequencies import Frequencies
-from simulate.replay.places import Text
-from simulate.replay.search import climb
+from simulate.replay.places import TextPlaces
+from simulate.replay.search import search
 from simulate.replay.summary import prediction, speedup
 
 STARTS = 3
@@ -39,13 +39,13 @@ class Replay:
         self._traces = recording.traces[:limit]
         self._frequencies = Frequencies(recording)
 
-    def runs(self, draft: Draft) -> list[Run]:
+    def runs(self, draft: Draft) -> list[ReplayedGeneration]:
         """One run a text."""
         cascade = self._calibration.cascade.with_draft(draft)
         runs = []
         for trace in self._traces:
             generator = random.Random(f"{self._seed} {trace.id}")
-            text = Text(trace, self._recording.target, self._calibration.neural, self._frequencies, generator)
+            text = TextPlaces(trace, self._recording.target, self._calibration.neural, self._frequencies, generator)
             runs.append(decode(cascade, text, max(trace.tokens, self._calibration.max_new_tokens or 0)))
         return runs
 
@@ -72,7 +72,7 @@ class Replay:
                 return known[draft]
 
             for named, _ in ranked[:STARTS]:
-                climb(named.draft, self._calibration.drafters, self._calibration.neural, score)
+                search(named.draft, self._calibration.drafters, self._calibration.neural, score)
         found = max(known, key=known.__getitem__)
         names = {named.draft: named.name for named in cascades}
         return NamedDraft(names.get(found, "found by replay"), "optimum", found, {"optimum_of": ["replay"]})

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from analysis.model import Draft, InputError, Step, longest
+from analysis.model.neighbours import DROPPED, Edit, best_of, climb, count_of, counted, edited, nested
 
 MOST_TOKENS = 32
 """Greatest length of a draft that is tried."""
 
 
-def climb(start: Draft, drafters: Sequence[str], reviewers: Sequence[str], score: Callable[[Draft], float]) -> Draft:
+def search(start: Draft, drafters: Sequence[str], reviewers: Sequence[str], score: Callable[[Draft], float]) -> Draft:
     """Go to the best neighbour until none is better.
 
     Args:
         start: Where to begin.
         drafters: In the order in which they may review each other.
         reviewers: Those of them that can.
-        score: The greater the better; called once for a draft.
+        score: The greater the better; asked for several times of one draft.
     """
-    known = {start: score(start)}
-    here = start
-    while True:
-        for draft in neighbours(here, drafters, reviewers):
-            if draft not in known:
-                known[draft] = score(draft)
-        best = max(known, key=known.__getitem__)
-        if best == here:
-            return here
-        here = best
+    return climb([start], lambda draft: neighbours(draft, drafters, reviewers), best_of(score))
 
 
 def neighbours(draft: Draft, drafters: Sequence[str], reviewers: Sequence[str]) -> Iterator[Draft]:
@@ -43,29 +34,26 @@ def neighbours(draft: Draft, drafters: Sequence[str], reviewers: Sequence[str]) 
 
 
 def _near(draft: Draft, drafters: Sequence[str], reviewers: Sequence[str]) -> Iterator[Draft]:
-    for i, step in enumerate(draft):
-        before, behind = draft[:i], draft[i + 1 :]
-        for other in _near_step(step, drafters, reviewers):
-            yield *before, other, *behind
-        yield *before, *behind
+    def edits(i: int) -> Iterator[Edit]:
+        step = draft[i]
+        yield from (Edit(1, (other,)) for other in _near_step(step, drafters, reviewers))
+        yield DROPPED
         if i and step.is_leaf:  # the first step drafts alike in both ways
-            yield *before, _said_otherwise(step), *behind
-    for i in range(len(draft) + 1):
+            yield Edit(1, (_said_otherwise(step),))
+
+    def put_in(i: int) -> Iterator[Step]:
         around = {step.by for step in draft[max(0, i - 1) : i + 1]}
-        for name in drafters:
-            if name not in around:
-                yield *draft[:i], Step(name, tokens=2), *draft[i:]
+        return (Step(name, tokens=2) for name in drafters if name not in around)
+
+    return edited(draft, edits, put_in)
 
 
 def _near_step(step: Step, drafters: Sequence[str], reviewers: Sequence[str]) -> Iterator[Step]:
-    for key in ("tokens", "rounds", "until"):
-        n = getattr(step, key)
-        if n is not None:
-            yield from (replace(step, **{key: m}) for m in sorted({n - 1, n + 1, n + 3, n - 3}) if m >= 1)
+    n = count_of(step)
+    yield from counted(step, (m for m in sorted({n - 1, n + 1, n + 3, n - 3}) if m >= 1))
     cheaper = drafters[drafters.index(step.by) + 1 :]
     if step.draft:
-        inner = (draft for draft in _near(step.draft, cheaper, reviewers) if draft)
-        yield from (replace(step, draft=draft) for draft in inner)
+        yield from nested(step, lambda draft: _near(draft, cheaper, reviewers))
         yield Step(step.by, tokens=step.rounds or 2)
     elif step.by in reviewers:
         for name in cheaper:

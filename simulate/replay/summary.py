@@ -11,8 +11,9 @@ from analysis.model.records.calibration import Calibration
 from analysis.model.records.named import NamedDraft
 from analysis.model.records.traces import Trace
 from analysis.model.records.uncertainty import cost_error
+from analysis.model.resampling import interval_95, prompt_weights
 from simulate.replay.clock import NAMES, Clock, Switches
-from simulate.replay.decode import Run
+from simulate.replay.decode import ReplayedGeneration
 
 RESAMPLES = 4000
 
@@ -20,7 +21,7 @@ RESAMPLES = 4000
 def prediction(
     named: NamedDraft,
     traces: Sequence[Trace],
-    runs: Sequence[Run],
+    runs: Sequence[ReplayedGeneration],
     calibration: Calibration,
     rung: str,
     seed: int,
@@ -65,12 +66,12 @@ def prediction(
     }
 
 
-def speedup(runs: Sequence[Run], clock: Clock) -> float:
+def speedup(runs: Sequence[ReplayedGeneration], clock: Clock) -> float:
     """Ratio of total decoding seconds."""
     return _ratio([clock.autoregressive(run) for run in runs], [clock.cascade(run) for run in runs])
 
 
-def histograms(runs: Sequence[Run]) -> dict[str, dict[str, int]]:
+def histograms(runs: Sequence[ReplayedGeneration]) -> dict[str, dict[str, int]]:
     """Number of calls by model and by tokens fed."""
     found: dict[str, Counter[int]] = {}
     for run in runs:
@@ -84,7 +85,7 @@ def _ratio(alone: Sequence[Mapping[str, float]], with_draft: Sequence[Mapping[st
     return sum(sum(each.values()) for each in alone) / sum(sum(each.values()) for each in with_draft)
 
 
-def _without(runs: Sequence[Run], clock: Clock, name: str) -> float | None:
+def _without(runs: Sequence[ReplayedGeneration], clock: Clock, name: str) -> float | None:
     """The speedup with one thing left out; None where nothing is left."""
     switches = Switches.without(name)
     alone = [clock.autoregressive(run, switches) for run in runs]
@@ -118,11 +119,10 @@ def _interval(
     numbers of tokens are taken to be the same, which is on the safe side.
     """
     generator = np.random.default_rng(seed)
-    weights = generator.multinomial(len(alone), np.full(len(alone), 1 / len(alone)), RESAMPLES)
+    weights = prompt_weights(len(alone), RESAMPLES, generator)
     numerator = weights @ np.array([sum(each.values()) for each in alone])
     denominator = np.zeros(RESAMPLES)
     for part in sorted({part for each in with_draft for part in each}):
         factor = 1.0 + errors.get(part, 0.0) * generator.standard_normal(RESAMPLES)
         denominator += (weights @ np.array([each.get(part, 0.0) for each in with_draft])) * np.maximum(factor, 0.01)
-    low, high = np.quantile(numerator / denominator, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_95(numerator / denominator)

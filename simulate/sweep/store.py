@@ -1,10 +1,9 @@
 """The results file: append-only rows, one writer at a time, nothing lost when the writer dies.
 
-A row is written with its line end in one call and forced to disk before the next begins. So after any death of the
-writer the file holds whole rows and at most one torn row at its end, which has no line end, or, where the machine lost
-power, NULs in place of what did not reach the disk. The next writer cuts it off and says so. Anything else that does
-not read as a row was not written by this module: it is refused by line number and left as it is. Line ends may have
-become CRLF on the way. A file that is removed, replaced or changed while a writer holds it ends the writer.
+After any death of the writer the file holds whole rows and at most one torn row at its end, which the next writer cuts
+off, saying so. Anything else that does not read as a row was not written by this module: it is refused by line number
+and left as it is. Line ends may have become CRLF on the way. A file that is removed, replaced or changed while a writer
+holds it ends the writer.
 """
 
 from __future__ import annotations
@@ -17,19 +16,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.model import InputError
+from analysis.model.boundary.append_only import AppendOnly, keep_name, whole_and_torn, written
 from analysis.model.boundary.fields import inside
-from analysis.model.boundary.lock import is_still, open_alone
+from analysis.model.boundary.lock import open_alone
 from simulate.sweep.rows import COLUMNS, FIRST_HEADER, FIRST_SCHEMA, HEADER, SCHEMA, Row, as_cells, read_row
 
 
 class Store:
-    """A results file open for appending; made by `open_store`."""
+    """A results file open for appending; made by `open_store`.
 
-    def __init__(self, path: str, descriptor: int, rows: list[Row]) -> None:
+    Attributes:
+        path: Its name.
+        rows: All rows that it holds.
+    """
+
+    def __init__(self, path: str, file: AppendOnly, rows: list[Row]) -> None:
         self.path = path
-        self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
         self.rows = rows
+        self._file = file
+        file.rows = len(rows)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows and wait until the disk has them.
@@ -39,34 +44,8 @@ class Store:
                 or where the file is no longer the one that was opened.
         """
         for row in rows:
-            self._append(row.to_line())
+            self._file.append(row.to_line().encode(), 1)
             self.rows.append(row)
-
-    def _append(self, line: str) -> None:
-        self.demand_unchanged()
-        try:
-            _write(self._descriptor, line.encode())
-        except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
-            raise InputError(
-                self.path, f"cannot be written: {error.strerror}; the {len(self.rows)} earlier rows are intact"
-            ) from None
-        self._size += len(line.encode())
-        self.demand_unchanged()
-
-    def start(self) -> None:
-        """Write the header of a new file.
-
-        Raises:
-            InputError: where that fails; the file is then empty.
-        """
-        try:
-            _write(self._descriptor, HEADER.encode())
-            _keep_name(self.path)
-        except OSError as error:
-            os.ftruncate(self._descriptor, 0)
-            raise InputError(self.path, f"cannot be written: {error.strerror}") from None
-        self._size = len(HEADER.encode())
 
     def demand_unchanged(self) -> None:
         """Refuse to go on where rows would be lost: the file has another name, or another content, than it had.
@@ -74,23 +53,7 @@ class Store:
         Raises:
             InputError: saying which.
         """
-        rows = f"the {len(self.rows)} rows it held"
-        if not is_still(self.path, self._descriptor):
-            happened = "replaced by another file" if os.path.lexists(self.path) else "removed or renamed"
-            raise InputError(self.path, f"was {happened} while rows were being written; {rows} went with it, stopped")
-        size = os.fstat(self._descriptor).st_size
-        if size != self._size:
-            raise InputError(
-                self.path,
-                f"was changed by another process while rows were being written: it has {size} bytes, expected "
-                f"{self._size}; it may lack some of {rows}, stopped",
-            )
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]
-    os.fsync(descriptor)
+        self._file.demand_unchanged()
 
 
 @contextmanager
@@ -100,7 +63,7 @@ def open_store(path: str) -> Iterator[Store]:
     Raises:
         InputError: where the file cannot be opened or written, another process writes to it, or it does not hold rows.
     """
-    with _held(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
+    with _held(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as file:
         whole, torn = _split(path, Path(path).read_bytes())
         rows = _parse(path, whole)
         if whole.startswith(FIRST_HEADER.encode().rstrip()):
@@ -110,11 +73,11 @@ def open_store(path: str) -> Iterator[Store]:
                 "`cascade-ewif merge OLD.csv --out NEW.csv` makes of it",
             )
         if torn:
-            os.ftruncate(descriptor, len(whole))
-            print(f"{path}: cut off a torn last row of {len(torn)} bytes", file=sys.stderr)
-        store = Store(path, descriptor, rows)
+            file.cut_to(len(whole))
         if not whole:
-            store.start()
+            file.append(HEADER.encode(), 0)
+            keep_name(path)
+        store = Store(path, file, rows)
         yield store
         store.demand_unchanged()
 
@@ -136,14 +99,14 @@ def replacing(path: str) -> Iterator[list[Row]]:
 
 
 @contextmanager
-def _held(path: str, flags: int) -> Iterator[int]:
+def _held(path: str, flags: int) -> Iterator[AppendOnly]:
     """Open a file as its only writer."""
     _demand_file(path)
-    descriptor = open_alone(path, flags)
+    file = AppendOnly(path, open_alone(path, flags))
     try:
-        yield descriptor
+        yield file
     finally:
-        os.close(descriptor)
+        file.close()
 
 
 def _demand_file(path: str) -> None:
@@ -155,17 +118,6 @@ def _demand_file(path: str) -> None:
     if not stat.S_ISREG(mode):
         kind = "folder" if stat.S_ISDIR(mode) else "pipe" if stat.S_ISFIFO(mode) else "device or socket"
         raise InputError(path, f"is a {kind}, expected a file of results")
-
-
-def _keep_name(path: str) -> None:
-    """Wait until the disk has the file's name, without which a power cut would lose the rows as well."""
-    if sys.platform == "win32":  # where a folder cannot be opened, and NTFS keeps names by itself
-        return
-    folder = os.open(Path(path).parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read_rows(path: str) -> list[Row]:
@@ -194,12 +146,7 @@ def _split(path: str, content: bytes) -> tuple[bytes, bytes]:
     Raises:
         InputError: where the last line is not the beginning of one of ours.
     """
-    end = content.rfind(b"\n") + 1
-    if end == len(content):
-        last = content.rfind(b"\n", 0, end - 1) + 1 if end else 0
-        if b"\0" in content[last:end]:
-            end = last
-    whole, torn = content[:end], content[end:]
+    whole, torn = whole_and_torn(content)
     if torn and not (_begins_a_row(torn) if whole else _is_torn_header(torn)):
         line = whole.count(b"\n") + 1
         raise InputError(
@@ -211,9 +158,9 @@ def _split(path: str, content: bytes) -> tuple[bytes, bytes]:
 
 
 def _begins_a_row(torn: bytes) -> bool:
-    written = torn.partition(b"\0")[0]
+    found = written(torn)
     openings = [f"{schema},".encode() for schema in (SCHEMA, FIRST_SCHEMA)]
-    return any(written.startswith(opening) or opening.startswith(written) for opening in openings)
+    return any(found.startswith(opening) or opening.startswith(found) for opening in openings)
 
 
 def _is_torn_header(torn: bytes) -> bool:

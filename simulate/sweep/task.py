@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TypeAlias, cast
 
 from analysis.model import Cascade, InputError, parse_json, read_text, with_beyond
-from analysis.model.boundary.fields import count, inside, mapping, name, number, only_keys, reject
+from analysis.model.boundary.fields import count, inside, mapping, only_keys, read_name, read_number, reject
 from simulate.processes import Independent, Process, read_process
 from simulate.sampler import Generation, Sampler
 from simulate.sweep.drawing_code import DRAWS
@@ -121,7 +121,7 @@ class Task:
 
 
 def _read_label(value: object) -> str:
-    label = name(value, "name")
+    label = read_name(value, "name")
     if not label.isprintable():
         reject("name", label, "a string of printable characters")
     return label
@@ -144,7 +144,7 @@ def _read_generation(value: object) -> Generation:
     fields = mapping(value, "")
     only_keys(fields, ("tokens", "prefill"), required=("tokens",))
     return Generation(
-        count(fields["tokens"], "tokens", MAX_GENERATION), number(fields.get("prefill", 0.0), "prefill", 0)
+        count(fields["tokens"], "tokens", MAX_GENERATION), read_number(fields.get("prefill", 0.0), "prefill", 0)
     )
 
 

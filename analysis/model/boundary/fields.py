@@ -51,7 +51,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def number(value: object, field: str, low: float, high: float = math.inf) -> float:
+def read_number(value: object, field: str, low: float, high: float = math.inf) -> float:
     """Read a finite number in [low, high]; booleans and strings are not numbers."""
     allowed = f"a number in [{low:g}, {high:g}]" if high < math.inf else f"a finite number >= {low:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -77,7 +77,7 @@ def count(value: object, field: str, high: int) -> int:
     return int(value)
 
 
-def name(value: object, field: str) -> str:
+def read_name(value: object, field: str) -> str:
     """Read a non-empty string."""
     if not isinstance(value, str) or not value:
         reject(field, value, "a non-empty string")

@@ -1,16 +1,13 @@
 """A file of result rows, one JSON object a line, that a killed run leaves whole and the same command goes on with.
 
-A row is written with its line end in one call and forced to disk before the next is made. So after any death of the
-writer the file holds whole rows and at most one torn row at its end, which the next run cuts off and reports. A run
-knows in advance which rows it will write and in which order; it goes on where the rows in the file are the first of
-these and a torn one begins as the next, and refuses any other file: rows of different runs never mix, and nothing else
-is cut.
+A torn last row is cut off by the next run, which reports it. A run knows in advance which rows it will write and in
+which order; it goes on where the rows in the file are the first of these and a torn one begins as the next, and refuses
+any other file: rows of different runs never mix, and nothing else is cut.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import math
 import os
@@ -20,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.model import InputError, demand_place, parse_json
-from analysis.model.boundary.lock import is_still, open_alone
+from analysis.model.boundary.append_only import AppendOnly, keep_name, whole_and_torn, written
+from analysis.model.boundary.lock import open_alone
 from analysis.model.boundary.same_run import demand_same
 
 _FLAGS = os.O_RDWR | os.O_APPEND
@@ -51,11 +49,10 @@ class RowsFile:
         rows: All rows that it holds, those found in it first.
     """
 
-    def __init__(self, path: str, descriptor: int | None) -> None:
+    def __init__(self, path: str, file: AppendOnly | None) -> None:
         self.rows: list[Mapping[str, Any]] = []
         self._path = path
-        self._descriptor = descriptor
-        self._end: int | None = 0  # where our last row ends; None in a pipe
+        self._file = file
 
     def append(self, *rows: Mapping[str, Any]) -> None:
         """Write rows and wait until the disk has them; the first ones make the file, where there is none.
@@ -64,43 +61,33 @@ class RowsFile:
             InputError: where that fails (a full disk, say), the file then ends after the last whole row; or where the
                 file was removed, replaced or changed since the last row.
         """
-        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-        if self._descriptor is None:
-            self._descriptor = open_alone(self._path, _FLAGS | os.O_CREAT | os.O_EXCL)
-        self.demand_ours()
-        try:
-            line = content
-            while line:
-                line = line[os.write(self._descriptor, line) :]
-            _force(self._descriptor)
-        except OSError as error:
-            if self._end is not None:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._descriptor, self._end)
-            raise InputError(self._path, f"cannot be written: {error.strerror}; the earlier rows are intact") from None
+        if self._file is None:
+            self._file = AppendOnly(self._path, open_alone(self._path, _FLAGS | os.O_CREAT | os.O_EXCL))
+            keep_name(self._path)
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self._file.append(content.encode(), len(rows))
         self.rows.extend(rows)
-        if self._end is not None:
-            self._end += len(content)
 
-    def demand_ours(self) -> None:
+    def demand_unchanged(self) -> None:
         """Refuse to go on where the rows written so far are no longer in the file of that name.
 
         Raises:
             InputError: where it was removed, replaced, or changed by somebody else.
         """
-        if self._descriptor is None or self._end is None:
-            return
-        if not is_still(self._path, self._descriptor):
-            raise InputError(
-                self._path, f"was removed or replaced during the run, and {len(self.rows)} rows went with it"
-            )
-        if os.fstat(self._descriptor).st_size != self._end:
-            raise InputError(self._path, "was changed by another program during the run, its rows cannot be trusted")
+        if self._file is not None:
+            self._file.demand_unchanged()
+
+    def remove(self) -> None:
+        """Remove the file, which is no longer needed; nothing can be written after that."""
+        self.demand_unchanged()
+        Path(self._path).unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Let another process write to the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def demand(self, expected: Sequence[Mapping[str, object]]) -> None:
         """Refuse rows that were there and are not this run's, by what is known only when the models are loaded.
@@ -114,29 +101,23 @@ class RowsFile:
         for i, (row, wanted) in enumerate(zip(self.rows, expected, strict=False), start=1):
             demand_same(row, wanted, f"{self._path}, line {i}")
 
-    def pipe(self) -> None:
-        """Take the file as one that cannot be read or cut."""
-        self._end = None
-
     def read(self, expected: Sequence[Mapping[str, object]], needs: Needs, more: str | None) -> None:
         """Take up the rows of a file that was there; a torn last row is cut off and reported on stderr.
 
         Raises:
             InputError: where the file is no beginning of this run's.
         """
-        assert self._descriptor is not None
-        content = Path(self._path).read_bytes()
-        whole = _whole_lines(content)
+        assert self._file is not None
+        whole, torn = whole_and_torn(Path(self._path).read_bytes())
         rows = [_row(self._path, i, line) for i, line in enumerate(whole.split(b"\n")[:-1], start=1)]
         _demand(self._path, rows, expected, needs, more)
-        if len(whole) < len(content):
-            _demand_torn(self._path, content[len(whole) :], len(rows), expected, more)
-            os.ftruncate(self._descriptor, len(whole))
-            print(f"{self._path}: cut off a torn last row of {len(content) - len(whole)} bytes", file=sys.stderr)
+        if torn:
+            _demand_torn(self._path, torn, len(rows), expected, more)
+            self._file.cut_to(len(whole))
         if rows and more is None:
             print(f"{self._path}: goes on after {len(rows)} of {len(expected)} rows", file=sys.stderr)
         self.rows = rows
-        self._end = len(whole)
+        self._file.rows = len(rows)
 
 
 @contextlib.contextmanager
@@ -162,15 +143,14 @@ def rows_file(
     if not place.exists():
         file = RowsFile(path, None)
     elif place.is_file():
-        file = RowsFile(path, open_alone(path, _FLAGS))
+        file = RowsFile(path, AppendOnly(path, open_alone(path, _FLAGS)))
     else:
-        file = RowsFile(path, _opened(path, os.O_WRONLY))
-        file.pipe()
+        file = RowsFile(path, AppendOnly(path, _opened(path, os.O_WRONLY), endless=True))
     try:
         if place.is_file():
             file.read(expected, needs or {}, more)
         yield file
-        file.demand_ours()
+        file.demand_unchanged()
     finally:
         file.close()
 
@@ -180,25 +160,6 @@ def _opened(path: str, flags: int) -> int:
         return os.open(path, flags)
     except OSError as error:
         raise InputError(path, f"cannot be written: {error.strerror}") from None
-
-
-def _whole_lines(content: bytes) -> bytes:
-    """All but a torn last row: one without a line end, or, after a loss of power, with NULs in its place."""
-    end = content.rfind(b"\n") + 1
-    if end == len(content):
-        last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
-        if b"\0" in content[last:end]:
-            end = last
-    return content[:end]
-
-
-def _force(descriptor: int) -> None:
-    """Wait until the disk has what was written; a pipe has no disk behind it."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
-            raise
 
 
 def _row(path: str, number: int, line: bytes) -> Mapping[str, Any]:
@@ -249,7 +210,7 @@ def _demand_torn(
     elif more is not None:
         begins = f'{{"{more}": '.encode()
     if begins is not None:
-        written = torn.partition(b"\0")[0]
-        if written[: len(begins)] == begins[: len(written)]:
+        found = written(torn)
+        if found[: len(begins)] == begins[: len(found)]:
             return
     raise InputError(f"{path}, line {before + 1}", "is no row of this run cut short, name another file")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-from analysis.model.boundary.fields import InputError, number, shown
+from analysis.model.boundary.fields import InputError, read_number, shown
 from analysis.model.boundary.outputs import demand_place
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def real(low: float, high: float = math.inf, *, above: bool = False) -> Callable
         if above and not low < value <= min(high, math.nextafter(math.inf, 0)):
             _refuse(text, f"a number in ({low:g}, {high:g}]" if high < math.inf else f"a finite number > {low:g}")
         try:
-            return number(value, "", low, high)
+            return read_number(value, "", low, high)
         except InputError as error:
             _refuse(text, error.problem.partition("expected ")[2])
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from analysis.model.boundary.fields import InputError, count, inside, mapping, number, reject, sequence
+from analysis.model.boundary.fields import InputError, count, inside, mapping, read_number, reject, sequence
 from analysis.model.boundary.outputs import whole_file
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
@@ -236,13 +236,13 @@ def calibration_of(cascade: Cascade) -> Calibration:
             if cascade.target not in seconds.networks:
                 raise InputError(cascade.target, "missing, expected the target's call times")
         contexts = seconds.networks[cascade.target].median.contexts
-        reference = number(
+        reference = read_number(
             details.get("reference_context", contexts[len(contexts) // 2]), "reference_context", 0, _MOST
         )
         with inside("loop_seconds"):
             loop = LoopSeconds.of_json(details.get("loop_seconds", {}))
         limit, match, traces = (details.get(key) for key in ("max_new_tokens", "match", "traces"))
-        max_new_tokens = None if limit is None else int(number(limit, "max_new_tokens", 1, _MOST))
+        max_new_tokens = None if limit is None else int(read_number(limit, "max_new_tokens", 1, _MOST))
         with inside("by_prompt"):
             by_prompt = []
             for i, item in enumerate(sequence(details.get("by_prompt", []), "")):
@@ -275,7 +275,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
 
 
 def _probability(value: object) -> float:
-    return number(value, "", 0, 1)
+    return read_number(value, "", 0, 1)
 
 
 def _rows(table: Table) -> dict[str, dict[str, float]]:

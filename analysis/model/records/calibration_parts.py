@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from analysis.model.boundary.fields import InputError, inside, mapping, name, number, sequence
+from analysis.model.boundary.fields import InputError, inside, mapping, read_name, read_number, sequence
 from analysis.model.hazard import Acceptance, Hazard, read_acceptance
 from analysis.model.reach import holding_on
 
@@ -50,7 +50,7 @@ class LoopSeconds:
         """Read ``loop_seconds``."""
         fields = mapping(value, "")
         known = [each.name for each in dataclasses.fields(cls) if fields.get(each.name) is not None]
-        found = {key: number(fields[key], key, 0, _MOST) for key in known}
+        found = {key: read_number(fields[key], key, 0, _MOST) for key in known}
         runs = {"runs": int(found["runs"])} if "runs" in found else {}
         return cls(**(found | runs))  # type: ignore[arg-type]
 
@@ -87,7 +87,7 @@ class TypedAcceptance:
         """Read an entry of ``by_type``."""
         fields = mapping(value, "")
         return cls(
-            inner=name(fields.get("inner"), "inner"),
+            inner=read_name(fields.get("inner"), "inner"),
             accepted=_hazard(fields, "accepted"),
             corrected=_hazard(fields, "corrected"),
             errors=mapping(fields.get("uncertainty", {}), "uncertainty"),
@@ -126,7 +126,7 @@ class PromptCounts:
         return cls(
             id=key,
             category=category if isinstance(category, str) else None,
-            tokens=int(number(fields.get("tokens", 0), "tokens", 0, _MOST)),
+            tokens=int(read_number(fields.get("tokens", 0), "tokens", 0, _MOST)),
             agree=flat(read_pairs(fields.get("agree"), "agree", _accepted_of_examined)),
         )
 
@@ -164,10 +164,10 @@ class MatchLaw:
             by_length[int(key)] = int(places), int(accepted)
         hazards = sequence(fields.get("hazard_by_position"), "hazard_by_position")
         return cls(
-            by=name(fields.get("by"), "by"),
-            found=number(fields.get("found"), "found", 0, 1),
+            by=read_name(fields.get("by"), "by"),
+            found=read_number(fields.get("found"), "found", 0, 1),
             by_length=by_length,
-            hazards=tuple(number(h, f"hazard_by_position[{j}]", 0, 1) for j, h in enumerate(hazards)),
+            hazards=tuple(read_number(h, f"hazard_by_position[{j}]", 0, 1) for j, h in enumerate(hazards)),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -197,7 +197,7 @@ class TracesFile:
         """Read ``traces``."""
         fields = mapping(value, "")
         sha256 = fields.get("sha256")
-        return cls(name(fields.get("file"), "file"), None if sha256 is None else name(sha256, "sha256"))
+        return cls(read_name(fields.get("file"), "file"), None if sha256 is None else read_name(sha256, "sha256"))
 
     def to_json(self) -> dict[str, object]:
         """That object."""
@@ -243,8 +243,8 @@ def _accepted_of_examined(value: object) -> tuple[float, float]:
     both = sequence(value, "")
     if len(both) != 2:
         raise InputError("", "expected [accepted, examined]")
-    examined = number(both[1], "examined", 0)
-    return _as_given(both[0], number(both[0], "accepted", 0, examined)), _as_given(both[1], examined)
+    examined = read_number(both[1], "examined", 0)
+    return _as_given(both[0], read_number(both[0], "accepted", 0, examined)), _as_given(both[1], examined)
 
 
 def _as_given(value: object, read: float) -> float:

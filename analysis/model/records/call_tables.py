@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from analysis.model.boundary.fields import InputError, inside, mapping, number, sequence
+from analysis.model.boundary.fields import InputError, inside, mapping, read_number, sequence
 from analysis.model.records.call_times import CallTimes
 
 _MOST = 1e9
@@ -107,8 +107,8 @@ class ProposalSeconds:
     @classmethod
     def of_json(cls, fields: Mapping[str, object]) -> ProposalSeconds:
         """Read the `propose` of a model's entry of ``meta.calibration.seconds``."""
-        spread = None if fields.get("spread") is None else number(fields["spread"], "spread", 0, _MOST)
-        return cls(number(fields.get("median"), "median", 0, _MOST), spread)
+        spread = None if fields.get("spread") is None else read_number(fields["spread"], "spread", 0, _MOST)
+        return cls(read_number(fields.get("median"), "median", 0, _MOST), spread)
 
     def to_json(self) -> dict[str, object]:
         """That object."""
@@ -174,7 +174,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
         raise InputError(key, f"has {len(seconds)} rows, expected one for each of {len(contexts)} contexts, >= 1")
     rows = []
     for i, row in enumerate(seconds):
-        values = [number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
+        values = [read_number(value, f"{key}[{i}]", 0, _MOST) for value in sequence(row, f"{key}[{i}]")]
         if len(values) != len(sizes):
             raise InputError(f"{key}[{i}]", f"has {len(values)} entries, expected one for each of {len(sizes)} sizes")
         rows.append(tuple(values))
@@ -182,7 +182,7 @@ def _read_times(fields: Mapping[str, object], key: str) -> CallTimes:
 
 
 def _ascending(values: Sequence[object], field: str, least: int) -> tuple[int, ...]:
-    whole = tuple(int(number(value, field, least, _MOST)) for value in values)
+    whole = tuple(int(read_number(value, field, least, _MOST)) for value in values)
     if any(b <= a for a, b in itertools.pairwise(whole)):
         raise InputError(field, "expected ascending numbers")
     return whole

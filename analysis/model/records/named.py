@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.model.boundary.fields import InputError, inside, mapping, name
+from analysis.model.boundary.fields import InputError, inside, mapping, read_name
 from analysis.model.boundary.reading import parse_json, read_text
 from analysis.model.cascade import Cascade
 from analysis.model.notation import AUTOREGRESSIVE
@@ -83,8 +83,8 @@ def read_named_drafts(path: str | Path, models: Cascade) -> list[NamedDraft]:
                     raise InputError(key, "missing")
             with inside("draft"):
                 draft = read_draft(fields.pop("draft"))
-            family = settled_family(name(fields.pop("family"), "family"), draft)
-            named = NamedDraft(name(fields.pop("name"), "name"), family, draft, fields)
+            family = settled_family(read_name(fields.pop("family"), "family"), draft)
+            named = NamedDraft(read_name(fields.pop("name"), "name"), family, draft, fields)
             models.with_draft(draft)
             if named.name in found:
                 raise InputError("name", f"{named.name!r} is there twice")

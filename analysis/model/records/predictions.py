@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.model import Draft, InputError, parse_json, read_text
-from analysis.model.boundary.fields import count, inside, mapping, name, number
+from analysis.model.boundary.fields import count, inside, mapping, read_name, read_number
 from analysis.model.records.named import settled_family
 from analysis.model.records.runs import MOST, read_size
 from analysis.model.step import read_draft
@@ -83,18 +83,18 @@ def _prediction(row: Mapping[str, object]) -> Prediction:
         tokens = count(row.get("tokens"), "tokens", MOST)
         for model, by_size in mapping(row["calls"], "calls").items():
             with inside(f"calls.{model}"):
-                calls[model] = {read_size(q): number(n, q, 0) / tokens for q, n in mapping(by_size, "").items()}
+                calls[model] = {read_size(q): read_number(n, q, 0) / tokens for q, n in mapping(by_size, "").items()}
     return Prediction(
-        name=name(row.get("name"), "name"),
-        family=settled_family(name(row.get("family"), "family"), draft),
-        rung=name(row.get("rung"), "rung"),
-        speedup=number(row.get("speedup"), "speedup", LEAST),
-        low=number(row.get("low"), "low", 0),
-        high=number(row.get("high"), "high", LEAST),
-        tokens_per_cycle=number(row.get("tokens_per_cycle"), "tokens_per_cycle", 0),
+        name=read_name(row.get("name"), "name"),
+        family=settled_family(read_name(row.get("family"), "family"), draft),
+        rung=read_name(row.get("rung"), "rung"),
+        speedup=read_number(row.get("speedup"), "speedup", LEAST),
+        low=read_number(row.get("low"), "low", 0),
+        high=read_number(row.get("high"), "high", LEAST),
+        tokens_per_cycle=read_number(row.get("tokens_per_cycle"), "tokens_per_cycle", 0),
         draft=draft,
         without={
-            key: None if value is None else number(value, f"without.{key}", LEAST)
+            key: None if value is None else read_number(value, f"without.{key}", LEAST)
             for key, value in mapping(row.get("without", {}), "without").items()
         },
         calls=calls,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.model import Draft, InputError, parse_json, read_text
-from analysis.model.boundary.fields import count, inside, mapping, name, number, sequence
+from analysis.model.boundary.fields import count, inside, mapping, read_name, read_number, sequence
 from analysis.model.step import read_draft
 
 PromptId = str | int
@@ -22,7 +22,7 @@ MOST = 10**9
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredRun:
     """One generation by one method.
 
     Attributes:
@@ -71,7 +71,7 @@ class Run:
         return {model: sum(by_size.values()) for model, by_size in self.sizes.items() if model not in self.statistical}
 
 
-def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> list[Run]:
+def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> list[MeasuredRun]:
     """Read the rows of cascades. Lines without a `method` are headers or notes.
 
     Args:
@@ -83,7 +83,7 @@ def read_runs(*paths: str | Path, target: str = "t", programs: bool = False) -> 
     Raises:
         InputError: naming the file, the line and the field that are wrong, or the method that ran different drafts.
     """
-    runs: list[Run] = []
+    runs: list[MeasuredRun] = []
     drafts: dict[str, tuple[Draft, bool]] = {}
     for file, path in enumerate(paths):
         seen = set()
@@ -128,7 +128,7 @@ def _whole_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             yield len(ended) + 1, rest
 
 
-def _run(row: Mapping[str, object], target: str, file: int) -> Run:
+def _run(row: Mapping[str, object], target: str, file: int) -> MeasuredRun:
     settings = mapping(row.get("settings", {}), "settings")
     with inside("settings.draft"):
         draft = read_draft(settings.get("draft", []))
@@ -141,23 +141,23 @@ def _run(row: Mapping[str, object], target: str, file: int) -> Run:
         with inside(f"calls.{model}"):
             log = mapping(item, "")
             sizes[model] = {
-                read_size(q): int(number(n, f"q.{q}", 0)) for q, n in mapping(log.get("q", {}), "q").items()
+                read_size(q): int(read_number(n, f"q.{q}", 0)) for q, n in mapping(log.get("q", {}), "q").items()
             }
-            call_seconds[model] = number(log.get("seconds", 0), "seconds", 0)
+            call_seconds[model] = read_number(log.get("seconds", 0), "seconds", 0)
     tokens = row.get("tokens")
-    prefill = number(row.get("prefill_seconds", 0.0), "prefill_seconds", 0)
-    seconds = number(row.get("seconds"), "seconds", 0) - prefill
+    prefill = read_number(row.get("prefill_seconds", 0.0), "prefill_seconds", 0)
+    seconds = read_number(row.get("seconds"), "seconds", 0) - prefill
     if not seconds > 0:
         raise InputError("seconds", "expected more than the prefill's")
     cycles = [_cycle(c, i) for i, c in enumerate(sequence(row.get("cycle_log", []), "cycle_log"))]
     category = row.get("category")
-    return Run(
-        method=name(row.get("method"), "method"),
+    return MeasuredRun(
+        method=read_name(row.get("method"), "method"),
         draft=draft,
         is_cascade="draft" in settings,
         target=target,
         file=file,
-        repeat=int(number(row.get("repeat", 0), "repeat", 0)),
+        repeat=int(read_number(row.get("repeat", 0), "repeat", 0)),
         prompt=key,
         category=category if isinstance(category, str) else None,
         prompt_tokens=count(row.get("prompt_tokens", 1), "prompt_tokens", MOST),
@@ -168,7 +168,7 @@ def _run(row: Mapping[str, object], target: str, file: int) -> Run:
         call_seconds=call_seconds,
         reviews=_reviews(row) | ({target: sum(sizes[target].values())} if target in sizes else {}),
         statistical=statistical,
-        cycle_count=int(number(row.get("cycles", len(cycles)), "cycles", 0)),
+        cycle_count=int(read_number(row.get("cycles", len(cycles)), "cycles", 0)),
         cycles=cycles,
     )
 
@@ -181,7 +181,7 @@ def _reviews(row: Mapping[str, object]) -> dict[str, int]:
             fields = mapping(pair, "")
             examined = sequence(fields.get("examined"), "examined")
             if examined:
-                found[name(fields.get("reviewer"), "reviewer")] += int(number(examined[0], "examined[0]", 0))
+                found[read_name(fields.get("reviewer"), "reviewer")] += int(read_number(examined[0], "examined[0]", 0))
     return dict(found)
 
 
@@ -196,4 +196,4 @@ def _cycle(value: object, i: int) -> tuple[int, float]:
     pair = sequence(value, f"cycle_log[{i}]")
     if len(pair) != 2:
         raise InputError(f"cycle_log[{i}]", "expected tokens and seconds")
-    return int(number(pair[0], f"cycle_log[{i}][0]", 0)), number(pair[1], f"cycle_log[{i}][1]", 0)
+    return int(read_number(pair[0], f"cycle_log[{i}][0]", 0)), read_number(pair[1], f"cycle_log[{i}][1]", 0)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from analysis.model import InputError, parse_json, read_text
-from analysis.model.boundary.fields import count, inside, mapping, name, number, reject, sequence
+from analysis.model.boundary.fields import count, inside, mapping, read_name, read_number, reject, sequence
 
 Pair: TypeAlias = tuple[str, str]
 Strings: TypeAlias = Mapping[str, str]
@@ -155,9 +155,11 @@ def read_traces(path: str | Path, *, consistent: bool = True) -> Recording:
             raise InputError("schema", f"got {header.get('schema')!r}, expected {SCHEMA}")
         if header.get("policy", GREEDY) != GREEDY:
             raise InputError("policy", f"got {header['policy']!r}, expected greedy: only then texts can be replayed")
-        target = name(header.get("target"), "target")
+        target = read_name(header.get("target"), "target")
         listed = {"reviewers": header.get("reviewers", [target]), "drafters": header.get("drafters")}
-        reviewers, drafters = (tuple(name(each, key) for each in sequence(item, key)) for key, item in listed.items())
+        reviewers, drafters = (
+            tuple(read_name(each, key) for each in sequence(item, key)) for key, item in listed.items()
+        )
         if target not in reviewers:
             raise InputError("reviewers", f"expected the target {target!r} among them")
     traces = []
@@ -235,7 +237,7 @@ def _by_departure(row: Mapping[str, object], own: str) -> dict[int, dict[str, st
             if len(pair) != 2:
                 raise InputError(drafter, "expected pairs of a start and a string")
             text = _characters(pair[1], drafter)
-            left = own.find(DIFFERS, int(number(pair[0], drafter, 0)))
+            left = own.find(DIFFERS, int(read_number(pair[0], drafter, 0)))
             if left >= 0 and len(text) > len(found.setdefault(left, {}).get(drafter, "")):
                 found[left][drafter] = text
     return {left: strings for left, strings in found.items() if strings}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import Cascade, InputError
-from analysis.model.boundary.fields import mapping, number, reject
+from analysis.model.boundary.fields import mapping, read_number, reject
 from analysis.model.standard_errors import CORRELATION, ORDER, error_entries
 
 Path = tuple[str | int, ...]
@@ -97,7 +97,7 @@ def cost_error(uncertainty: Mapping[str, object] | None, model: str, q: int) -> 
         return float(given)
     listed = given.get("by_tokens") if isinstance(given, Mapping) else given
     if isinstance(listed, Sequence) and listed:
-        return number(listed[min(q, len(listed)) - 1], f"uncertainty.models.{model}.cost.by_tokens", 0)
+        return read_number(listed[min(q, len(listed)) - 1], f"uncertainty.models.{model}.cost.by_tokens", 0)
     weights: dict[Path, float] = {("fixed",): 1.0, ("per_token",): float(q)}
     variance = 0.0
     for paths, covariance in _covariances((), given):

@@ -29,7 +29,7 @@ def speculative(alpha: float, drafter: Cost, target: Cost, k: int) -> float:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PublishedEwif:
     """EWIF of one published configuration by one kind of cost.
 
     Attributes:
@@ -70,7 +70,7 @@ class Scaled:
     alpha: float
     k: int
     measured: float
-    by: tuple[Prediction, ...]
+    by: tuple[PublishedEwif, ...]
 
 
 def leviathan(measured: Mapping[str, MeasuredShape]) -> list[Scaled]:
@@ -96,9 +96,9 @@ def leviathan(measured: Mapping[str, MeasuredShape]) -> list[Scaled]:
 
 def prediction(
     kind: str, alpha: float, drafter: Cost, target: Cost, k: int, curves: tuple[Cost, Cost] | None
-) -> Prediction:
+) -> PublishedEwif:
     """EWIF by one kind of cost: at draft length k, and at the best one up to `GREATEST_K`."""
     values = [speculative(alpha, drafter, target, length) for length in range(GREATEST_K + 1)]
     best_k = max(range(len(values)), key=values.__getitem__)
     true = None if curves is None else speculative(alpha, *curves, best_k)
-    return Prediction(kind, drafter.at(1), values[k], best_k, values[best_k], true)
+    return PublishedEwif(kind, drafter.at(1), values[k], best_k, values[best_k], true)

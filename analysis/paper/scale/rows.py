@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from analysis.model import Cost, InputError, Tabulated, parse_json, read_text
-from analysis.model.boundary.fields import inside, mapping, name, number
+from analysis.model.boundary.fields import inside, mapping, read_name, read_number
 
 LONGEST_REVIEW = 64
 """Greatest q of a tabulated cost."""
@@ -61,14 +61,14 @@ def read_shapes(*paths: str | Path) -> dict[Condition, dict[str, MeasuredShape]]
     for path, i, line in lines:
         with inside(f"{path}, line {i}"):
             row = mapping(parse_json(line, "", first_line=i), "")
-            device, dtype, mode, caches = (name(row.get(k), k) for k in ("device_name", "dtype", "mode", "caches"))
-            condition = Condition(device, dtype, mode, caches, int(number(row.get("context"), "context", 1)))
-            shape = name(row.get("shape"), "shape")
-            parameters[shape] = int(number(row.get("parameters"), "parameters", 1))
-            q = int(number(row.get("q"), "q", 1))
+            device, dtype, mode, caches = (read_name(row.get(k), k) for k in ("device_name", "dtype", "mode", "caches"))
+            condition = Condition(device, dtype, mode, caches, int(read_number(row.get("context"), "context", 1)))
+            shape = read_name(row.get("shape"), "shape")
+            parameters[shape] = int(read_number(row.get("parameters"), "parameters", 1))
+            q = int(read_number(row.get("q"), "q", 1))
             if q in curves.setdefault((condition, shape), {}):
                 raise InputError("q", f"got {q} for {shape} a second time under the same condition")
-            curves[condition, shape][q] = number(row.get("median"), "median", 1e-12)
+            curves[condition, shape][q] = read_number(row.get("median"), "median", 1e-12)
     found: dict[Condition, dict[str, MeasuredShape]] = {}
     for (condition, shape), curve in curves.items():
         if 1 not in curve:

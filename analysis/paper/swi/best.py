@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model import InputError
-from analysis.paper.swi.costs import Totals
+from analysis.model.resampling import interval_95, prompt_weights
+from analysis.paper.swi.costs import Expenses
 
 RESAMPLES = 4000
 FOLDS = 5
@@ -42,7 +43,7 @@ class Headline:
     held_out_high: float
 
 
-def headline(measure: str, found: Totals, families: Mapping[str, str], seed: int) -> Headline:
+def headline(measure: str, found: Expenses, families: Mapping[str, str], seed: int) -> Headline:
     """Compare the best of each family.
 
     Args:
@@ -64,17 +65,16 @@ def headline(measure: str, found: Totals, families: Mapping[str, str], seed: int
         i = min(rows, key=lambda row: float(rate[row]))
         best[kind] = found.methods[i], base / float(rate[i])
     generator = np.random.default_rng(seed)
-    draws = generator.multinomial(len(found.prompts), np.full(len(found.prompts), 1 / len(found.prompts)), RESAMPLES)
-    resampled = found.per_token(draws.astype(np.float64))
+    draws = prompt_weights(len(found.prompts), RESAMPLES, generator)
+    resampled = found.per_token(draws)
     ratios = resampled[:, members["speculative"]].min(axis=1) / resampled[:, members["cascade"]].min(axis=1) - 1
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    held = _held_out(found, members, generator, draws.astype(np.float64))
+    held = _held_out(found, members, generator, draws)
     additional = best["cascade"][1] / best["speculative"][1] - 1
-    return Headline(measure, len(found.prompts), best, additional, float(low), float(high), *held)
+    return Headline(measure, len(found.prompts), best, additional, *interval_95(ratios), *held)
 
 
 def _held_out(
-    found: Totals,
+    found: Expenses,
     members: Mapping[str, Sequence[int]],
     generator: np.random.Generator,
     draws: NDArray[np.float64],
@@ -97,5 +97,4 @@ def _held_out(
         result: NDArray[np.float64] = rate["speculative"] / rate["cascade"] - 1
         return result
 
-    low, high = np.quantile(ratio(draws), [0.025, 0.975])
-    return float(ratio(np.ones(count))), float(low), float(high)
+    return float(ratio(np.ones(count))), *interval_95(ratio(draws))

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from analysis.model import InputError, walk
 from analysis.model.records.named import family_of
-from analysis.model.records.runs import PromptId, Run
+from analysis.model.records.runs import MeasuredRun, PromptId
 from analysis.paper.published import read_rows
 
 Costs = Mapping[str, float]
 """Cost of a call by model, in any unit."""
-Expense = Callable[[Run], float]
+Expense = Callable[[MeasuredRun], float]
 """What a generation costs in some unit: calls by a table, or seconds."""
 
 
@@ -78,7 +78,7 @@ def standardised(costs: Costs, convention: str) -> Expense:
         convention: ``reviews``, the authors', or ``all``.
     """
 
-    def expense(run: Run) -> float:
+    def expense(run: MeasuredRun) -> float:
         counts = run.reviews if convention == "reviews" else run.calls
         for model in counts:
             if model not in costs:
@@ -88,13 +88,13 @@ def standardised(costs: Costs, convention: str) -> Expense:
     return expense
 
 
-def wall_clock(run: Run) -> float:
+def wall_clock(run: MeasuredRun) -> float:
     """Seconds of decoding."""
     return run.seconds
 
 
 @dataclass(frozen=True)
-class Totals:
+class Expenses:
     """Expense and tokens of every method on every prompt.
 
     Attributes:
@@ -117,7 +117,7 @@ class Totals:
         return result
 
 
-def totals(runs: Sequence[Run], expense: Expense, prompts: Collection[PromptId]) -> Totals:
+def totals(runs: Sequence[MeasuredRun], expense: Expense, prompts: Collection[PromptId]) -> Expenses:
     """Add up the runs of some prompts, those that every method ran.
 
     Raises:
@@ -134,10 +134,10 @@ def totals(runs: Sequence[Run], expense: Expense, prompts: Collection[PromptId])
     if not common:
         raise InputError("measured", "no prompt was run by every method")
     table = np.array([[by[method, key] for key in common] for method in methods])
-    return Totals(methods, common, table[:, :, 0], table[:, :, 1])
+    return Expenses(methods, common, table[:, :, 0], table[:, :, 1])
 
 
-def family(run: Run) -> str:
+def family(run: MeasuredRun) -> str:
     """What a run's networks do: ``autoregressive``, ``speculative``, ``cascade``, or ``maxgram``, without any drafting.
 
     `speculative` is one leaf step, as `records.named.family_of` has it; all shapes beyond it are a cascade.

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.model import progress
 from analysis.model.boundary.markdown import table_of
-from analysis.model.records.runs import PromptId, Run
+from analysis.model.records.runs import MeasuredRun, PromptId
 from analysis.paper.swi.best import headline
 from analysis.paper.swi.costs import Costs, Expense, family, standardised, totals, wall_clock
 from analysis.paper.swi.tables import by_kind
@@ -32,7 +32,7 @@ BOUND = "EWIF that the calibrated theory holds possible, without drafters that a
 
 
 def by_set(
-    runs: Sequence[Run], costs: Mapping[str, Costs], sets: Mapping[str, Collection[PromptId]], seed: int
+    runs: Sequence[MeasuredRun], costs: Mapping[str, Costs], sets: Mapping[str, Collection[PromptId]], seed: int
 ) -> dict[str, dict[str, object]]:
     """Headlines by every measure and the best of every kind of method, by set of prompts.
 

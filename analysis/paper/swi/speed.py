@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.model import InputError
-from analysis.model.records.runs import Run
+from analysis.model.records.runs import MeasuredRun
 from analysis.paper.swi.costs import family
 
 
-def at_one_speed(runs: Sequence[Run]) -> list[Run]:
+def at_one_speed(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """The runs as if all had been timed at the first file's speed, by each file's autoregressive seconds a token.
 
     Runs of one file stay as they are. The scale is taken as certain: intervals do not count its error.
@@ -39,7 +39,7 @@ def at_one_speed(runs: Sequence[Run]) -> list[Run]:
     return [_timed(run, factors[run.file]) for run in runs]
 
 
-def _timed(run: Run, factor: float) -> Run:
+def _timed(run: MeasuredRun, factor: float) -> MeasuredRun:
     """The run with all its times multiplied."""
     return replace(
         run,

@@ -6,17 +6,17 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.model import walk
-from analysis.model.records.runs import Run
-from analysis.paper.swi.costs import Totals, family
+from analysis.model.records.runs import MeasuredRun
+from analysis.paper.swi.costs import Expenses, family
 
-Measure = Callable[[Run], tuple[int, float]]
+Measure = Callable[[MeasuredRun], tuple[int, float]]
 """Tokens and seconds of a run."""
 
 LIMITS = (16, 32, 64, 96, 128)
 """Limits of the generation's length, in tokens."""
 
 
-def label(run: Run) -> str:
+def label(run: MeasuredRun) -> str:
     """What kind of method it is, in the words of the paper's tables."""
     used = dict.fromkeys(step.by for _, _, step in walk(run.draft, run.target))
     match family(run):
@@ -30,7 +30,7 @@ def label(run: Run) -> str:
             return f"cascade, {' + '.join(sorted(used))}"
 
 
-def by_kind(runs: Sequence[Run], found: Mapping[str, Totals]) -> list[dict[str, object]]:
+def by_kind(runs: Sequence[MeasuredRun], found: Mapping[str, Expenses]) -> list[dict[str, object]]:
     """Layout of Table 2: one row a kind of method, with its best improvement by each measure and the draft of it.
 
     Args:
@@ -51,12 +51,12 @@ def by_kind(runs: Sequence[Run], found: Mapping[str, Totals]) -> list[dict[str, 
     return rows
 
 
-def tokens_per_second(runs: Sequence[Run]) -> list[dict[str, object]]:
+def tokens_per_second(runs: Sequence[MeasuredRun]) -> list[dict[str, object]]:
     """Layout of Table 3: tokens a second of the fastest method of each kind, the prompt's reading included."""
     return _fastest(runs, {run.method: label(run) for run in runs}, lambda run: (run.tokens, _whole(run)))
 
 
-def by_limit(runs: Sequence[Run], limits: Iterable[int] = LIMITS) -> list[dict[str, object]]:
+def by_limit(runs: Sequence[MeasuredRun], limits: Iterable[int] = LIMITS) -> list[dict[str, object]]:
     """Layout of Table 4: tokens a second of the fastest method of each kind, cut after so many tokens.
 
     A greedy text cut earlier is the beginning of the same text, so cycles up to the limit tell what a shorter run
@@ -73,7 +73,7 @@ def by_limit(runs: Sequence[Run], limits: Iterable[int] = LIMITS) -> list[dict[s
     return list(rows.values())
 
 
-def _fastest(runs: Sequence[Run], labels: Mapping[str, str], measure: Measure) -> list[dict[str, object]]:
+def _fastest(runs: Sequence[MeasuredRun], labels: Mapping[str, str], measure: Measure) -> list[dict[str, object]]:
     sums: dict[str, list[float]] = {}
     for run in runs:
         tokens, seconds = measure(run)
@@ -88,11 +88,11 @@ def _fastest(runs: Sequence[Run], labels: Mapping[str, str], measure: Measure) -
     return rows
 
 
-def _whole(run: Run) -> float:
+def _whole(run: MeasuredRun) -> float:
     return run.seconds + run.prefill_seconds
 
 
-def _until(run: Run, limit: int) -> tuple[int, float]:
+def _until(run: MeasuredRun, limit: int) -> tuple[int, float]:
     tokens, seconds = 0, run.prefill_seconds
     for made, took in run.cycles:
         tokens, seconds = tokens + made, seconds + took

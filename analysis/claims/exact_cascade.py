@@ -13,7 +13,7 @@ from analysis.theory import exact
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExactCascade:
     """A draft with acceptances and costs; the target is "t" and its one-token call costs 1 unless given.
 
     Attributes:

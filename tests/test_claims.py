@@ -234,7 +234,7 @@ def listed(entry):
         return [number for value in entry.values() for number in listed(value)]
     if isinstance(entry, list):
         return [number for value in entry for number in listed(value)]
-    return [entry]
+    return [] if isinstance(entry, str) else [entry]
 
 
 @pytest.mark.parametrize("name", REFUTED)

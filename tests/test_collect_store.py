@@ -279,7 +279,7 @@ def test_a_sweep_that_hits_a_size_limit_can_go_on_when_there_is_room(tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path, folder):
     done = collected(write_tasks(tmp_path, [FLAT]), f"{folder}/runs.csv")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {folder}/runs.csv: ")
+    assert done.stderr.startswith(f"error: --out: {folder}/runs.csv: cannot be written: ")
     assert "Traceback" not in done.stderr
 
 

@@ -250,7 +250,7 @@ def test_every_number_that_the_draft_reads_is_listed_once():
     ]
 
 
-VARYING = {"by_tokens": [0.1, 0.2, 0.3]}
+VARYING = {"by_tokens": [0.1, 0.2, 0.3], "beyond": "last"}
 ROUNDS = [{"by": "a", "rounds": 2, "draft": [{"by": "b", "tokens": 3}]}, {"by": "b", "tokens": 2}]
 UNTIL = [{"by": "a", "until": 3, "draft": [{"by": "b", "tokens": 2}]}]
 

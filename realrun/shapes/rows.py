@@ -84,7 +84,7 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from realrun.shapes.build import demand_memory
     from realrun.shapes.compiled import CompiledCalls
     from realrun.shapes.eager import EagerCalls
-    from realrun.shapes.measure import EVICTED_BYTES, row_key
+    from realrun.shapes.measure import EVICTED_BYTES, TimingPlan, row_key
 
     dtype, device = DTYPES[dtype_name], device_named(arguments.device)
     plan = TimingPlan(q, contexts, encoded, arguments.turns, arguments.seconds, arguments.cold, not arguments.unpacked)

@@ -200,7 +200,7 @@ def _paths(prefix: Path, errors: object) -> Iterator[tuple[Path, float]]:
         for key, item in errors.items():
             if key != CORRELATION:
                 yield from _paths((*prefix, key), item)
-    elif isinstance(errors, Sequence):
+    elif isinstance(errors, Sequence) and not isinstance(errors, str):
         for i, item in enumerate(errors):
             yield from _paths((*prefix, i), item)
     elif isinstance(errors, (int, float)):
@@ -222,7 +222,7 @@ def _covariances(prefix: Path, errors: object) -> Iterator[tuple[list[Path], NDA
 def _moved(value: object, path: Path, noise: Mapping[Path, float], ranges: Mapping[str, float], high: float) -> object:
     if isinstance(value, Mapping):
         return {key: _moved(item, (*path, key), noise, ranges, ranges.get(key, high)) for key, item in value.items()}
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [_moved(item, (*path, i), noise, ranges, high) for i, item in enumerate(value)]
     if path not in noise:
         return value

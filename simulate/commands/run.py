@@ -14,7 +14,7 @@ from simulate.intervals import CycleTotals
 from simulate.reference import run_cycles
 from simulate.sampler import Sampler
 
-ENGINES = ("reference", "kernel", "torch")
+ENGINES = ("kernel", "reference", "torch")
 
 
 def add(commands: Subparsers) -> None:
@@ -25,7 +25,7 @@ def add(commands: Subparsers) -> None:
         run,
         more="The engines are three programs of one law: the reference draws token by token, slow and obviously right, "
         "the kernel is compiled, torch runs on a GPU too.",
-        example="cascade-ewif run my.json --cycles 1e8 --engine kernel",
+        example="cascade-ewif run my.json --cycles 1e8",
     )
     parser.add_argument("spec", metavar="SPEC.json", help="a cascade specification")
     parser.add_argument(

@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from analysis.commands import fit as command
-from analysis.fitting import chain_test, fit_all, fit_mean_length, read_observations
+from analysis.fitting import fit_all, fit_mean_length, read_observations, simulated_chain
 from analysis.fitting.beta import fit_beta
 from analysis.fitting.hidden import _of_sequences, fit_markov
 from analysis.fitting.likelihood import log_likelihood, pearson
@@ -427,7 +427,7 @@ def test_the_test_of_the_chain_has_its_level_and_power(monkeypatch):
     Under its own fit p <= 0.05 in 5 % of 30 data sets: 1.5 +- 1.2, above 6 by chance in 6e-4 of runs.
     """
     chain, alphas = HiddenChain(0.1, 0.1), (0.4, 0.9)
-    monkeypatch.setattr(chain_test, "REPLICATES", 99)  # for speed
+    monkeypatch.setattr(simulated_chain, "REPLICATES", 99)  # for speed
     tests, denied = [], []
     for seed in range(30):
         seen = sequences_of(drawn_along_a_chain(chain, alphas, 12, 60, 5, seed), 5)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from analysis.fitting.chain_test import chain_test
 from analysis.fitting.errors import hazard_uncertainty, named_errors
 from analysis.fitting.likelihood import Contributions, Maximum, log_likelihood, maximise, propagated
 from analysis.fitting.observations import Observations, PromptCycles
 from analysis.fitting.result import Fit, GoodnessOfFit
+from analysis.fitting.simulated_chain import chain_test
 from analysis.model import MAX_DRAFT_LENGTH
 from analysis.theory.markov import HiddenChain, survival_by_position
 

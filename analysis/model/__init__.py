@@ -20,12 +20,13 @@ from analysis.model.boundary.reading import (
     read_text,
     text_of,
 )
-from analysis.model.cascade import Cascade, Model, acceptances, scalar_models
+from analysis.model.cascade import Cascade
 from analysis.model.cost import Affine, Cost, Tabulated
 from analysis.model.file import read_cascade
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
 from analysis.model.misuse import advise_on
+from analysis.model.models import Model, acceptances, scalar_models
 from analysis.model.notation import draft_name
 from analysis.model.reach import Reading, check_reach, readings, with_beyond
 from analysis.model.step import MAX_DRAFT_LENGTH, Draft, Step, longest, walk

@@ -6,44 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from analysis.model.boundary.fields import InputError, inside, mapping, only_keys, read_name, read_number, reject
 from analysis.model.boundary.reading import inside_file, parse_json, read_text
-from analysis.model.cost import LEAST_OF_TARGET, Affine, Cost, read_cost
+from analysis.model.cost import LEAST_OF_TARGET, Cost
 from analysis.model.display import as_html, as_text
-from analysis.model.hazard import Acceptance, read_acceptance
+from analysis.model.hazard import Acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
+from analysis.model.misuse import advise_on
+from analysis.model.models import Acceptances, Model, acceptances, read_models
 from analysis.model.notation import draft_name
 from analysis.model.standard_errors import read_uncertainty
 from analysis.model.step import Draft, longest, read_draft, walk
 
-Load: TypeAlias = str | Mapping[str, object]
-Acceptances: TypeAlias = Mapping[str, Mapping[str, Acceptance]]
-
 _KEYS = ("target", "models", "acceptance", "draft", "lenience", "uncertainty", "meta")
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model of a cascade.
-
-    Attributes:
-        cost: Cost of a call on q tokens, normally in units of a one-token target call; None only with `load`.
-        load: How a real run obtains the model: a known name, a folder, a hub id, or an object with options.
-    """
-
-    cost: Cost | None = None
-    load: Load | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """The specification with absent parts left out."""
-        result: dict[str, object] = {}
-        if self.cost is not None:
-            result["cost"] = self.cost.to_json()
-        if self.load is not None:
-            result["load"] = self.load if isinstance(self.load, str) else dict(self.load)
-        return result
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,8 +143,6 @@ class Cascade:
     def _of(cls, costs: Mapping[str, object], acceptance: object, draft: object) -> Cascade:
         models = {model: {"cost": cost} for model, cost in costs.items()}
         cascade = cls.from_json({"target": "target", "models": models, "acceptance": acceptance, "draft": draft})
-        from analysis.model.misuse import advise_on  # it looks at cascades, so it imports this module
-
         advise_on(cascade)
         return cascade
 
@@ -196,9 +170,9 @@ class Cascade:
         only_keys(fields, _KEYS, required=("target", "models", "draft") if needs_draft else ("target", "models"))
         try:
             with inside("models"):
-                models = _read_models(fields["models"])
+                models = read_models(fields["models"])
             with inside("acceptance"):
-                acceptance = _read_acceptances(fields.get("acceptance", {}))
+                acceptance = acceptances(fields.get("acceptance", {}))
             with inside("draft"):
                 draft = read_draft(fields.get("draft", []))
             with inside("uncertainty"):
@@ -363,45 +337,3 @@ def demand_cascade(value: object) -> None:
     """
     if not isinstance(value, Cascade):
         reject("cascade", value, "a Cascade (Cascade.from_json reads one from an object, a text or a file)")
-
-
-def _read_models(value: object) -> dict[str, Model]:
-    models = {}
-    for key, item in mapping(value, "").items():
-        read_name(key, "")
-        with inside(key):
-            fields = mapping(item, "")
-            only_keys(fields, ("cost", "load"))
-            cost = None
-            if "cost" in fields:
-                with inside("cost"):
-                    cost = read_cost(fields["cost"])
-            models[key] = Model(cost, _read_load(fields["load"]) if "load" in fields else None)
-    return models
-
-
-def _read_load(value: object) -> Load:
-    if isinstance(value, dict):
-        return mapping(value, "load")
-    return read_name(value, "load")
-
-
-def _read_acceptances(value: object) -> dict[str, dict[str, Acceptance]]:
-    result: dict[str, dict[str, Acceptance]] = {}
-    for reviewer, row in mapping(value, "").items():
-        result[reviewer] = {}
-        with inside(reviewer):
-            for drafter, item in mapping(row, "").items():
-                with inside(drafter):
-                    result[reviewer][drafter] = read_acceptance(item)
-    return result
-
-
-def scalar_models(costs: Mapping[str, float]) -> dict[str, Model]:
-    """Models with one constant cost each, for building cascades in code."""
-    return {key: Model(Affine(c)) for key, c in costs.items()}
-
-
-def acceptances(values: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, Acceptance]]:
-    """Acceptances from the values a specification would hold, for building cascades in code."""
-    return _read_acceptances(values)

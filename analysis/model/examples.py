@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.model.cascade import Cascade, acceptances, scalar_models
+from analysis.model.cascade import Cascade
+from analysis.model.models import acceptances, scalar_models
 from analysis.model.step import Step
 
 ALPHA, COST, TOKENS = 0.8, 0.1, 5

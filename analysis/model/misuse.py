@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from analysis.model.boundary.advice import advise
-from analysis.model.cascade import Cascade
 from analysis.model.cost import Affine
 from analysis.model.hazard import Hazard, PerPosition
 from analysis.model.standard_errors import error_entries
 from analysis.model.step import walk
+
+if TYPE_CHECKING:
+    from analysis.model.cascade import Cascade
 
 _CERTAIN = 0.95
 _UNIFORM = 0.2887

@@ -14,7 +14,7 @@ from realrun.commands.picture import Picture, wants_colour
 from realrun.engine.pieces import Piece
 
 if TYPE_CHECKING:
-    from realrun.commands.generate import Sampling
+    from realrun.commands.options import Sampling
 
 
 def answer(arguments: argparse.Namespace, cascade: Cascade, limit: int, sampling: Sampling) -> int:

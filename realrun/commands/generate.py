@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
 
 from analysis.model import Cascade, InputError, Subparsers, add_command, progress
 from analysis.model.boundary.options import (
@@ -21,6 +20,7 @@ from analysis.model.boundary.options import (
 )
 from realrun.commands.options import (
     VERIFICATIONS,
+    Sampling,
     add_max_new_tokens,
     add_sampling,
     add_target,
@@ -135,15 +135,6 @@ def run(arguments: argparse.Namespace) -> int:
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)
     print(f"{len(prompts)} prompts, {tokens} tokens in {seconds:.1f} s ({tokens / max(seconds, 1e-9):.1f} a second)")
     return 0
-
-
-class Sampling(NamedTuple):
-    """How tokens are chosen, as the options say."""
-
-    temperature: float
-    top_k: int | None
-    top_p: float
-    seed: int
 
 
 def _demand_mode(arguments: argparse.Namespace) -> None:

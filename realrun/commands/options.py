@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NamedTuple
 
 from analysis.model import advise
 from analysis.model.boundary.options import real, whole
@@ -10,6 +11,15 @@ from realrun.loading.options import Source
 
 MAX_NEW_TOKENS = 10**6
 VERIFICATIONS = ("tokenwise", "block")
+
+
+class Sampling(NamedTuple):
+    """How tokens are chosen, as the options say."""
+
+    temperature: float
+    top_k: int | None
+    top_p: float
+    seed: int
 
 
 def add_max_new_tokens(parser: argparse.ArgumentParser, usual: int) -> None:

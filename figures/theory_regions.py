@@ -42,7 +42,7 @@ def draw_horizontal(ax: Axes, data: Any) -> None:
     first = max(int(np.argmax(shown)) - 1, 0)
     _line(ax, data.inner[first:], data.lower[first:], ORANGE, "--", "exact boundary: pays beside the second")
     _legend(ax, data)
-    _words(ax, 0.66, 0.44, "horizontal step\npays", on_map=True)
+    _words(ax, 0.69, 0.33, "horizontal step\npays", on_map=True)
     _words(ax, 0.22, 0.62, "first drafter\nalone is better")
     _words(ax, 0.958, 0.16, "second alone", rotation=90)
     ax.set_xlabel(r"$\alpha_2$: acceptance of the second by the target")

@@ -162,7 +162,8 @@ def _cascade(arguments: argparse.Namespace) -> Cascade:
     target = spec or DEFAULT_TARGET
     demand_file("SPEC", target)
     Source.of_target("SPEC", target)
-    models: dict[str, object] = {"target": {"load": target}, "copy": {"load": {"name": "maxgram", "min_match": 2, "bigram": None}}}
+    copier = {"name": "maxgram", "min_match": 2, "bigram": None}
+    models: dict[str, object] = {"target": {"load": target}, "copy": {"load": copier}}
     draft: list[dict[str, object]] = [{"by": "copy", "tokens": 8}]
     if spec is None and arguments.target is None:
         models["d1"] = {"load": "smollm2-d1"}

@@ -20,7 +20,7 @@ from transformers.utils import cached_file, logging
 
 from analysis.model import InputError, advise
 from realrun.loading import checkpoint, embedded, hub
-from realrun.loading.fingerprint import weights_fingerprint
+from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
 from realrun.loading.trial import demand_rollback, first_line
@@ -28,9 +28,19 @@ from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel
 from realrun.network.embedding import embedding_rows
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
+from realrun.network.int8_linear import token_levels
+from realrun.network.int8_model import Int8Model, why_not_int8
 from realrun.network.limits import limits_of, switches
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "int8": torch.int8,
+}
+"""By name. Models are loaded in a floating-point type; a run in int8 quantises them then."""
+
+_FLOATS = ("float32", "bfloat16", "float16")
 
 _ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
 
@@ -40,7 +50,7 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
 
     Args:
         source: What to load.
-        dtype: Of the weights, where the source does not say.
+        dtype: Of the weights, where the source does not say; float32 is loaded for int8.
         device: Where they go.
 
     Raises:
@@ -49,7 +59,9 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     source.flag("packed", True)
     place, options = _place(source)
     if "dtype" in source.options:
-        dtype = DTYPES[source.choice("dtype", tuple(DTYPES), "float32")]
+        dtype = DTYPES[source.choice("dtype", _FLOATS, "float32")]
+    elif dtype == torch.int8:
+        dtype = torch.float32
     with _refusals(source, "cannot be loaded"):
         file = _checked(source, place, options)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
@@ -105,10 +117,38 @@ def fingerprint_of(source: Source) -> str:
     return weights_fingerprint(place, options.get("gguf_file"), options.get("revision"))
 
 
+def fingerprint_as_run(fingerprint: str, in_int8: bool) -> str:
+    """Fingerprint of a model as it is run: in 8-bit integers it is another one."""
+    return derived_fingerprint(fingerprint, weights="int8", levels=token_levels()) if in_int8 else fingerprint
+
+
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
     """The cached model for a network of either kind."""
     wrap = CachedEncoderDecoder if network.config.is_encoder_decoder else CachedModel
     return wrap(network, output_ids, limits_of(network))
+
+
+def wants_int8(source: Source, dtype: torch.dtype) -> bool:
+    """Whether a model is to be run in 8-bit integers.
+
+    Args:
+        source: What to load.
+        dtype: Of the run.
+    """
+    usual = "int8" if dtype == torch.int8 else "float"
+    return source.choice("weights", ("int8", "float"), usual) == "int8"
+
+
+def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> Int8Model:
+    """The model in 8-bit integers.
+
+    Raises:
+        InputError: where its architecture, its device or this machine does not allow it.
+    """
+    problem = why_not_int8(network)
+    if problem is not None:
+        raise source.reject(problem)
+    return Int8Model(network, output_ids, limits_of(network))
 
 
 def context_of(network: PreTrainedModel) -> int:
@@ -145,7 +185,7 @@ def tell_unreadable(source: Source, network: PreTrainedModel, tokenizer: PreTrai
 
 def _place(source: Source) -> tuple[str | Path, hub.FileOptions]:
     """Where `from_pretrained` finds the model, and which of its files or versions."""
-    common = ("dtype", "head", "packed")
+    common = ("dtype", "head", "packed", "weights")
     if source.name == embedded.NAME:
         source.only(*common)
         return embedded.embedded_model(), {}

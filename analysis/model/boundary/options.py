@@ -18,7 +18,7 @@ from analysis.model.boundary.outputs import demand_place
 T = TypeVar("T")
 
 MAX_SEED = 2**63 - 1
-DTYPE_NAMES = ("float32", "bfloat16", "float16")
+DTYPE_NAMES = ("float32", "bfloat16", "float16", "int8")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

@@ -153,7 +153,7 @@ BAD = [
     (["--repeats", "none"], "--repeats: got 'none', expected a whole number in 1.."),
     (["--tune", "3"], "--tune: got '3', expected a whole number in 0..2"),
     (["--memory-prompt", "-1"], "--memory-prompt: got '-1', expected a whole number in 0.."),
-    (["--dtype", "int8"], "--dtype: got 'int8', expected one of float32"),
+    (["--dtype", "int4"], "--dtype: got 'int4', expected one of float32"),
     (["--seed", "x"], "--seed: got 'x', expected a whole number in 0.."),
     (["--prompts", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
     (["--out", "/nowhere/rows.jsonl"], "/nowhere/rows.jsonl: the folder /nowhere does not exist"),

@@ -247,7 +247,7 @@ def test_logits_that_are_not_finite_are_no_measurement():
     with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another dtype"):
         measure.seconds_by_size(calls, plan, CPU, calls.now, "it")
     with pytest.raises(InputError, match="logits: got some of tiny-llama in float16 that are not finite"):
-        list(measure.rows(LLAMA, build.Sizes(1, 1, 1), calls, plan, torch.float16, CPU, False))
+        list(measure.rows(LLAMA, build.Sizes(1, 1, 1, 0, 0), calls, plan, torch.float16, CPU, False))
 
 
 def arguments(shape, out, **changes):

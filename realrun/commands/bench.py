@@ -32,6 +32,7 @@ from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES
 from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_target
 from realrun.commands.specifications import read_loadable
+from realrun.loading.formats import USUAL, dtype_of_run
 from realrun.runs.identity import digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
@@ -95,7 +96,7 @@ def add(commands: Subparsers) -> None:
         metavar="N",
         help="tokens of the prompt on which peak memory is measured (default 512; 0: don't)",
     )
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser)
     add_seed(parser, "the bootstrap", 2**31)
@@ -143,10 +144,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
     )
     joint = joint_cascade(cascades, arguments.target)
+    dtype_name = dtype_of_run(arguments.dtype, joint, arguments.device)
     loads = {name: model.load for name, model in sorted(joint.models.items())}
     conditions = {
         "max_new_tokens": arguments.max_new_tokens,
-        "dtype": arguments.dtype,
+        "dtype": dtype_name,
         "device": arguments.device,
         "baseline_models": arguments.baseline_models,
     }
@@ -158,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
         kept = None if arguments.out is None else journal_of(arguments.out)
         journal = files.enter_context(open_journal(kept, request))
         file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, [], more="method"))
-        dtype = DTYPES[arguments.dtype]
+        dtype = DTYPES[dtype_name]
         ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
         encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
         journal.begin(measured_identity(request, ensemble, encoded, provenance()))

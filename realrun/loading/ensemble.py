@@ -25,7 +25,7 @@ from realrun.network.device import device_named
 from realrun.network.embedding import embedding_rows
 from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
-from realrun.network.limits import Limits, limits_of
+from realrun.network.limits import Limits
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
 

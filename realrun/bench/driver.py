@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle, islice
 
-from analysis.model import Cascade, InputError, progress
+from analysis.model import Cascade, InputError, progress, progress_bar
 from realrun.bench import AUTOREGRESSIVE, LLAMA
 from realrun.bench.compiled_decoder import Compiled
 from realrun.bench.flashspec_decoder import demand_decoders
@@ -129,8 +129,8 @@ def run_bench(
         rows.append(row)
     target = next(iter(cascades.values())).target
     equal = equality(rows, _reference(methods))
-    drafting = [method.name for method in methods if isinstance(method, CascadeMethod) and method.cascade.draft]
-    baselines_measured = [method.name for method in methods if method.name not in drafting]
+    mine = list(dict.fromkeys(method for _, method, _ in plan.comparisons))
+    theirs = list(dict.fromkeys(against for _, _, against in plan.comparisons))
     by_method = {method.name: [row for row in rows if row["method"] == method.name] for method in methods}
     return {
         "prompts": len(measured),
@@ -151,7 +151,7 @@ def run_bench(
             for method in methods
         },
         "comparisons": [compare(comparison, rows, settings.seed) for comparison in plan.comparisons],
-        "strongest": against_strongest(rows, drafting, baselines_measured, settings.seed),
+        "strongest": against_strongest(rows, mine, theirs, settings.seed),
         "unavailable": plan.unavailable,
         "trials": plan.trials,
         "provenance": provenance() | {"cores": os.cpu_count()},
@@ -179,7 +179,9 @@ def make_plan(
         plan.add(method)
     for baseline in baselines:
         if baseline == "hf-compiled":
-            problem = Compiled(around, around.room).problem(encode_all(prompts[:1], ensemble)[0])
+            with progress_bar("compile", "model", total=1) as bar:  # which takes minutes
+                problem = Compiled(around, around.room).problem(encode_all(prompts[:1], ensemble)[0])
+                bar.update()
             if problem is not None:
                 plan.unavailable[baseline] = problem
                 continue

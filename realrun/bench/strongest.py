@@ -54,8 +54,8 @@ def against_strongest(
 
     Args:
         rows: Of all methods.
-        cascades: Names of the methods that draft.
-        baselines: Names of the others.
+        cascades: Names of the methods that are meant to be faster.
+        baselines: Names of those they are held against.
         seed: Of the bootstrap over prompts, which keeps the two speeds of a prompt together.
 
     Returns:

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +16,7 @@ import torch
 from command_line import run_realrun
 from tiny_gguf import write_gguf
 
-from analysis.model import Cascade, InputError
+from analysis.model import Advice, Cascade, InputError
 from realrun.bench import llama_decoder, llama_server
 from realrun.bench.llama_decoder import LlamaCpp, LlamaNgram, demand_same_rules, llama_ways
 from realrun.bench.llama_server import Llama, LlamaServer, Servers
@@ -128,7 +126,7 @@ def is_soon(condition):
     return False
 
 
-proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and prctl")
 
 
 @installed
@@ -164,14 +162,12 @@ def test_a_stopped_process_ends_with_the_one_that_started_it(folder):
         "import sys\nfrom realrun.bench.llama_server import LlamaServer\n"
         f"server = LlamaServer({settings!r})\nprint(server._process.pid, flush=True)\nsys.stdin.read()"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    pid = int(parent.stdout.readline())
-    assert is_soon(lambda: state(pid) == "T")
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        assert is_soon(lambda: state(pid) == "T")
+        parent.kill()
     assert is_soon(lambda: state(pid) is None)
-    parent.stdin.close()
-    parent.stdout.close()
 
 
 @installed
@@ -215,11 +211,14 @@ def test_a_target_without_a_gguf_file_or_not_on_the_cpu_is_refused(tmp_path):
         llama_ways(cascade, "cuda", None, ["spinning"])
 
 
-def test_every_number_of_threads_runs_with_every_way_to_wait(cascade):
+def test_every_number_of_threads_runs_with_every_way_to_wait(cascade, monkeypatch):
+    monkeypatch.setattr(llama_decoder.os, "cpu_count", lambda: 2)
     ways = llama_ways(cascade, "cpu", [1, 2, 1], ["spinning", "passive"])
     expected = [(1, "spinning"), (1, "passive"), (2, "spinning"), (2, "passive")]
     assert [(way.threads, way.wait) for way in ways] == expected
     assert [way.threads for way in llama_ways(cascade, "cpu", None, ["passive"])] == [torch.get_num_threads()]
+    with pytest.warns(Advice, match=r"llama.cpp with 3 threads: there are 2 cores"):
+        llama_ways(cascade, "cpu", [3], ["passive"])
 
 
 def test_the_embedded_file_is_fetched_once_and_anew_where_it_is_damaged(tmp_path, monkeypatch):
@@ -325,6 +324,12 @@ def test_without_the_package_or_with_another_the_line_says_how_to_get_it(run, mo
     result = run("--baseline", "llama.cpp")
     assert result.returncode == 2
     assert "version 0.1 of the package is installed" in result.stderr.splitlines()[-1]
+
+
+def test_threads_for_a_llama_that_does_not_run_are_told(run):
+    result = run("--llama-threads", 1)
+    assert result.returncode == 0, result.stderr
+    assert "--llama-threads: changes nothing without --baseline llama.cpp or llama.cpp-ngram" in result.stderr
 
 
 @pytest.mark.parametrize("more", [("--llama-threads", 0), ("--llama-wait", "sleeping")])

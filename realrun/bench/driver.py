@@ -208,7 +208,7 @@ def _around(
 ) -> Surroundings:
     around = surroundings(cascade, others)
     longest = max(map(len, encode_all(prompts, others)))
-    room = min(longest + settings.max_new_tokens, around.context)
+    room = min(longest + max(settings.max_new_tokens, WARM_UP_TOKENS), around.context)
     return replace(around, room=room, llama=[replace(way, context=room) for way in llama])
 
 

@@ -6,6 +6,7 @@ dequantised, so that its text may be another one; what is held against ours is t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel
 
-from analysis.model import Cascade, InputError
+from analysis.model import Cascade, InputError, advise
 from realrun.bench.llama_server import Llama, LlamaServer, Servers, Wait
 from realrun.bench.outcome import Surroundings
 from realrun.engine.record import CallLog, Cycle, GenerationRecord
@@ -72,6 +73,9 @@ def llama_ways(cascade: Cascade, device: str, threads: Sequence[int] | None, wai
         )
     servers = Servers()
     counts = dict.fromkeys(threads or [torch.get_num_threads()])
+    cores = os.cpu_count() or 1
+    if max(counts) > cores:
+        advise(f"llama.cpp with {max(counts)} threads: there are {cores} cores, and a thread without one holds up all")
     return [Llama(file, count, wait, servers=servers) for count in counts for wait in waits]
 
 

@@ -1,19 +1,27 @@
 """The process in which llama.cpp runs: its settings come as one line of JSON, its address goes back as another.
 
-It serves until its input ends, which it does with the process that started it.
+It serves until its input ends, which it does with the process that started it; on Linux the system ends it then even
+where it is stopped and reads nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG, see prctl(2)
+
 
 def serve() -> None:
     """Load the model, tell the address and wait for the end of the input."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the library prints
     settings = json.loads(sys.stdin.readline())

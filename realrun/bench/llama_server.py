@@ -59,7 +59,7 @@ class LlamaServer:
             stderr=self._log,
             text=True,
             env=_environment(wait),
-            process_group=0,  # the system ends a stopped group when the process that started it is gone
+            process_group=0,  # Ctrl-C is for the one that started it, which ends it
         )
         self._finalizer = weakref.finalize(self, _end, self._process, self._log)
         assert self._process.stdin is not None

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import Cascade, InputError, Subparsers, add_command, demand_place
+from analysis.model import Cascade, InputError, Subparsers, add_command, advise, demand_place
 from analysis.model.boundary.options import (
     add_device,
     add_dtype,
@@ -160,8 +160,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if "flashspec" in baselines:
         demand_flashspec()
-    if set(baselines).intersection(LLAMA):
+    uses_llama = not set(baselines).isdisjoint(LLAMA)
+    if uses_llama:
         demand_llama()
+    elif arguments.llama_threads:
+        advise("--llama-threads: changes nothing without --baseline llama.cpp or llama.cpp-ngram")
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
     settings = BenchSettings(
         arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
@@ -175,7 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
         "baseline_models": arguments.baseline_models,
     }
     llama = []
-    if set(baselines).intersection(LLAMA):
+    if uses_llama:
         llama = llama_ways(joint, arguments.device, arguments.llama_threads, list(dict.fromkeys(arguments.llama_wait)))
     drafts = {name: cascade.to_json()["draft"] for name, cascade in cascades.items()}
     lenience = {name: cascade.lenience for name, cascade in cascades.items()}

@@ -306,7 +306,7 @@ def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypa
         (["gpt-5"], "NAME: got 'gpt-5', expected one of flan-t5-small"),
         (["llama-68m", "--q", "1,x"], "--q: got 'x'"),
         (["llama-68m", "--contexts", "0"], "--contexts: got '0'"),
-        (["llama-68m", "--dtype", "int8"], "--dtype: got 'int8'"),
+        (["llama-68m", "--dtype", "int4"], "--dtype: got 'int4'"),
         (["llama-68m", "--device", "cuda:9"], "device: got 'cuda:9'"),
         ([], "the following arguments are required: NAME"),
     ],

@@ -23,7 +23,7 @@ from realrun.loading import checkpoint, embedded, hub
 from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
-from realrun.loading.trial import demand_rollback, first_line
+from realrun.loading.trial import demand_independence, demand_rollback, first_line
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel
 from realrun.network.embedding import embedding_rows
@@ -148,7 +148,9 @@ def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor
     problem = why_not_int8(network)
     if problem is not None:
         raise source.reject(problem)
-    return Int8Model(network, output_ids, limits_of(network))
+    model = Int8Model(network, output_ids, limits_of(network))
+    demand_independence(source, model)
+    return model
 
 
 def context_of(network: PreTrainedModel) -> int:

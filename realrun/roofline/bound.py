@@ -1,8 +1,10 @@
-"""Least time of a call by the roofline model (Williams et al., Commun. ACM 52(4), 2009): reading and arithmetic overlap.
+"""Least time of a decoding call by the roofline model (Williams, Waterman, Patterson, Commun. ACM 52(4), 2009).
 
-A call must read every weight and the keys and values that it looks at, and compute all products. With the machine's
-true rates it could take no less than the longer of the two. The rates are measured ones, which the machine may exceed,
-and a cache may keep a part of the weights from call to call: so this estimates a bound and proves none.
+A call must read every weight and the keys and values that it looks at, and compute all products; reading and
+arithmetic may overlap. With the machine's true rates it could take no less than the longer of the two. Norms,
+activations, softmax, the unpacking of quantised weights and the writing of results are not counted, which keeps the
+time a least one. But the rates are measured ones, which the machine may exceed, and a cache may keep a part of the
+weights from call to call: so this estimates a bound and proves none.
 """
 
 from __future__ import annotations

@@ -73,10 +73,10 @@ class MachineRates:
             _positive(self.products[key], f"products.{key}")
         if "float32" not in self.products:
             raise InputError("products.float32", "missing")
-        for key in ("read_one_thread", "read_cached"):
+        for key in _OPTIONAL_RATES:
             if getattr(self, key) is not None:
                 _positive(getattr(self, key), key)
-        for key in ("buffer_bytes", "cache_bytes"):
+        for key in _SIZES:
             if getattr(self, key) is not None:
                 count(getattr(self, key), key, _MOST_BYTES)
 
@@ -104,16 +104,18 @@ class MachineRates:
             products = {key: _positive(rate, key) for key, rate in mapping(fields.get("products"), "").items()}
         with inside("kernels"):
             kernels = {key: read_name(name, key) for key, name in mapping(fields.get("kernels", {}), "").items()}
-        rates = {key: _positive(fields[key], key) for key in _OPTIONAL_RATES if fields.get(key) is not None}
-        sizes = {key: count(fields[key], key, _MOST_BYTES) for key in _SIZES if fields.get(key) is not None}
+        alone, cached = (None if fields.get(k) is None else _positive(fields[k], k) for k in _OPTIONAL_RATES)
+        buffer, cache = (None if fields.get(k) is None else count(fields[k], k, _MOST_BYTES) for k in _SIZES)
         return cls(
             device=read_name(fields.get("device"), "device"),
             threads=count(fields.get("threads"), "threads", _MOST_THREADS),
             read=_positive(fields.get("read"), "read"),
             products=products,
+            read_one_thread=alone,
+            read_cached=cached,
+            buffer_bytes=buffer,
+            cache_bytes=cache,
             kernels=kernels,
-            **rates,
-            **sizes,
         )
 
     def to_json(self) -> dict[str, object]:

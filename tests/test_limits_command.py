@@ -120,6 +120,15 @@ def test_a_calibration_without_rates_is_held_against_this_machine_and_that_is_sa
     found = run("--calibration", known)
     assert found.returncode == 0
     assert "tells no rates of the machine" in found.stderr
+    assert "timed with" not in found.stderr
+
+
+def test_other_threads_than_the_calibrations_are_said(run, known, rates):
+    spec = json.loads(known.read_text())
+    spec["meta"]["calibration"]["threads"] = 1
+    known.write_text(json.dumps(spec))
+    found = run("--calibration", known, "--rates", rates)
+    assert "--calibration: its calls were timed with 1 threads, the rates with 2" in found.stderr
 
 
 @pytest.mark.parametrize(

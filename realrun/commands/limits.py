@@ -25,13 +25,14 @@ from analysis.model.records.machine_rates import MachineRates
 from analysis.model.records.runs import read_runs
 from realrun.commands.options import target
 from realrun.loading.options import Source
+from realrun.roofline.formats import FORMATS
 
 if TYPE_CHECKING:
     from realrun.roofline.bound import CallBound
     from realrun.roofline.work import DecoderWork
 
 _EMBEDDED = "smollm2-135m"
-_FORMATS = ("float32", "bfloat16", "float16", "int8", "q8_0", "q4_1", "q4_0")
+_FORMATS = tuple(FORMATS)
 _MOST_HELD = 10**7
 
 MORE = """Rates of the machine are measured in some seconds, unless --rates has them, or the calibration, which then
@@ -88,7 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from realrun.roofline.bound import CallBound
     from realrun.roofline.engines import call_shares, method_shares
-    from realrun.roofline.formats import FORMATS
     from realrun.roofline.gguf_bytes import gguf_format, gguf_weight_bytes
     from realrun.roofline.rates import measured_rates
     from realrun.roofline.table import SIZES, bounds_text, calls_text, methods_text, rates_text
@@ -114,6 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         timed = call_shares(known.times[name], bounds[form])
         contexts = known.times[name].contexts
         near = min(contexts, key=lambda held: abs(held - known.reference))
+        _advise_of_threads(known, rates)
         parts.append(calls_text([each for each in timed if each.held == near], arguments.calibration, form))
         result["calls"] = {"weights": form, "shares": [each.to_json() for each in timed]}
     if runs:
@@ -150,6 +151,13 @@ def weights_of(known: Calibration) -> str:
     if told not in _FORMATS:
         raise InputError("--weights", f"missing: the calibration says {told!r}, expected one of {', '.join(_FORMATS)}")
     return str(told)
+
+
+def _advise_of_threads(known: Calibration, rates: MachineRates) -> None:
+    """Say where calls were timed with other threads than the rates."""
+    threads = known.notes.get("threads")
+    if isinstance(threads, int) and rates.device == "cpu" and threads != rates.threads:
+        advise(f"--calibration: its calls were timed with {threads} threads, the rates with {rates.threads}")
 
 
 def _loaded(cascade: Cascade) -> str | None:

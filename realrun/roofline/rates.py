@@ -27,7 +27,9 @@ _LEAST_BUFFER = {"cpu": 2**28, "cuda": 2**31}
 """Bytes; a CUDA device reads so fast that the start of a kernel counts with fewer."""
 _CACHED = 2**19
 """Bytes that stay in a core's own caches."""
-_RUNS = 9
+_RUNS = 20
+_BUDGET = 0.15
+"""The runs of a kernel number so many, or end after so many seconds, though not before the second."""
 _LONG_ENOUGH = 0.01
 """A product that takes so many seconds is large enough; those before it only warm up."""
 _SIDES = {"cpu": (256, 512, 1024, 2048), "cuda": (1024, 2048, 4096, 8192, 16384)}
@@ -41,7 +43,7 @@ _READERS: Mapping[str, Callable[[Tensor], object]] = {
 
 
 def measured_rates(device: str) -> MachineRates:
-    """Rates of a device, measured when first asked for in this process, in about three seconds.
+    """Rates of a device, measured when first asked for in this process, in a few seconds.
 
     Args:
         device: cpu, cuda or cuda:N; a CPU works with as many threads as torch has now.
@@ -118,7 +120,7 @@ def _best_product(number_format: str, device: torch.device) -> tuple[float, str]
     for name, make in _multipliers(number_format).items():
         with contextlib.suppress(RuntimeError, AttributeError, NotImplementedError):  # no kernel on this machine
             for side in _SIDES[device.type]:
-                seconds = _least_seconds(make(side, device), device, longest=_LONG_ENOUGH)
+                seconds = _least_seconds(make(side, device), device)
                 found.append((side**3 / seconds, name))
                 if seconds > _LONG_ENOUGH:
                     break
@@ -165,20 +167,13 @@ def _demand_cpu(device: torch.device) -> None:
         raise NotImplementedError
 
 
-def _least_seconds(kernel: Kernel, device: torch.device, longest: float | None = None) -> float:
-    """Seconds of the fastest of some runs after one that warms up.
-
-    Args:
-        kernel: What to run.
-        device: Where.
-        longest: Seconds of a run after which few others follow; None for none.
-    """
+def _least_seconds(kernel: Kernel, device: torch.device) -> float:
+    """Seconds of the fastest of some runs after one that warms up."""
+    _timed(kernel, device)
     seconds = [_timed(kernel, device)]
-    for _ in range(_RUNS):
+    while len(seconds) < 2 or (len(seconds) < _RUNS and sum(seconds) < _BUDGET):
         seconds.append(_timed(kernel, device))
-        if longest is not None and seconds[-1] > longest and len(seconds) > 2:
-            break
-    return min(seconds[1:])
+    return min(seconds)
 
 
 def _timed(kernel: Kernel, device: torch.device) -> float:

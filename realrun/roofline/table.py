@@ -15,7 +15,8 @@ SIZES = (1, 2, 4, 8, 16, 32)
 NOTE = """\
 Least time: the longer of reading all weights and held keys and values from memory, and of arithmetic, at the
 best rates that were measured. The machine may exceed these, so this estimates a bound and proves none. flat to:
-up to so many tokens reading takes longer, and a call need take no longer than one on 1 token."""
+up to so many tokens reading takes longer, and a call need take no longer than one on 1 token. Keys and values
+take four bytes each beside weights in float32, otherwise two."""
 
 EXCEEDED = "! above the limit: the machine did more than the rates that were measured, or a cache kept weights."
 

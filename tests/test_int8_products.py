@@ -1,10 +1,11 @@
 """Products in 8-bit integers are exact where they are said to be: linear layers, and heads as wide as allowed."""
 
+import numpy as np
 import pytest
 import torch
 
 from realrun.network import int8_linear
-from realrun.network.int8_attention import LEVELS, LONGEST, WIDEST_HEAD, Heads, IntegerCache, attended, visible
+from realrun.network.int8_cache import Heads, IntegerCache
 from realrun.network.int8_linear import (
     Int8Embedding,
     Int8Linear,
@@ -12,6 +13,7 @@ from realrun.network.int8_linear import (
     token_levels,
     why_unavailable,
 )
+from realrun.network.int8_rows import LEVELS, LONGEST, ONE, WIDEST_HEAD
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason="torch has no int8 products here")
 
@@ -30,7 +32,7 @@ def whole_rows(count, width, most, seed=0):
 def test_products_of_whole_numbers_are_those_of_64_bit_integers(width, count):
     levels = token_levels()
     weight, rows = whole_rows(48, width, 127, 1), whole_rows(count, width, levels)
-    found = Int8Linear(weight.float()).product(rows.float() / levels).double() * levels
+    found = Int8Linear(weight.float())(rows.float() / levels).double() * levels
     assert torch.equal(found.round().long(), rows @ weight.T)
 
 
@@ -39,15 +41,15 @@ def test_the_greatest_possible_sums_are_not_clipped(width):
     levels = token_levels()
     linear = Int8Linear(torch.full((16, width), -1.0))
     for sign in (1.0, -1.0):
-        found = linear.product(torch.full((3, width), sign)) * levels * 127
+        found = linear(torch.full((3, width), sign)) * levels * 127
         torch.testing.assert_close(found, torch.full((3, 16), -sign * levels * 127.0 * width), rtol=1e-6, atol=0)
 
 
 def test_a_processor_that_clips_gets_fewer_levels_and_one_that_does_not_all(monkeypatch):
     probe = token_levels.__wrapped__
-    monkeypatch.setattr(Int8Linear, "product", lambda self, rows: rows @ torch.ones(rows.shape[1], 16))
+    monkeypatch.setattr(Int8Linear, "__call__", lambda self, rows: rows @ torch.ones(rows.shape[1], 16))
     assert probe() == 127
-    monkeypatch.setattr(Int8Linear, "product", lambda self, rows: 0.51 * rows @ torch.ones(rows.shape[1], 16))
+    monkeypatch.setattr(Int8Linear, "__call__", lambda self, rows: 0.51 * rows @ torch.ones(rows.shape[1], 16))
     assert probe() == 63
 
 
@@ -56,7 +58,7 @@ def test_fewer_levels_are_the_same_layer_in_coarser_steps():
     weight = torch.rand(24, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     steps, whole = quantised_rows(weight)
     expected = ((rows * 63).round() / 63).double() @ (steps * whole).double().T
-    torch.testing.assert_close(Int8Linear(weight, levels=63).product(rows).double(), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(Int8Linear(weight, levels=63)(rows).double(), expected, rtol=0, atol=1e-5)
 
 
 def test_rows_of_zeros_stay_zeros_and_outliers_take_the_whole_range():
@@ -68,61 +70,59 @@ def test_rows_of_zeros_stay_zeros_and_outliers_take_the_whole_range():
     assert whole[2].tolist() == [127] * 8
     assert bool(steps.isfinite().all())
     torch.testing.assert_close(Int8Embedding(weight)(torch.arange(4)), weight)
-    products, scales = Int8Linear(weight[[0, 2, 3]])(torch.zeros(2, 8))
-    assert (products * scales).tolist() == [[0.0] * 3] * 2
+    assert Int8Linear(weight[[0, 2, 3]])(torch.zeros(2, 8)).tolist() == [[0.0] * 3] * 2
 
 
 def extreme_heads(width):
-    """Whole-number queries, keys and values whose scores differ by ones just below the greatest possible.
+    """Whole-number queries, keys and values of 40 tokens whose scores differ by ones just below the greatest possible.
 
     Returns:
-        States of 40 tokens for one head, and the scores of the last one.
+        Queries, keys and values of one head, shape (3, 40, width), and the scores of the last token.
     """
-    states = torch.full((40, 3, width), 255.0)
-    states[:, 0, -1] = 1.0  # a query sees single steps of a key's last entry
-    states[:, 1, -1] = 255.0 - torch.arange(40) % 4
-    states[:, 2] = (torch.arange(40)[:, None] * 7 + torch.arange(width)) % 255
-    states[:, 2, 0] = 255.0
-    return states, (states[-1, 0].double() @ states[:, 1].double().T)
+    states = np.full((3, 40, width), 255, np.float32)
+    states[0, :, -1] = 1  # a query sees single steps of a key's last entry
+    states[1, :, -1] -= np.arange(40) % 4
+    states[2] = (np.arange(40)[:, None] * 7 + np.arange(width)) % 255
+    return states, states[1].astype(float) @ states[0, -1].astype(float)
 
 
-def read_alone(states, width):
-    """What the last token reads, and in one call on all."""
-    heads = Heads(1, 1, width)
-    one, all_at_once = IntegerCache(1, heads), IntegerCache(1, heads)
-    found = torch.empty(0)
-    for i in range(len(states)):
-        (part,) = one.slices(i, i + 1)
-        found = attended(states[i : i + 1].clone(), heads, part, visible(i, i + 1, None))
-    (part,) = all_at_once.slices(0, len(states))
-    return found[-1], attended(states.clone(), heads, part, visible(0, len(states), None))[-1]
+def last_read(states, width, alone):
+    """What the last token reads of keys and values in steps of 1, in a call of its own or on all 40."""
+    start = 39 if alone else 0
+    (cache,) = IntegerCache(1, Heads(1, 1, width)).layers(0, 40)
+    cache.states[:40] = states[1:].transpose(1, 0, 2)
+    cache.steps[:] = 1
+    cache.tops[:] = 1 / ONE
+    queries, steps = torch.from_numpy(states[:1, start:].copy()), np.ones((1, 40 - start), np.float32)
+    unit, peaks = np.empty((40 - start, width), np.float32), np.empty((40 - start, 1), np.float32)
+    cache.read(queries, steps, start, 0, unit, peaks)
+    return (unit * peaks)[-1]
 
 
 def expected_read(states, scores):
-    weights = (scores - scores.max()).softmax(0)
-    return ((weights * 2**15).round() / 2**15) @ states[:, 2].double()
+    weights = np.exp(scores - scores.max())
+    return np.rint(weights / weights.sum() * ONE) / ONE @ states[2]
 
 
+@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("width", [64, 128, WIDEST_HEAD])
-def test_scores_of_the_widest_heads_are_exact_to_the_last_one(width):
+def test_scores_of_the_widest_heads_are_exact_to_the_last_one(width, alone):
     """A score off by one would move its probability by the factor e."""
     states, scores = extreme_heads(width)
-    assert LEVELS**2 * width * 0.98 < float(scores.max()) < 2**24
-    for found in read_alone(states, width):
-        torch.testing.assert_close(found.double(), expected_read(states, scores), rtol=1e-4, atol=0)
+    assert LEVELS**2 * width * 0.98 < scores.max() < 2**24
+    np.testing.assert_allclose(last_read(states, width, alone), expected_read(states, scores), rtol=1e-4)
 
 
 def test_heads_wider_than_allowed_would_not_be_exact():
     """Negative control: beyond 2^24 every other whole number is missing."""
     states, scores = extreme_heads(WIDEST_HEAD + 8)
-    assert float(scores.max()) > 2**24
-    found = read_alone(states, WIDEST_HEAD + 8)[0].double()
-    assert float((found - expected_read(states, scores)).abs().max()) > 1
+    assert scores.max() > 2**24
+    assert abs(last_read(states, WIDEST_HEAD + 8, True) - expected_read(states, scores)).max() > 1
 
 
 def test_sums_of_probabilities_stay_below_2_to_the_24_up_to_the_longest_text():
     assert LEVELS**2 * WIDEST_HEAD < 2**24
-    assert LEVELS * (2**15 + LONGEST / 2) < 2**24
+    assert LEVELS * (ONE + LONGEST / 2) < 2**24
 
 
 def test_a_machine_without_the_products_says_so(monkeypatch):

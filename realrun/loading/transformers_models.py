@@ -24,7 +24,7 @@ from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.formats import dtype_as_loaded, dtype_as_run
 from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
-from realrun.loading.trial import demand_rollback, first_line
+from realrun.loading.trial import demand_independence, demand_rollback, first_line
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel
 from realrun.network.embedding import embedding_rows
@@ -90,6 +90,24 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     group_heads(network)
     demand_rollback(source, cached(network))
     _tell_switch(source, network)
+    return network
+
+
+def load_shapes(source: Source) -> PreTrainedModel:
+    """A model with the shapes of its weights and without their values, on torch's device ``meta``.
+
+    Args:
+        source: What it is of.
+
+    Raises:
+        InputError: where its configuration cannot be read.
+    """
+    place, options = _place(source)
+    with _refusals(source, "cannot be read"), torch.device("meta"):
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        network: PreTrainedModel = kind.from_config(config)  # type: ignore[no-untyped-call]
+        network.tie_weights()
     return network
 
 
@@ -160,7 +178,9 @@ def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor
     problem = why_not_int8(network)
     if problem is not None:
         raise source.reject(f'{problem} (or the option "weights": "float" in its `load`)')
-    return Int8Model(network, output_ids, limits_of(network))
+    model = Int8Model(network, output_ids, limits_of(network))
+    demand_independence(source, model)
+    return model
 
 
 def context_of(network: PreTrainedModel) -> int:

@@ -231,13 +231,12 @@ def _demand_fit(
     """
     if set(baselines).intersection(LLAMA):
         demand_same_rules(around)
-    beside_ours = set(baselines) - {AUTOREGRESSIVE, *LLAMA}
-    if beside_ours:
+    if set(baselines) - {AUTOREGRESSIVE, *LLAMA}:
         demand_whole_heads(others)
     if "flashspec" in baselines:
         demand_decoders(around)
         _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
-    elif beside_ours and around.context < ensemble.context:
+    elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
         _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
 
 

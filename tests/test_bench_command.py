@@ -132,7 +132,7 @@ def test_without_json_the_tables_are_the_output(run, tmp_path, files):
     result = run(tmp_path / "full.json", *options(tmp_path, "--repeats", 2))
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:3] == ["method", "tok/s", "MAL"]
+    assert lines[0].split()[:3] == ["method", "tok/s", "decode"]
     assert any(line.startswith("same settings  full") for line in lines)
     titles = [line.split() for line in lines if line.startswith("method")]
     assert [title[1] for title in titles] == ["tok/s", "0", "prefill"]

@@ -140,6 +140,13 @@ def fingerprint_as_run(fingerprint: str, in_int8: bool) -> str:
     return derived_fingerprint(fingerprint, weights="int8", levels=token_levels()) if in_int8 else fingerprint
 
 
+def gguf_path(source: Source) -> Path | None:
+    """The GGUF file that a model comes from, for programs that read it as it is; None where it comes from another."""
+    if source.name == embedded.NAME:
+        return embedded.embedded_gguf()
+    return _gguf_file(*_place(source))
+
+
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
     """The cached model for a network of either kind."""
     wrap = CachedEncoderDecoder if network.config.is_encoder_decoder else CachedModel
@@ -229,16 +236,23 @@ def _place(source: Source) -> tuple[str | Path, hub.FileOptions]:
 
 def _checked(source: Source, place: str | Path, options: hub.FileOptions) -> GgufFile | None:
     """Refuse by its files what must not be read or made; the GGUF file, where it is one."""
-    if "gguf_file" in options:
-        at = {key: value for key, value in options.items() if key != "gguf_file"}
-        file = cached_file(place, options["gguf_file"], **at)
-        assert file is not None  # it raises where there is none
-        return GgufFile.read(source, Path(file))
+    file = _gguf_file(place, options)
+    if file is not None:
+        return GgufFile.read(source, file)
     if isinstance(place, Path):
         checkpoint.demand_model(source, place)
     checkpoint.demand_sizes(source, place, options)
     checkpoint.demand_safetensors(source, place, options)
     return None
+
+
+def _gguf_file(place: str | Path, options: hub.FileOptions) -> Path | None:
+    if "gguf_file" not in options:
+        return None
+    at = {key: value for key, value in options.items() if key != "gguf_file"}
+    file = cached_file(place, options["gguf_file"], **at)
+    assert file is not None  # it raises where there is none
+    return Path(file)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from analysis.model import Cascade, InputError, progress, progress_bar
 from realrun.bench import AUTOREGRESSIVE, LLAMA
 from realrun.bench.compiled_decoder import Compiled
 from realrun.bench.flashspec_decoder import demand_decoders
-from realrun.bench.llama_decoder import demand_same_rules
+from realrun.bench.llama_decoder import LlamaCpp, demand_same_rules
 from realrun.bench.llama_server import Llama
 from realrun.bench.memory import cache_bytes, peak_bytes
 from realrun.bench.outcome import Surroundings
@@ -24,7 +24,9 @@ from realrun.bench.summary import Comparison, Row, compare, equality, summarise_
 from realrun.duration import announce
 from realrun.engine.record import provenance
 from realrun.loading.ensemble import Ensemble
+from realrun.loading.transformers_models import dtype_of
 from realrun.network.cached_model import CachedModel
+from realrun.network.int8_model import Int8Model
 from realrun.runs.generate import encode_all
 from realrun.runs.journal import Journal
 from realrun.runs.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
@@ -123,11 +125,12 @@ def run_bench(
         )
         for method in _bar(methods)
     }
+    target = next(iter(cascades.values())).target
+    dtypes = {method.name: _dtype(method, ensemble.neural(target), others.neural(target)) for method in methods}
     rows: list[Row] = []
     for row in interleave(methods, ensemble, measured, settings.max_new_tokens, "bench", settings.repeats, journal):
-        keep(row)
-        rows.append(row)
-    target = next(iter(cascades.values())).target
+        rows.append({**row, "dtype": dtypes[str(row["method"])]})
+        keep(rows[-1])
     equal = equality(rows, _reference(methods))
     mine = list(dict.fromkeys(method for _, method, _ in plan.comparisons))
     theirs = list(dict.fromkeys(against for _, _, against in plan.comparisons))
@@ -143,6 +146,7 @@ def run_bench(
         "methods": {
             method.name: {
                 "settings": method.settings,
+                "dtype": dtypes[method.name],
                 **summarise_method(by_method[method.name], target),
                 **speed_summary(by_method[method.name], settings.seed),
                 "equal_tokens": equal[method.name],
@@ -251,11 +255,13 @@ def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], l
     method.run(prompt, MEMORY_TOKENS)  # libraries set themselves up
     method.run(prompt[:1], 1)  # caches of the run before are let go,
     emptied = without_caches(method)  # ours too, which otherwise keep their buffers for the next prompt
-    networks = list(method.networks.values())
-    peak = peak_bytes(lambda: emptied.run(prompt, MEMORY_TOKENS), networks[0].device)
+    networks = method.networks
+    peak = peak_bytes(lambda: emptied.run(prompt, MEMORY_TOKENS), next(iter(networks.values())).device)
     if peak is None:
         return None
-    caches = cache_bytes(networks, length + MEMORY_TOKENS)
+    models = method.ensemble.models if isinstance(method, CascadeMethod) else {}
+    in_int8 = {name for name, model in models.items() if isinstance(model, Int8Model)}
+    caches = cache_bytes(networks, length + MEMORY_TOKENS, in_int8)
     return {
         "prompt_tokens": length,
         "new_tokens": MEMORY_TOKENS,
@@ -263,6 +269,13 @@ def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], l
         "cache_bytes": caches,
         "above_cache_bytes": peak - caches,
     }
+
+
+def _dtype(method: Method, ours: CachedModel, theirs: CachedModel) -> str:
+    """Name of the number format that a method runs the target in."""
+    if isinstance(method, LlamaCpp):
+        return "gguf"  # the file's own blocks
+    return dtype_of(ours if isinstance(method, CascadeMethod) else theirs)
 
 
 def _reference(methods: Sequence[Method]) -> str:

@@ -15,6 +15,7 @@ from realrun.bench.transformers_decoders import Assisted, Plain, PromptLookup
 from realrun.loading.ensemble import Ensemble
 from realrun.loading.options import with_target
 from realrun.network.cached_model import CachedModel
+from realrun.network.int8_model import Int8Model
 from realrun.runs.measure import Method
 
 
@@ -61,7 +62,7 @@ def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:
 
 
 def demand_whole_heads(ensemble: Ensemble) -> None:
-    """Refuse, for other programs, a model whose output layer is cut short, which they would misread.
+    """Refuse, for other programs, a model whose output layer is cut short or whose weights are int8.
 
     Raises:
         InputError: naming the model.
@@ -69,6 +70,8 @@ def demand_whole_heads(ensemble: Ensemble) -> None:
     for name, model in ensemble.models.items():
         if isinstance(model, CachedModel) and model.output_ids is not None:
             raise InputError("baseline_models", f"got shared, expected plain, since {name!r} has a `head` cut short")
+        if isinstance(model, Int8Model):
+            raise InputError("baseline_models", f"got shared, expected plain, since {name!r} runs in int8")
 
 
 def counterparts(baseline: str, cascade: Cascade, around: Surroundings) -> list[Method]:

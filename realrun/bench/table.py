@@ -10,6 +10,7 @@ Summary = Mapping[str, Any]
 SHOWN_POSITIONS = 8
 
 METHODS_NOTE = """\
+dtype: number format of the target's weights; gguf: the file's own.
 tok/s: tokens a second, prefill included; decode: after the first review, which reads the prompt. Both are medians over
 prompts, the second with its 95 % bootstrap interval.
 MAL: mean acceptance length, tokens a target review, its bonus or correction counted. acc/draft, acc/exam:
@@ -48,6 +49,7 @@ def render(summary: Summary) -> str:
 def _methods(summary: Summary) -> str:
     header = [
         "method",
+        "dtype",
         "tok/s",
         "decode",
         "95 % interval",
@@ -67,6 +69,7 @@ def _methods(summary: Summary) -> str:
         rows.append(
             [
                 name,
+                method["dtype"],
                 _number(method["tokens_per_second"], 1),
                 _number(method["decode_tokens_per_second"], 1),
                 "{:.1f} to {:.1f}".format(*method["decode_ci95"]) if method["decode_ci95"] else "-",
@@ -80,7 +83,7 @@ def _methods(summary: Summary) -> str:
                 _number(memory["cache_bytes"], 1, 1e-6),
             ]
         )
-    return aligned(header, rows)
+    return aligned(header, rows, text_columns=2)
 
 
 def _positions(summary: Summary) -> str:

@@ -32,6 +32,7 @@ from analysis.model.records.named import read_named_drafts
 from realrun.bench import AUTOREGRESSIVE, BASELINES, LLAMA, WAITS
 from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_target
 from realrun.commands.specifications import read_loadable
+from realrun.loading.formats import USUAL, dtype_of_run
 from realrun.runs.identity import digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
@@ -75,9 +76,9 @@ def add(commands: Subparsers) -> None:
         parser,
         "--baseline-models",
         BASELINE_MODELS,
-        "what the other programs run: plain, the models as transformers loads them, a second copy in memory, or "
-        "shared, our engine's copies with packed weights and its attention; not of llama.cpp, which reads the target's "
-        "own GGUF file in a process of its own, stopped while others run",
+        "what the other programs run: plain, the models as transformers loads them, a second copy in memory, in "
+        "bfloat16 beside int8; or shared, our engine's copies with packed weights and its attention; not of llama.cpp, "
+        "which reads the target's own GGUF file in a process of its own, stopped while others run",
     )
     parser.add_argument(
         "--llama-threads",
@@ -116,7 +117,7 @@ def add(commands: Subparsers) -> None:
         metavar="N",
         help="tokens of the prompt on which peak memory is measured (default 512; 0: don't)",
     )
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser)
     add_seed(parser, "the bootstrap", 2**31)
@@ -151,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.bench.driver import BenchSettings, run_bench  # when all else is known to be right: torch takes seconds
     from realrun.bench.flashspec_decoder import demand_flashspec
     from realrun.bench.llama_decoder import demand_llama, llama_ways
-    from realrun.bench.plain import plain_cascade, restore_attention
+    from realrun.bench.plain import plain_cascade, plain_dtype, restore_attention
     from realrun.bench.plan import joint_cascade
     from realrun.bench.table import render
     from realrun.engine.record import provenance
@@ -170,10 +171,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
     )
     joint = joint_cascade(cascades, arguments.target)
+    dtype_name = dtype_of_run(arguments.dtype, joint, arguments.device)
     loads = {name: model.load for name, model in sorted(joint.models.items())}
     conditions = {
         "max_new_tokens": arguments.max_new_tokens,
-        "dtype": arguments.dtype,
+        "dtype": dtype_name,
         "device": arguments.device,
         "baseline_models": arguments.baseline_models,
     }
@@ -190,12 +192,12 @@ def run(arguments: argparse.Namespace) -> int:
         kept = None if arguments.out is None else journal_of(arguments.out)
         journal = files.enter_context(open_journal(kept, request))
         file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, [], more="method"))
-        dtype = DTYPES[arguments.dtype]
-        ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
+        ensemble = others = load_ensemble(joint, DTYPES[dtype_name], device=arguments.device)
         encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
         journal.begin(measured_identity(request, ensemble, encoded, provenance()))
         if arguments.baseline_models == "plain" and set(baselines) - {AUTOREGRESSIVE, *LLAMA}:
-            others = load_ensemble(plain_cascade(joint), dtype, device=arguments.device)
+            theirs = DTYPES[plain_dtype(joint, dtype_name)]
+            others = load_ensemble(plain_cascade(joint), theirs, device=arguments.device)
             restore_attention(others)
         models = loaded_models(ensemble, ensemble.models)
         there = iter(() if file is None else list(file.rows))
@@ -206,7 +208,7 @@ def run(arguments: argparse.Namespace) -> int:
             task = digest([joint.target, loads, row["method"], row["settings"], conditions])
             if arguments.counts_only:
                 row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
-            whole = {**row, **conditions, **task_keys(task, models), **provenance()}
+            whole = {**conditions, **row, **task_keys(task, models), **provenance()}
             before = next(there, None)
             if before is None:
                 file.append(whole)

@@ -21,6 +21,7 @@ from transformers.utils import cached_file, logging
 from analysis.model import InputError, advise
 from realrun.loading import checkpoint, embedded, hub
 from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
+from realrun.loading.formats import dtype_as_loaded, dtype_as_run
 from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
 from realrun.loading.trial import demand_independence, demand_rollback, first_line
@@ -40,8 +41,6 @@ DTYPES = {
 }
 """By name. Models are loaded in a floating-point type; a run in int8 quantises them then."""
 
-_FLOATS = ("float32", "bfloat16", "float16")
-
 _ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -58,10 +57,7 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     """
     source.flag("packed", True)
     place, options = _place(source)
-    if "dtype" in source.options:
-        dtype = DTYPES[source.choice("dtype", _FLOATS, "float32")]
-    elif dtype == torch.int8:
-        dtype = torch.float32
+    dtype = DTYPES[dtype_as_loaded(source, name_of(dtype))]
     with _refusals(source, "cannot be loaded"):
         file = _checked(source, place, options)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
@@ -160,8 +156,17 @@ def wants_int8(source: Source, dtype: torch.dtype) -> bool:
         source: What to load.
         dtype: Of the run.
     """
-    usual = "int8" if dtype == torch.int8 else "float"
-    return source.choice("weights", ("int8", "float"), usual) == "int8"
+    return dtype_as_run(source, name_of(dtype)) == "int8"
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """A type's name among `DTYPES`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_of(model: CachedModel) -> str:
+    """Name of the number format that a loaded model runs in."""
+    return "int8" if isinstance(model, Int8Model) else name_of(model.network.dtype)
 
 
 def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> Int8Model:
@@ -172,7 +177,7 @@ def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor
     """
     problem = why_not_int8(network)
     if problem is not None:
-        raise source.reject(problem)
+        raise source.reject(f'{problem} (or the option "weights": "float" in its `load`)')
     model = Int8Model(network, output_ids, limits_of(network))
     demand_independence(source, model)
     return model

@@ -157,10 +157,12 @@ def weights_of(known: Calibration) -> str:
     Raises:
         InputError: where none is told that is known.
     """
-    told = dtype_as_run(Source.of(known.specification, known.target), str(known.notes.get("dtype")))
+    told = known.notes.get("dtype")
+    if isinstance(told, str):
+        told = dtype_as_run(Source.of(known.specification, known.target), told)
     if told not in _FORMATS:
         raise InputError("--weights", f"missing: the calibration says {told!r}, expected one of {', '.join(_FORMATS)}")
-    return told
+    return str(told)
 
 
 def _advise_of_threads(known: Calibration, rates: MachineRates) -> None:

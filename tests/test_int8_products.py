@@ -1,10 +1,11 @@
 """Products in 8-bit integers are exact where they are said to be: linear layers, and heads as wide as allowed."""
 
+import numpy as np
 import pytest
 import torch
 
 from realrun.network import int8_linear
-from realrun.network.int8_attention import LEVELS, LONGEST, WIDEST_HEAD, Heads, IntegerCache, attended, visible
+from realrun.network.int8_cache import Heads, IntegerCache
 from realrun.network.int8_linear import (
     Int8Embedding,
     Int8Linear,
@@ -12,6 +13,7 @@ from realrun.network.int8_linear import (
     token_levels,
     why_unavailable,
 )
+from realrun.network.int8_rows import LEVELS, LONGEST, WIDEST_HEAD, normed, split
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason="torch has no int8 products here")
 
@@ -30,7 +32,7 @@ def whole_rows(count, width, most, seed=0):
 def test_products_of_whole_numbers_are_those_of_64_bit_integers(width, count):
     levels = token_levels()
     weight, rows = whole_rows(48, width, 127, 1), whole_rows(count, width, levels)
-    found = Int8Linear(weight.float()).product(rows.float() / levels).double() * levels
+    found = Int8Linear(weight.float())(rows.float() / levels).double() * levels
     assert torch.equal(found.round().long(), rows @ weight.T)
 
 
@@ -39,15 +41,15 @@ def test_the_greatest_possible_sums_are_not_clipped(width):
     levels = token_levels()
     linear = Int8Linear(torch.full((16, width), -1.0))
     for sign in (1.0, -1.0):
-        found = linear.product(torch.full((3, width), sign)) * levels * 127
+        found = linear(torch.full((3, width), sign)) * levels * 127
         torch.testing.assert_close(found, torch.full((3, 16), -sign * levels * 127.0 * width), rtol=1e-6, atol=0)
 
 
 def test_a_processor_that_clips_gets_fewer_levels_and_one_that_does_not_all(monkeypatch):
     probe = token_levels.__wrapped__
-    monkeypatch.setattr(Int8Linear, "product", lambda self, rows: rows @ torch.ones(rows.shape[1], 16))
+    monkeypatch.setattr(Int8Linear, "__call__", lambda self, rows: rows @ torch.ones(rows.shape[1], 16))
     assert probe() == 127
-    monkeypatch.setattr(Int8Linear, "product", lambda self, rows: 0.51 * rows @ torch.ones(rows.shape[1], 16))
+    monkeypatch.setattr(Int8Linear, "__call__", lambda self, rows: 0.51 * rows @ torch.ones(rows.shape[1], 16))
     assert probe() == 63
 
 
@@ -56,7 +58,7 @@ def test_fewer_levels_are_the_same_layer_in_coarser_steps():
     weight = torch.rand(24, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     steps, whole = quantised_rows(weight)
     expected = ((rows * 63).round() / 63).double() @ (steps * whole).double().T
-    torch.testing.assert_close(Int8Linear(weight, levels=63).product(rows).double(), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(Int8Linear(weight, levels=63)(rows).double(), expected, rtol=0, atol=1e-5)
 
 
 def test_rows_of_zeros_stay_zeros_and_outliers_take_the_whole_range():
@@ -68,8 +70,13 @@ def test_rows_of_zeros_stay_zeros_and_outliers_take_the_whole_range():
     assert whole[2].tolist() == [127] * 8
     assert bool(steps.isfinite().all())
     torch.testing.assert_close(Int8Embedding(weight)(torch.arange(4)), weight)
-    products, scales = Int8Linear(weight[[0, 2, 3]])(torch.zeros(2, 8))
-    assert (products * scales).tolist() == [[0.0] * 3] * 2
+
+
+def test_a_token_of_zeros_stays_one():
+    states, unit, scales = (np.zeros((2, width), np.float32) for width in (8, 8, 1))
+    normed(states, np.ones(8, np.float32), np.float32(1e-5), unit, scales)
+    assert not unit.any()
+    assert np.isfinite(scales).all()
 
 
 def extreme_heads(width):
@@ -86,16 +93,23 @@ def extreme_heads(width):
     return states, (states[-1, 0].double() @ states[:, 1].double().T)
 
 
-def read_alone(states, width):
-    """What the last token reads, and in one call on all."""
-    heads = Heads(1, 1, width)
-    one, all_at_once = IntegerCache(1, heads), IntegerCache(1, heads)
-    found = torch.empty(0)
-    for i in range(len(states)):
-        (part,) = one.slices(i, i + 1)
-        found = attended(states[i : i + 1].clone(), heads, part, visible(i, i + 1, None))
-    (part,) = all_at_once.slices(0, len(states))
-    return found[-1], attended(states.clone(), heads, part, visible(0, len(states), None))[-1]
+def read_last(states, width, count):
+    """What the last token reads, in calls on so many tokens."""
+    heads, empty = Heads(1, 1, width), np.empty(0, np.float32)
+    turns = np.zeros((2, len(states), width // 2), np.float32)
+    turns[0] = 1
+    cache = IntegerCache(1, heads)
+    for start in range(0, len(states), count):
+        (layer,) = cache.layers(start, start + count)
+        products = states[start : start + count].reshape(count, -1).numpy()
+        queries, steps = torch.empty(1, count, width), np.empty((1, count), np.float32)
+        kept = (layer.states, layer.steps, layer.tops)
+        gains = np.empty((0, width), np.float32)
+        ones = np.ones((count, 1), np.float32)
+        split(products, ones, empty, gains, np.float32(0), turns, start, queries.numpy(), steps, *kept)
+        unit, peaks = np.empty((count, width), np.float32), np.empty((count, 1), np.float32)
+        layer.read(queries, steps, start, 0, unit, peaks)
+    return torch.from_numpy(unit * peaks)[-1]
 
 
 def expected_read(states, scores):
@@ -108,7 +122,8 @@ def test_scores_of_the_widest_heads_are_exact_to_the_last_one(width):
     """A score off by one would move its probability by the factor e."""
     states, scores = extreme_heads(width)
     assert LEVELS**2 * width * 0.98 < float(scores.max()) < 2**24
-    for found in read_alone(states, width):
+    for count in (1, 8, 40):
+        found = read_last(states, width, count)
         torch.testing.assert_close(found.double(), expected_read(states, scores), rtol=1e-4, atol=0)
 
 
@@ -116,7 +131,7 @@ def test_heads_wider_than_allowed_would_not_be_exact():
     """Negative control: beyond 2^24 every other whole number is missing."""
     states, scores = extreme_heads(WIDEST_HEAD + 8)
     assert float(scores.max()) > 2**24
-    found = read_alone(states, WIDEST_HEAD + 8)[0].double()
+    found = read_last(states, WIDEST_HEAD + 8, 1).double()
     assert float((found - expected_read(states, scores)).abs().max()) > 1
 
 

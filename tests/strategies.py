@@ -89,7 +89,7 @@ def as_rounds(steps):
 
 
 @st.composite
-def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=acceptances, lenient=False):
+def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=acceptances, lenient=False, goes=True):
     """A whole specification with target "t" and every acceptance pair, small enough to enumerate.
 
     Args:
@@ -100,9 +100,10 @@ def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=ac
         costs: Strategy for the drafters' costs.
         acceptance: Strategy for the acceptance entries.
         lenient: Whether leniences may be other than 1.
+        goes: Whether the cost of a drafter that only drafts may be by draft.
     """
     drafting = dict.fromkeys(DRAFTERS, costs)
-    if costs is call_costs:
+    if goes and costs is call_costs:
         drafting["c"] = st.one_of(costs, by_draft)  # for whom nobody drafts
     reviewers = {"t": DRAFTERS, "a": DRAFTERS[1:], "b": DRAFTERS[2:]}
     return {

@@ -1,4 +1,4 @@
-"""EWIF by draft length from acceptance by position, with intervals from what was counted and how costs were measured."""
+"""EWIF by draft length from acceptance by position, with intervals from what was counted and how costs are known."""
 
 from __future__ import annotations
 

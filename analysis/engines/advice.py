@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from analysis.engines.by_length import LengthEstimate, best_of, estimates
 from analysis.engines.comparison import Comparison
@@ -64,6 +64,27 @@ class EngineAdvice:
         """Draft length of the run that was read: the longest known position."""
         return len(self.rates)
 
+    def to_json(self) -> dict[str, object]:
+        """The advice as it is printed."""
+        both = self.comparison
+        return {
+            "tokens": self.tokens,
+            "regret": self.regret,
+            "read": self.counters.to_json(),
+            "tokens_per_step": self.counters.tokens_per_step(),
+            "baseline": None if both is None else both.to_json(),
+            "alpha": [asdict(rate) for rate in self.rates],
+            "lengths": [
+                {
+                    "cost": asdict(each.cost),
+                    "rows": [asdict(row) for row in each.rows],
+                    "guess": None if each.guess is None else {"tokens": each.guess[0], "ewif": each.guess[1]},
+                }
+                for each in self.priced
+            ],
+            "unknown": list(self.unknown),
+        }
+
 
 def advice_of(
     counters: EngineCounters,
@@ -95,7 +116,7 @@ def advice_of(
         comparison,
         tokens,
         worst[tokens],
-        (*_unknown(counters, rates, is_one_number), *counters.unknown),
+        (*_unknown(counters, rates, is_one_number), *_unknown_costs(costs), *counters.unknown),
     )
 
 
@@ -122,7 +143,11 @@ def _unknown(counters: EngineCounters, rates: Sequence[PositionRate], is_one_num
     if counters.has_one_length is False:
         found.append(
             f"Conditional acceptance: drafts end by themselves (mean {counters.mean_drafted:.3g} tokens), so a draft "
-            "that ended looks like a rejection. Each length below is a limit on these drafts."
+            "that ended looks like a rejection. Each length here is a limit on these drafts."
+        )
+        found.append(
+            f"What a limit of k tokens costs: it is priced as min(k, {counters.mean_drafted:.3g}) tokens a draft, the "
+            "most that it can be in the mean, so a limit may gain more than is said here."
         )
     elif counters.draft_length and len(rates) < counters.draft_length:
         found.append(f"Acceptance beyond {len(rates)} tokens: no draft got so far.")
@@ -133,3 +158,10 @@ def _unknown(counters: EngineCounters, rates: Sequence[PositionRate], is_one_num
     if rates[0].low is not None:
         found.append("How much requests differ: intervals take tokens as independent, so the truth is wider.")
     return found
+
+
+def _unknown_costs(costs: Sequence[StepCost]) -> list[str]:
+    """What is not known of costs that are taken as given."""
+    if any(cost.error for cost in costs):
+        return []
+    return ["How far costs are off: taken as exact (--cost-error says otherwise)."]

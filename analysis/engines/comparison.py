@@ -72,6 +72,21 @@ class Comparison:
         ours, theirs = self.speculative.concurrency, self.plain.concurrency
         return bool(ours and theirs and abs(ours / theirs - 1) > ALIKE)
 
+    def to_json(self) -> dict[str, object]:
+        """The comparison as it is printed."""
+        return {
+            "speedup": self.speedup,
+            "tokens_per_step": self.tokens_per_step,
+            "step_cost": self.step_cost,
+            "draft_cost_of_a_step": self.draft_share,
+            "break_even_tokens_per_step": self.step_cost,
+            "break_even_step_cost": self.tokens_per_step,
+            "break_even_hazard": self.break_even_hazard,
+            "loads_differ": self.loads_differ,
+            "speculative": self.speculative.to_json(),
+            "plain": self.plain.to_json(),
+        }
+
 
 def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
     """Compare two runs.

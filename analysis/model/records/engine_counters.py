@@ -9,34 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from scipy.stats import beta
-
 from analysis.model.boundary.fields import InputError, read_number
+from analysis.model.records.position_rates import PositionRate, rates_of_counts, rates_of_shares
 
 SLACK = 1e-3
 """Share by which accepted tokens and their sum over positions may differ: they are not read at one instant."""
-
-
-@dataclass(frozen=True)
-class PositionRate:
-    """Acceptance at one position of a draft.
-
-    Attributes:
-        position: Counted from 0.
-        examined: Drafts that got so far: all tokens before were accepted, and the draft had a token here, as far as the
-            engine tells the latter. 0 where only rates are known.
-        accepted: Those of them whose token was accepted.
-        hazard: P(accepted | all before it were accepted), in [0, 1].
-        low: Lower end of its 95 % interval; None where only rates are known.
-        high: Upper end.
-    """
-
-    position: int
-    examined: float
-    accepted: float
-    hazard: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +35,7 @@ class EngineCounters:
         draft_length: Tokens of the longest draft that was asked for, or that is seen; None where unknown.
         tokens: Tokens written by steps: without the first of every request, which its prompt's call writes.
         decode_seconds: Seconds between the first and the last token of a request, summed over requests.
+        draft_seconds: Seconds spent on drafting, counted as `decode_seconds` are, where the engine measures them.
         engine_steps: Calls of the target on whole batches.
         requests: Requests that began.
         concurrency: Mean number of sequences in a batch.
@@ -87,6 +65,7 @@ class EngineCounters:
     draft_length: int | None = None
     tokens: float | None = None
     decode_seconds: float | None = None
+    draft_seconds: float | None = None
     engine_steps: float | None = None
     requests: float | None = None
     concurrency: float | None = None
@@ -115,10 +94,16 @@ class EngineCounters:
 
     @property
     def steps(self) -> float | None:
-        """Steps with and without a draft; None where either is unknown."""
-        if self.drafts is None or self.steps_without_draft is None:
-            return None
-        return self.drafts + self.steps_without_draft
+        """Steps with and without a draft; None where unknown.
+
+        Where steps without a draft are not counted, each step wrote one token more than it accepted: tokens - accepted,
+        which is too few by the accepted tokens that ends of texts cut off.
+        """
+        if self.drafts is not None and self.steps_without_draft is not None:
+            return self.drafts + self.steps_without_draft
+        if self.tokens is not None and self.accepted is not None:
+            return max(self.tokens - self.accepted, self.drafts or 0.0)
+        return None
 
     @property
     def has_one_length(self) -> bool | None:
@@ -131,6 +116,17 @@ class EngineCounters:
         return self.drafted >= (1 - _ENDS_OF_TEXTS) * self.drafts * self.draft_length
 
     @property
+    def positions(self) -> int:
+        """Number of positions up to the last at which a token was accepted; 0 where positions are not told apart."""
+        listed = self.accepted_by_position or self.survival
+        return max((j + 1 for j, value in enumerate(listed) if value > 0), default=0)
+
+    @property
+    def mean_drafted(self) -> float | None:
+        """Mean tokens of a draft; None where unknown."""
+        return self.drafted / self.drafts if self.drafts and self.drafted is not None else None
+
+    @property
     def acceptance_rate(self) -> float | None:
         """Accepted over drafted tokens, in [0, 1]: an average over positions, not alpha."""
         return self.accepted / self.drafted if self.drafted and self.accepted is not None else None
@@ -138,12 +134,17 @@ class EngineCounters:
     @property
     def abstained(self) -> float | None:
         """Share of steps without a draft, in [0, 1]; None where unknown."""
-        return self.steps_without_draft / self.steps if self.steps and self.steps_without_draft is not None else None
+        if not self.steps or self.drafts is None:
+            return self.steps_without_draft if self.steps_without_draft == 0 else None
+        return 1 - self.drafts / self.steps
 
     @property
     def seconds_per_step(self) -> float | None:
         """Mean seconds of a step; None where unknown."""
-        return self.decode_seconds / self.steps if self.steps and self.decode_seconds is not None else None
+        if self.steps and self.decode_seconds is not None:
+            return self.decode_seconds / self.steps
+        tokens = self.tokens_per_step()
+        return tokens / self.tokens_per_second if tokens and self.tokens_per_second else None
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -168,28 +169,27 @@ class EngineCounters:
         Args:
             bonus: Whether the correction or bonus token of every step is counted.
         """
-        return self.accepted / self.steps + bonus if self.steps and self.accepted is not None else None
+        if self.steps and self.accepted is not None:
+            return self.accepted / self.steps + bonus
+        if not self.is_speculative and self.drafts == 0:
+            return 1.0 * bonus
+        per_draft = self.tokens_per_draft(bonus=bonus)
+        return per_draft if self.steps_without_draft == 0 else None
 
     def rates(self) -> tuple[PositionRate, ...]:
         """Acceptance by position with 95 % intervals, those of Jeffreys: Beta(accepted + 1/2, rejected + 1/2).
 
         Tokens are taken to be independent given their position; where requests differ, truth is wider. Examined are
         the drafts whose tokens before were all accepted, so drafts that ended there count as rejected, unless
-        `offered_by_position` tells them apart. Positions that no draft reached are left out.
+        `offered_by_position` tells them apart. Positions that no draft reached are left out, and so, where drafts
+        differ in length, are those behind the last token that was ever accepted.
         """
         if not self.accepted_by_position or not self.drafts:
-            return _bare_rates(self.survival)
-        found = []
-        for j, accepted in enumerate(self.accepted_by_position):
-            examined = self.accepted_by_position[j - 1] if j else self.drafts
-            if j and self.offered_by_position:
-                examined = min(examined, self.offered_by_position[j] if j < len(self.offered_by_position) else 0.0)
-            examined = max(examined, accepted)
-            if examined <= 0:
-                break
-            low, high = jeffreys_95(accepted, examined)
-            found.append(PositionRate(j, examined, accepted, accepted / examined, low, high))
-        return tuple(found)
+            return tuple(rates_of_shares(self.survival))
+        accepted = self.accepted_by_position
+        if self.has_one_length is False:
+            accepted = accepted[: self.positions]
+        return tuple(rates_of_counts(self.drafts, accepted, self.offered_by_position))
 
     def since(self, start: EngineCounters) -> EngineCounters:
         """What was counted after an earlier reading of the same engine.
@@ -252,6 +252,7 @@ _COUNTS = (
     "accepted",
     "tokens",
     "decode_seconds",
+    "draft_seconds",
     "engine_steps",
     "requests",
 )
@@ -259,32 +260,6 @@ _LISTS = ("accepted_by_position", "offered_by_position", "survival")
 _ROUNDING = 1e-9
 _ENDS_OF_TEXTS = 0.02
 """Share of drafted tokens that ends of texts may cut from drafts of one length."""
-
-
-def jeffreys_95(successes: float, trials: float) -> tuple[float, float]:
-    """95 % interval of a proportion by Jeffreys' prior; it reaches 0 and 1 where all trials fared alike.
-
-    Args:
-        successes: 0..trials.
-        trials: > 0.
-
-    >>> [round(end, 3) for end in jeffreys_95(8, 10)]
-    [0.497, 0.956]
-    """
-    a, b = successes + 0.5, trials - successes + 0.5
-    low = float(beta.ppf(0.025, a, b)) if successes > 0 else 0.0
-    high = float(beta.ppf(0.975, a, b)) if successes < trials else 1.0
-    return low, high
-
-
-def _bare_rates(survival: Sequence[float]) -> tuple[PositionRate, ...]:
-    found, before = [], 1.0
-    for j, share in enumerate(survival):
-        if before <= 0:
-            break
-        found.append(PositionRate(j, 0.0, 0.0, share / before, None, None))
-        before = share
-    return tuple(found)
 
 
 def _check_falling(name: str, values: Sequence[float], first: float | None, what: str, slack: float) -> None:

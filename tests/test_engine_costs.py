@@ -14,6 +14,7 @@ from analysis.engines.costs import EngineCosts, per_drafted_token
 from analysis.engines.drafted_steps import DraftedStep, drafted_step, drafted_step_of, split
 from analysis.engines.hardware import published_costs
 from analysis.engines.microbenchmark import costs_of_times, read_times
+from analysis.engines.outside_law import law_of
 from analysis.engines.published import engine_rows
 from analysis.model import Affine, ByDraft, Tabulated
 from analysis.model.records.engine_counters import EngineCounters
@@ -303,21 +304,21 @@ def test_bad_arguments_are_named(arguments, message):
 @pytest.mark.parametrize("costs", [per_drafted_token(0.07), published_costs("eagle3"), published_costs("copying")])
 @pytest.mark.parametrize("k", [1, 4, 16])
 def test_the_law_of_a_step_is_the_price_of_the_cascade(costs, k):
-    law = costs.law()
+    law = law_of(costs)
     tokens = sum(0.7**j for j in range(k + 1))
     assert tokens / law.at(np.array([float(k)]))[0] == pytest.approx(ewif(costs.cascade(0.7, k)), rel=1e-9)
 
 
 def test_a_law_has_the_error_of_its_costs():
-    assert published_costs("eagle3-per-token").law().error == pytest.approx(0.006 / math.sqrt(12) / 0.069)
-    assert published_costs("eagle3").law().error == 0
-    half = published_costs("eagle3-per-token").law(share=0.5, longest=2.5)
+    assert law_of(published_costs("eagle3-per-token")).error == pytest.approx(0.006 / math.sqrt(12) / 0.069)
+    assert law_of(published_costs("eagle3")).error == 0
+    half = law_of(published_costs("eagle3-per-token"), share=0.5, longest=2.5)
     assert (half.per_token, half.longest) == (pytest.approx(0.0345), 2.5)
 
 
 def test_costs_that_bend_are_no_law():
     with pytest.raises(InputError, match=r"^costs: do not rise straight"):
-        costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]}).law()
+        law_of(costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]}))
 
 
 def test_costs_as_json():

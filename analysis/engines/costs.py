@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from analysis.engines.step_cost import StepCost
-from analysis.model import Affine, Cascade, Cost, InputError
-
-_STRAIGHT, _ROUNDING = 16, 1e-9
-"""Draft lengths up to which costs must rise straight to be a law of two numbers, and by how much they may miss it."""
+from analysis.model import Affine, Cascade, Cost
 
 TARGET, DRAFTER = "target", "draft"
 """Names of the two models in a priced cascade."""
@@ -73,30 +69,6 @@ class EngineCosts:
         if self.errors:
             uncertainty["models"] = {name: {"cost": error} for name, error in self.errors.items()}
         return Cascade.from_json(spec | ({"uncertainty": uncertainty} if uncertainty else {}))
-
-    def law(self, share: float = 1.0, longest: float | None = None) -> StepCost:
-        """The cost of a step by the length of its draft, as the advice on lengths takes it.
-
-        Args:
-            share: Share of steps that have a draft, in (0, 1]; others cost what a plain step does.
-            longest: Mean length of drafts that end by themselves; None where all are as long as they may be.
-
-        Raises:
-            InputError: where costs do not rise straight with the length of the draft.
-
-        Example:
-            >>> round(EngineCosts(Affine(0.99, 0.01), Affine(0.07), "measured").law().per_token, 6)
-            0.08
-        """
-        beyond = [self.drafter.drafting(k) + self.target.at(k + 1) - 1 for k in range(1, _STRAIGHT + 1)]
-        slope = (beyond[-1] - beyond[0]) / (_STRAIGHT - 1)
-        fixed = beyond[0] - slope
-        if any(abs(fixed + slope * k - cost) > _ROUNDING for k, cost in enumerate(beyond, start=1)):
-            raise InputError("costs", f"do not rise straight with the draft from {self.source}, expected costs that do")
-        fixed, slope = (0.0 if abs(part) <= _ROUNDING else part for part in (fixed, slope))
-        error = self.errors.get(DRAFTER)
-        relative = float(error) / slope if isinstance(error, (int, float)) and slope and not fixed else 0.0
-        return StepCost(self.source, share * max(0.0, fixed), share * slope, longest, relative)
 
     def to_json(self) -> dict[str, object]:
         """The costs as they are printed."""

@@ -12,8 +12,8 @@ from analysis.engines.step_cost import StepCost
 from analysis.model.records.engine_counters import EngineCounters
 from analysis.model.records.position_rates import PositionRate, rates_of_shares
 
-FURTHEST = 16
-"""Greatest draft length of a guess beyond the data."""
+FURTHEST = 2
+"""How many times as long as the longest draft in the data a guess beyond them may be."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _priced(
         survival = [1.0]
         for rate in rates:
             survival.append(survival[-1] * rate.hazard)
-        survival += [survival[-1] * last ** (j + 1) for j in range(FURTHEST - len(rates))]
+        survival += [survival[-1] * last ** (j + 1) for j in range((FURTHEST - 1) * len(rates))]
         further = best_of(estimates(tuple(rates_of_shares(survival[1:])), cost))
         guess = (further.tokens, further.ewif) if further.tokens > len(rates) else None
     return PricedLengths(cost, rows, guess)

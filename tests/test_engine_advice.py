@@ -59,6 +59,36 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert missed <= 24
 
 
+def test_where_requests_differ_intervals_of_those_told_apart_are_as_wide_as_truth():
+    """80 sets of 30 requests, half of which accept .9, half .5: misses are 0..19 but for a chance of 1e-6.
+
+    Intervals that take tokens as independent are the negative control: they miss far more often.
+    """
+    generator = np.random.default_rng(7)
+    truth = None
+    missed = naive = 0
+    for _ in range(80):
+        hazards = generator.choice([0.5, 0.9], size=30)
+        survives = np.cumprod(generator.random((30, 80, 3)) < hazards[:, None, None], axis=2)
+        accepted = survives.sum(axis=2)
+        run = texts.Run(((3,) * 80,) * 30, tuple(tuple(int(a) for a in row) for row in accepted), 3)
+        told = read_counters(texts.spec_bench(run))
+        truth = (1 + np.mean([sum(h**j for j in (1, 2, 3)) for h in (0.5, 0.9)])) / 1.21
+        row = estimates(step_rates(told), law(), by_request=told.by_request)[3]
+        missed += not row.low <= truth <= row.high
+        row = estimates(step_rates(read_counters(texts.positions_csv(run))), law())[3]
+        naive += not row.low <= truth <= row.high
+    assert missed <= 19
+    assert naive > 24
+
+
+def test_each_request_counts_as_a_prompt_where_they_are_told_apart():
+    rows = fit_counts(read_counters(texts.sglang_answers(RUN)))["rows"]
+    assert len(rows) == len(RUN.accepted)
+    assert sum(row["examined"][0] for row in rows) == RUN.steps
+    assert {each.name for each in fit({"rows": rows})} >= {"constant", "per_position"}
+
+
 def specification_of(hazards):
     """A specification with these hazards at .07 a token."""
     counts, accepted = 1e9, []

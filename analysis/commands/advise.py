@@ -108,8 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     with as_options("draft_length"):
         advice = advice_of(counters, laws, comparison=comparison, draft_length=arguments.draft_length)
     kind = arguments.drafter or _guessed(counters)
-    with as_options("model"):
-        typed = settings_for(Speculation(cast("DrafterKind", kind), advice.tokens, model=arguments.draft_model))
+    typed = settings_for(_speculation(cast("DrafterKind", kind), advice.tokens, arguments.draft_model))
     if arguments.out:
         _write(arguments.out, advice)
     if arguments.json:
@@ -120,6 +119,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         print(f"\nwritten      {arguments.out}")
     return 0
+
+
+def _speculation(kind: DrafterKind, tokens: int, model: str | None) -> Speculation:
+    try:
+        return Speculation(kind, tokens, model=model)
+    except InputError as error:
+        raise InputError("--draft-model", error.problem) from None
 
 
 def _laws(arguments: argparse.Namespace, counters: EngineCounters, comparison: Comparison | None) -> Sequence[StepCost]:

@@ -75,6 +75,8 @@ def fit_counts(counters: EngineCounters) -> dict[str, object]:
     if counters.survival:
         return {"survival": list(counters.survival)}
     rates = counters.rates()
+    if counters.by_request and not counters.steps_without_draft:
+        return {"rows": [_row(i, counts) for i, counts in enumerate(counters.by_request) if counts[0] > 0]}
     if rates:
         row = {"examined": [rate.examined for rate in rates], "accepted": [rate.accepted for rate in rates]}
         return {"rows": [row]}
@@ -83,6 +85,16 @@ def fit_counts(counters: EngineCounters) -> dict[str, object]:
         raise InputError("counters", "tell neither acceptance by position nor a mean with the length of drafts")
     found: dict[str, object] = {"mean_length": mean, "draft_length": counters.draft_length, "bonus_counted": True}
     return found | ({"cycles": counters.drafts} if counters.drafts else {})
+
+
+def _row(request: int, counts: Sequence[float]) -> dict[str, object]:
+    """Counts of one request, as far as its drafts got."""
+    reached = [j for j in range(len(counts) - 1) if counts[j] > 0]
+    return {
+        "prompt": f"request {request + 1}",
+        "examined": [counts[j] for j in reached],
+        "accepted": [counts[j + 1] for j in reached],
+    }
 
 
 def specification(rates: Sequence[PositionRate], law: StepCost, tokens: int) -> Cascade:

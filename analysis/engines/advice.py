@@ -12,8 +12,8 @@ from analysis.engines.step_cost import StepCost
 from analysis.model.records.engine_counters import EngineCounters
 from analysis.model.records.position_rates import PositionRate, rates_of_shares
 
-FURTHEST = 16
-"""Greatest draft length of a guess beyond the data."""
+FURTHEST = 2
+"""How many times as long as the longest draft in the data a guess beyond them may be."""
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,14 @@ def advice_of(
 def _priced(
     rates: Sequence[PositionRate], cost: StepCost, counters: EngineCounters, is_one_number: bool
 ) -> PricedLengths:
-    rows = tuple(estimates(rates, cost, is_one_number=is_one_number))
+    rows = tuple(estimates(rates, cost, is_one_number=is_one_number, by_request=counters.by_request))
     guess = None
     if best_of(rows).tokens == len(rates) and cost.per_token > 0 and counters.has_one_length is not False:
         last = rates[-1].hazard
         survival = [1.0]
         for rate in rates:
             survival.append(survival[-1] * rate.hazard)
-        survival += [survival[-1] * last ** (j + 1) for j in range(FURTHEST - len(rates))]
+        survival += [survival[-1] * last ** (j + 1) for j in range((FURTHEST - 1) * len(rates))]
         further = best_of(estimates(tuple(rates_of_shares(survival[1:])), cost))
         guess = (further.tokens, further.ewif) if further.tokens > len(rates) else None
     return PricedLengths(cost, rows, guess)
@@ -155,7 +155,7 @@ def _unknown(counters: EngineCounters, rates: Sequence[PositionRate], is_one_num
         found.append(f"Acceptance beyond {len(rates)} tokens: no longer draft was made.")
     if counters.abstained is None:
         found.append("Steps without a draft: not told apart, so they are taken to be none.")
-    if rates[0].low is not None:
+    if rates[0].low is not None and not (counters.by_request and rates[0].weight < 1):
         found.append("How much requests differ: intervals take tokens as independent, so the truth is wider.")
     return found
 

@@ -103,7 +103,7 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
     (2.0, 3.0, 1.5)
     """
     if plain.is_speculative:
-        raise InputError("baseline", f"has {plain.drafts or 'some'} drafts, expected a run without speculation")
+        raise InputError("baseline", f"has {_drafts(plain)} drafts, expected a run without speculation")
     if not speculative.is_speculative and not speculative.drafted:
         raise InputError("metrics", "has no drafts, expected a run with speculation")
     speeds = []
@@ -113,3 +113,7 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
         speeds.append((each.tokens_per_second, each.seconds_per_step))
     (fast, step), (slow, plain_step) = speeds
     return Comparison(speculative, plain, fast / slow, fast * step, step / plain_step)
+
+
+def _drafts(counters: EngineCounters) -> str:
+    return f"{counters.drafts:,.0f}" if counters.drafts else "some"

@@ -61,7 +61,7 @@ def _counted(counters: EngineCounters) -> str:
         parts.append(f"{counters.accepted:,.0f} drafted tokens accepted")
     per_draft = counters.tokens_per_draft()
     if counters.drafts is None and per_draft is not None:
-        parts.append(f"a mean of {per_draft:.3f} tokens a step, bonus counted")
+        parts.append(f"a mean of {per_draft:.3f} tokens a step with a draft, bonus counted")
     return "; ".join(parts)
 
 

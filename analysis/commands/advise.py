@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import cast, get_args
 
 from analysis.engines.advice import EngineAdvice, advice_of
-from analysis.engines.comparison import Comparison, compared
+from analysis.engines.comparison import EngineComparison, compared
 from analysis.engines.cost_laws import extreme_laws, given_law, measured_drafting
 from analysis.engines.readers import read_counters_file
 from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
@@ -82,7 +82,7 @@ def read_pages(path: str, start: str | None, model: str | None) -> EngineCounter
     return counters.since(read_counters_file(start, model)) if start else counters
 
 
-def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> Comparison | None:
+def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> EngineComparison | None:
     """The run beside its baseline, where one is given."""
     if arguments.baseline is None:
         if arguments.baseline_start is not None:
@@ -128,7 +128,9 @@ def _speculation(kind: DrafterKind, tokens: int, model: str | None) -> Speculati
         raise InputError("--draft-model", error.problem) from None
 
 
-def _laws(arguments: argparse.Namespace, counters: EngineCounters, comparison: Comparison | None) -> Sequence[StepCost]:
+def _laws(
+    arguments: argparse.Namespace, counters: EngineCounters, comparison: EngineComparison | None
+) -> Sequence[StepCost]:
     cost, error = arguments.draft_cost, arguments.cost_error
     if comparison is None:
         if cost is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from analysis.engines.by_length import LengthEstimate, best_of, estimates
-from analysis.engines.comparison import Comparison
+from analysis.engines.comparison import EngineComparison
 from analysis.engines.specification import step_rates
 from analysis.engines.step_cost import StepCost
 from analysis.model.records.engine_counters import EngineCounters
@@ -54,7 +54,7 @@ class EngineAdvice:
     counters: EngineCounters
     rates: tuple[PositionRate, ...]
     priced: tuple[PricedLengths, ...]
-    comparison: Comparison | None
+    comparison: EngineComparison | None
     tokens: int
     regret: float
     unknown: tuple[str, ...]
@@ -90,7 +90,7 @@ def advice_of(
     counters: EngineCounters,
     costs: Sequence[StepCost],
     *,
-    comparison: Comparison | None = None,
+    comparison: EngineComparison | None = None,
     draft_length: int | None = None,
 ) -> EngineAdvice:
     """Advice on the draft length.

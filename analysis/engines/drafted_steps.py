@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from analysis.engines.comparison import Comparison
+from analysis.engines.comparison import EngineComparison
 from analysis.engines.costs import DRAFTER, EngineCosts
 from analysis.model import Affine, ByDraft, Cost, InputError, Tabulated
 from analysis.model.boundary.fields import inside, read_number, reject
@@ -42,7 +42,7 @@ class DraftedStep:
     notes: tuple[str, ...] = ()
 
 
-def drafted_step(comparison: Comparison, relative_error: float | None = None) -> DraftedStep:
+def drafted_step(comparison: EngineComparison, relative_error: float | None = None) -> DraftedStep:
     """The cost of a step that has a draft, from one run beside its baseline.
 
     Args:
@@ -81,7 +81,7 @@ def drafted_step(comparison: Comparison, relative_error: float | None = None) ->
     return DraftedStep(cost, float(tokens), error, drafting, notes=tuple(_notes(comparison, share)))
 
 
-def drafted_step_of(comparisons: Sequence[Comparison]) -> DraftedStep:
+def drafted_step_of(comparisons: Sequence[EngineComparison]) -> DraftedStep:
     """The same from several comparisons, as of several benchmarks; its error comes from how far they lie apart.
 
     Args:
@@ -190,7 +190,7 @@ def _verifying(cost: float, tokens: float) -> Cost:
     return Affine(1 - slope, slope) if slope <= 1 else Tabulated((1.0, 1 + slope), "linear")
 
 
-def _notes(comparison: Comparison, share: float) -> list[str]:
+def _notes(comparison: EngineComparison, share: float) -> list[str]:
     notes = []
     if share < 1:
         notes.append(f"{1 - share:.0%} of the steps had no draft; such a step is taken to cost what a plain step does")

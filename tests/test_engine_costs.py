@@ -14,7 +14,7 @@ from analysis.engines.costs import EngineCosts, per_drafted_token
 from analysis.engines.drafted_steps import DraftedStep, drafted_step, drafted_step_of, split
 from analysis.engines.hardware import published_costs
 from analysis.engines.microbenchmark import costs_of_times, read_times
-from analysis.engines.outside_law import law_of
+from analysis.engines.outside_law import law_of, named_costs
 from analysis.engines.published import engine_rows
 from analysis.model import Affine, ByDraft, Tabulated
 from analysis.model.records.engine_counters import EngineCounters
@@ -312,8 +312,17 @@ def test_the_law_of_a_step_is_the_price_of_the_cascade(costs, k):
 def test_a_law_has_the_error_of_its_costs():
     assert law_of(published_costs("eagle3-per-token")).error == pytest.approx(0.006 / math.sqrt(12) / 0.069)
     assert law_of(published_costs("eagle3")).error == 0
-    half = law_of(published_costs("eagle3-per-token"), share=0.5, longest=2.5)
+    half = law_of(published_costs("eagle3-per-token"), with_drafts(drafted=2500, steps_without_draft=1000, tokens=3950))
     assert (half.per_token, half.longest) == (pytest.approx(0.0345), 2.5)
+
+
+def test_costs_by_name(tmp_path):
+    assert named_costs("copying") == published_costs("copying")
+    path = tmp_path / "times.csv"
+    path.write_text("part,tokens,time\nverify,1,10\ndraft,1,1\n")
+    assert named_costs(str(path)).drafter == Affine(0.1)
+    with pytest.raises(InputError, match=r"^costs: got 'eagle', expected eagle3, eagle3-per-token, copying, or a file"):
+        named_costs("eagle")
 
 
 def test_costs_that_bend_are_no_law():

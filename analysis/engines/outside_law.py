@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast, get_args
+
 from analysis.engines.costs import DRAFTER, EngineCosts
+from analysis.engines.hardware import PublishedDrafter, published_costs
+from analysis.engines.microbenchmark import costs_of_times, read_times
 from analysis.engines.step_cost import StepCost
 from analysis.model import InputError
+from analysis.model.boundary.fields import reject
+from analysis.model.records.engine_counters import EngineCounters
+
+PUBLISHED = get_args(PublishedDrafter)
+"""Names of published costs: of Llama-3.1-8B-Instruct on one H100, one sequence at a time."""
 
 _STRAIGHT, _ROUNDING = 16, 1e-9
 """Draft lengths up to which costs must rise straight to be a law of two numbers, and by how much they may miss it."""
 
 
-def law_of(costs: EngineCosts, share: float = 1.0, longest: float | None = None) -> StepCost:
+def named_costs(name: str) -> EngineCosts:
+    """Costs from elsewhere: published ones by their name, or those of a file of times (`microbenchmark.read_times`).
+
+    Raises:
+        InputError: naming the file and what is wrong in it.
+    """
+    if name in PUBLISHED:
+        return published_costs(cast("PublishedDrafter", name))
+    if not Path(name).exists():
+        reject("costs", name, f"{', '.join(PUBLISHED)}, or a file of times")
+    return costs_of_times(*read_times(name), source=f"times of calls in {name}")
+
+
+def law_of(costs: EngineCosts, counters: EngineCounters | None = None) -> StepCost:
     """The cost of a step by the length of its draft.
 
     Args:
         costs: Of verification and drafting.
-        share: Share of steps that have a draft, in (0, 1]; others cost what a plain step does.
-        longest: Mean length of drafts that end by themselves; None where all are as long as they may be.
+        counters: Tell how many steps have a draft, and how long drafts are that end by themselves; None: all have
+            one, and all are as long as they may be. A step without a draft costs what a plain step does.
 
     Raises:
         InputError: where costs do not rise straight with the length of the draft.
@@ -34,4 +57,6 @@ def law_of(costs: EngineCosts, share: float = 1.0, longest: float | None = None)
     fixed, slope = (0.0 if abs(part) <= _ROUNDING else part for part in (fixed, slope))
     error = costs.errors.get(DRAFTER)
     relative = float(error) / slope if isinstance(error, (int, float)) and slope and not fixed else 0.0
-    return StepCost(costs.source, share * max(0.0, fixed), share * slope, longest, relative)
+    share = 1 - (counters.abstained or 0.0) if counters else 1.0
+    longest = counters.own_length if counters else None
+    return StepCost(costs.source, share * max(0.0, fixed), share * max(0.0, slope), longest, relative)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from analysis.engines.advice import EngineAdvice, advice_of
 from analysis.engines.comparison import EngineComparison, compared
 from analysis.engines.cost_laws import given_law, laws_of_runs
+from analysis.engines.outside_law import PUBLISHED, law_of, named_costs
 from analysis.engines.readers import read_counters_file
 from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
 from analysis.engines.specification import fit_counts, specification
@@ -31,6 +33,7 @@ both extremes are told."""
 
 EXAMPLE = """curl -s localhost:8000/metrics > end.txt
 cascade-ewif advise --metrics end.txt --draft-cost .07
+cascade-ewif advise --metrics end.txt --costs eagle3
 cascade-ewif advise --metrics end.txt --start start.txt --baseline plain.txt --drafter eagle3"""
 
 KINDS = get_args(DrafterKind)
@@ -51,6 +54,13 @@ def add(commands: Subparsers) -> None:
         type=real(0, 1),
         metavar="B",
         help="what each further token adds to the target's call, in one-token target calls (default 0)",
+    )
+    parser.add_argument(
+        "--costs",
+        type=some_text,
+        metavar="NAME",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (Llama-3.1-8B, one H100, one sequence), or a file of times "
+        "(CSV with part, tokens, time)",
     )
     parser.add_argument(
         "--cost-error", type=real(0, 1), default=0.0, metavar="E", help="relative standard error of the costs"
@@ -154,9 +164,18 @@ def _laws(
     cost, error = arguments.draft_cost, arguments.cost_error
     for line in drafter_suspicions(cost or 0.0, "alpha", ()):
         advise(line)
+    if arguments.costs is not None:
+        for option in ("draft_cost", "review_cost", "baseline"):
+            if getattr(arguments, option) is not None:
+                raise InputError("--" + option.replace("_", "-"), "given beside --costs, expected one or the other")
+        with as_options("costs"):
+            law = law_of(named_costs(arguments.costs), counters)
+        return [replace(law, error=error) if error else law]
     if comparison is None:
         if cost is None:
-            problem = "missing, expected the cost of drafting one token in one-token target calls, or --baseline"
+            problem = (
+                "missing, expected the cost of drafting one token in one-token target calls, --costs or --baseline"
+            )
             raise InputError("--draft-cost", problem)
         return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
     if arguments.review_cost is not None:

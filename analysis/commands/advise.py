@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from analysis.engines.advice import EngineAdvice, advice_of
 from analysis.engines.comparison import EngineComparison, compared
 from analysis.engines.cost_laws import given_law, laws_of_runs
+from analysis.engines.outside_law import PUBLISHED, law_of, named_costs
 from analysis.engines.readers import read_counters_file
 from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
 from analysis.engines.specification import fit_counts, specification
@@ -45,6 +47,12 @@ def add(commands: Subparsers) -> None:
         type=real(0),
         metavar="C",
         help="cost of drafting one token, in one-token target calls (EAGLE-3 on an H100: some .07; copying: about 0)",
+    )
+    parser.add_argument(
+        "--costs",
+        type=some_text,
+        metavar="NAME",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (published, Llama-3.1-8B on an H100), or a CSV file of times",
     )
     parser.add_argument(
         "--review-cost",
@@ -154,15 +162,27 @@ def _laws(
     cost, error = arguments.draft_cost, arguments.cost_error
     for line in drafter_suspicions(cost or 0.0, "alpha", ()):
         advise(line)
+    if arguments.costs is not None:
+        return [_from_elsewhere(arguments, counters)]
     if comparison is None:
         if cost is None:
-            problem = "missing, expected the cost of drafting one token in one-token target calls, or --baseline"
-            raise InputError("--draft-cost", problem)
+            expected = "expected the cost of drafting one token in one-token target calls, --costs or --baseline"
+            raise InputError("--draft-cost", f"missing, {expected}")
         return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
     if arguments.review_cost is not None:
         raise InputError("--review-cost", "given beside --baseline, whose clock tells it together with the overhead")
     with as_options("draft_cost"):
         return laws_of_runs(comparison, cost, error)
+
+
+def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> StepCost:
+    """The law of costs that have a name."""
+    for option in ("draft_cost", "review_cost", "baseline"):
+        if getattr(arguments, option) is not None:
+            raise InputError("--costs", f"given beside --{option.replace('_', '-')}: costs have one source")
+    with as_options("costs"):
+        law = law_of(named_costs(arguments.costs), counters)
+    return replace(law, error=arguments.cost_error or law.error)
 
 
 def _guessed(counters: EngineCounters) -> str:

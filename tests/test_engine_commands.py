@@ -9,6 +9,8 @@ from command_line import run
 import analysis.commands.advise as advise
 import analysis.commands.explain as explain
 from analysis import ewif, fit
+from analysis.engines.hardware import published_costs
+from analysis.engines.outside_law import law_of
 from analysis.model import Cascade
 
 RUN = texts.drawn_run(seed=3)
@@ -77,6 +79,21 @@ def test_with_a_baseline_both_extremes_are_told(files, capsys, monkeypatch):
     words = ("advise", "--metrics", slow, "--baseline", files["plain"], "--draft-cost", ".01")
     known = run(advise, capsys, monkeypatch, *words)
     assert "a drafted token costs 0.01, and what remains" in known.stdout
+
+
+def test_costs_from_elsewhere_have_a_name(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["end"], "--costs", "eagle3", "--json")
+    [law] = json.loads(run(advise, capsys, monkeypatch, *words).stdout)["lengths"]
+    expected = law_of(published_costs("eagle3", batch=4))  # the page has 4 sequences at a time
+    assert (law["cost"]["fixed"], law["cost"]["per_token"]) == pytest.approx((expected.fixed, expected.per_token))
+    assert law["rows"][3]["cost_per_step"] == pytest.approx(1.3088, abs=1e-4)
+    per_token = ("advise", "--metrics", files["end"], "--costs", "eagle3-per-token", "--json")
+    [law] = json.loads(run(advise, capsys, monkeypatch, *per_token).stdout)["lengths"]
+    assert law["cost"]["error"] == pytest.approx(0.0251, abs=1e-4)
+    ended = run(advise, capsys, monkeypatch, *words, "--draft-cost", ".07")
+    assert (ended.returncode, ended.stderr) == (2, "error: --costs: given beside --draft-cost: costs have one source\n")
+    ended = run(advise, capsys, monkeypatch, "advise", "--metrics", files["end"], "--costs", "h100")
+    assert ended.stderr.startswith("error: --costs: got 'h100', expected eagle3, eagle3-per-token, copying, or a file")
 
 
 def test_a_cost_in_per_cent_is_told_to_be_unlikely(files, capsys, monkeypatch):

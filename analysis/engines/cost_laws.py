@@ -24,7 +24,7 @@ def given_law(counters: EngineCounters, draft_cost: float, review_cost: float = 
     share = 1 - (counters.abstained or 0.0)
     words = f"a drafted token costs {draft_cost:g}"
     words += f" and its review {review_cost:g}" if review_cost else ", its review nothing"
-    return StepCost(words, 0.0, share * (draft_cost + review_cost), _longest(counters), error)
+    return StepCost(words, 0.0, share * (draft_cost + review_cost), counters.own_length, error)
 
 
 def extreme_laws(comparison: EngineComparison, error: float = 0.0) -> tuple[StepCost, StepCost]:
@@ -40,7 +40,7 @@ def extreme_laws(comparison: EngineComparison, error: float = 0.0) -> tuple[Step
     """
     counters = comparison.speculative
     beyond = max(0.0, comparison.beyond)
-    longest = _longest(counters)
+    longest = counters.own_length
     drafted = longest or counters.draft_length or counters.mean_drafted or 1.0
     by_token = StepCost("all of it in proportion to the tokens drafted", 0.0, beyond / drafted, longest, error)
     fixed = StepCost("all of it the same for every length", beyond, 0.0, longest, error)
@@ -78,7 +78,7 @@ def measured_drafting(comparison: EngineComparison, draft_cost: float, error: fl
     """
     counters = comparison.speculative
     drafting = given_law(counters, draft_cost)
-    longest = _longest(counters)
+    longest = counters.own_length
     drafted = longest or counters.draft_length or counters.mean_drafted or 1.0
     rest = comparison.beyond - drafting.per_token * drafted
     if rest < -_ROUNDING:
@@ -101,8 +101,3 @@ def measured_drafting(comparison: EngineComparison, draft_cost: float, error: fl
         error=error,
     )
     return by_token, fixed
-
-
-def _longest(counters: EngineCounters) -> float | None:
-    """Mean length of drafts that end by themselves."""
-    return counters.mean_drafted if counters.has_one_length is False else None

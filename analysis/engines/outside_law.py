@@ -16,7 +16,7 @@ from analysis.model.records.engine_counters import EngineCounters
 from analysis.model.records.uncertainty import cost_error
 
 PUBLISHED = get_args(PublishedDrafter)
-"""Names of published costs: of Llama-3.1-8B-Instruct on one H100, one sequence at a time."""
+"""Names of published costs: of Llama-3.1-8B-Instruct on one H100."""
 
 LONGEST = 64
 """Draft length up to which costs that do not rise straight are tabulated."""
@@ -24,14 +24,18 @@ _ROUNDING = 1e-9
 """By how much costs may miss a straight line and be one."""
 
 
-def named_costs(name: str) -> EngineCosts:
+def named_costs(name: str, batch: int = 1) -> EngineCosts:
     """Costs from elsewhere: published ones by their name, or those of a file of times (`microbenchmark.read_times`).
+
+    Args:
+        name: Of the published costs, or the path of the file.
+        batch: Sequences decoded at a time, for published costs that tell it.
 
     Raises:
         InputError: naming the file and what is wrong in it.
     """
     if name in PUBLISHED:
-        return published_costs(cast("PublishedDrafter", name))
+        return published_costs(cast("PublishedDrafter", name), batch=batch)
     if not Path(name).exists():
         reject("costs", name, f"{', '.join(PUBLISHED)}, or a file of times")
     return costs_of_times(*read_times(name), source=f"times of calls in {name}")

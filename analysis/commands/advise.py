@@ -52,7 +52,7 @@ def add(commands: Subparsers) -> None:
         "--costs",
         type=some_text,
         metavar="NAME",
-        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (published, Llama-3.1-8B on an H100), or a CSV file of times",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (Llama-3.1-8B on an H100, published), or a CSV of times",
     )
     parser.add_argument(
         "--review-cost",
@@ -181,7 +181,7 @@ def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> 
         if getattr(arguments, option) is not None:
             raise InputError("--costs", f"given beside --{option.replace('_', '-')}: costs have one source")
     with as_options("costs"):
-        law = law_of(named_costs(arguments.costs), counters)
+        law = law_of(named_costs(arguments.costs, batch=round(counters.concurrency or 1) or 1), counters)
     return replace(law, error=arguments.cost_error or law.error)
 
 

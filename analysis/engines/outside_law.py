@@ -14,20 +14,24 @@ from analysis.model.boundary.fields import reject
 from analysis.model.records.engine_counters import EngineCounters
 
 PUBLISHED = get_args(PublishedDrafter)
-"""Names of published costs: of Llama-3.1-8B-Instruct on one H100, one sequence at a time."""
+"""Names of published costs: of Llama-3.1-8B-Instruct on one H100."""
 
 _STRAIGHT, _ROUNDING = 16, 1e-9
 """Draft lengths up to which costs must rise straight to be a law of two numbers, and by how much they may miss it."""
 
 
-def named_costs(name: str) -> EngineCosts:
+def named_costs(name: str, batch: int = 1) -> EngineCosts:
     """Costs from elsewhere: published ones by their name, or those of a file of times (`microbenchmark.read_times`).
+
+    Args:
+        name: One of `PUBLISHED`, or the path of a file.
+        batch: Sequences decoded in step, 1..4096, for published costs; a file has those of its own load.
 
     Raises:
         InputError: naming the file and what is wrong in it.
     """
     if name in PUBLISHED:
-        return published_costs(cast("PublishedDrafter", name))
+        return published_costs(cast("PublishedDrafter", name), batch=batch)
     if not Path(name).exists():
         reject("costs", name, f"{', '.join(PUBLISHED)}, or a file of times")
     return costs_of_times(*read_times(name), source=f"times of calls in {name}")

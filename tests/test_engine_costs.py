@@ -325,9 +325,13 @@ def test_costs_by_name(tmp_path):
         named_costs("eagle")
 
 
-def test_costs_that_bend_are_no_law():
-    with pytest.raises(InputError, match=r"^costs: do not rise straight"):
-        law_of(costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]}))
+@pytest.mark.parametrize("k", [1, 2, 5, 15, 20])
+def test_costs_that_bend_are_a_table(k):
+    costs = costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]})
+    law = law_of(costs)
+    assert law.table
+    tokens = sum(0.7**j for j in range(k + 1))
+    assert tokens / law.at(np.array([float(k)]))[0] == pytest.approx(ewif(costs.cascade(0.7, k)), rel=1e-9)
 
 
 def test_costs_as_json():

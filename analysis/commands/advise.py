@@ -33,6 +33,7 @@ both extremes are told."""
 
 EXAMPLE = """curl -s localhost:8000/metrics > end.txt
 cascade-ewif advise --metrics end.txt --draft-cost .07
+cascade-ewif advise --metrics end.txt --costs eagle3
 cascade-ewif advise --metrics end.txt --start start.txt --baseline plain.txt --drafter eagle3"""
 
 KINDS = get_args(DrafterKind)
@@ -49,16 +50,17 @@ def add(commands: Subparsers) -> None:
         help="cost of drafting one token, in one-token target calls (EAGLE-3 on an H100: some .07; copying: about 0)",
     )
     parser.add_argument(
-        "--costs",
-        type=some_text,
-        metavar="NAME",
-        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (Llama-3.1-8B on an H100, published), or a CSV of times",
-    )
-    parser.add_argument(
         "--review-cost",
         type=real(0, 1),
         metavar="B",
         help="what each further token adds to the target's call, in one-token target calls (default 0)",
+    )
+    parser.add_argument(
+        "--costs",
+        type=some_text,
+        metavar="NAME",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (Llama-3.1-8B, one H100, one sequence), or a file of times "
+        "(CSV with part, tokens, time)",
     )
     parser.add_argument(
         "--cost-error", type=real(0, 1), default=0.0, metavar="E", help="relative standard error of the costs"
@@ -163,26 +165,24 @@ def _laws(
     for line in drafter_suspicions(cost or 0.0, "alpha", ()):
         advise(line)
     if arguments.costs is not None:
-        return [_from_elsewhere(arguments, counters)]
+        for option in ("draft_cost", "review_cost", "baseline"):
+            if getattr(arguments, option) is not None:
+                raise InputError("--" + option.replace("_", "-"), "given beside --costs, expected one or the other")
+        with as_options("costs"):
+            batch = max(1, round(counters.concurrency or 1))
+            law = law_of(named_costs(arguments.costs, batch), counters)
+        return [replace(law, error=error) if error else law]
     if comparison is None:
         if cost is None:
-            expected = "expected the cost of drafting one token in one-token target calls, --costs or --baseline"
-            raise InputError("--draft-cost", f"missing, {expected}")
+            problem = (
+                "missing, expected the cost of drafting one token in one-token target calls, --costs or --baseline"
+            )
+            raise InputError("--draft-cost", problem)
         return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
     if arguments.review_cost is not None:
         raise InputError("--review-cost", "given beside --baseline, whose clock tells it together with the overhead")
     with as_options("draft_cost"):
         return laws_of_runs(comparison, cost, error)
-
-
-def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> StepCost:
-    """The law of costs that have a name."""
-    for option in ("draft_cost", "review_cost", "baseline"):
-        if getattr(arguments, option) is not None:
-            raise InputError("--costs", f"given beside --{option.replace('_', '-')}: costs have one source")
-    with as_options("costs"):
-        law = law_of(named_costs(arguments.costs, batch=round(counters.concurrency or 1) or 1), counters)
-    return replace(law, error=arguments.cost_error or law.error)
 
 
 def _guessed(counters: EngineCounters) -> str:

@@ -128,7 +128,7 @@ def _priced(
 ) -> PricedLengths:
     rows = tuple(estimates(rates, cost, is_one_number=is_one_number, by_request=counters.by_request))
     guess = None
-    if best_of(rows).tokens == len(rates) and cost.per_token > 0 and counters.has_one_length is not False:
+    if best_of(rows).tokens == len(rates) and cost.rises and counters.has_one_length is not False:
         last = rates[-1].hazard
         survival = [1.0]
         for rate in rates:

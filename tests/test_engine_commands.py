@@ -10,6 +10,7 @@ import analysis.commands.advise as advise
 import analysis.commands.explain as explain
 from analysis import ewif, fit
 from analysis.engines.hardware import published_costs
+from analysis.engines.outside_law import law_of
 from analysis.model import Cascade
 
 RUN = texts.drawn_run(seed=3)
@@ -80,14 +81,19 @@ def test_with_a_baseline_both_extremes_are_told(files, capsys, monkeypatch):
     assert "a drafted token costs 0.01, and what remains" in known.stdout
 
 
-def test_published_costs_are_those_of_the_runs_load(files, capsys, monkeypatch):
+def test_costs_from_elsewhere_have_a_name(files, capsys, monkeypatch):
     words = ("advise", "--metrics", files["end"], "--costs", "eagle3", "--json")
-    found = json.loads(run(advise, capsys, monkeypatch, *words).stdout)
-    costs = published_costs("eagle3", batch=round(found["read"]["concurrency"]))
-    [law] = found["lengths"]
-    for k, row in enumerate(law["rows"][1:], start=1):
-        expected = costs.target.at(k + 1) + costs.drafter.drafting(k)
-        assert row["cost_per_step"] == pytest.approx(expected, rel=1e-9)
+    [law] = json.loads(run(advise, capsys, monkeypatch, *words).stdout)["lengths"]
+    expected = law_of(published_costs("eagle3", batch=4))  # the page has 4 sequences at a time
+    assert (law["cost"]["fixed"], law["cost"]["per_token"]) == pytest.approx((expected.fixed, expected.per_token))
+    assert law["rows"][3]["cost_per_step"] == pytest.approx(1.3088, abs=1e-4)
+    per_token = ("advise", "--metrics", files["end"], "--costs", "eagle3-per-token", "--json")
+    [law] = json.loads(run(advise, capsys, monkeypatch, *per_token).stdout)["lengths"]
+    assert law["cost"]["error"] == pytest.approx(0.0251, abs=1e-4)
+    ended = run(advise, capsys, monkeypatch, *words, "--draft-cost", ".07")
+    assert (ended.returncode, ended.stderr) == (2, "error: --costs: given beside --draft-cost: costs have one source\n")
+    ended = run(advise, capsys, monkeypatch, "advise", "--metrics", files["end"], "--costs", "h100")
+    assert ended.stderr.startswith("error: --costs: got 'h100', expected eagle3, eagle3-per-token, copying, or a file")
 
 
 def test_a_cost_in_per_cent_is_told_to_be_unlikely(files, capsys, monkeypatch):

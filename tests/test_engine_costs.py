@@ -325,13 +325,26 @@ def test_costs_by_name(tmp_path):
         named_costs("eagle")
 
 
-@pytest.mark.parametrize("k", [1, 2, 5, 15, 20])
-def test_costs_that_bend_are_a_table(k):
+def test_costs_that_bend_are_a_table_of_the_same_prices():
     costs = costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]})
     law = law_of(costs)
-    assert law.table
-    tokens = sum(0.7**j for j in range(k + 1))
-    assert tokens / law.at(np.array([float(k)]))[0] == pytest.approx(ewif(costs.cascade(0.7, k)), rel=1e-9)
+    for k in (1, 2, 7, 30):
+        assert law.at(np.array([float(k)]))[0] == pytest.approx(costs.drafter.drafting(k) + costs.target.at(k + 1))
+    assert law.rises
+    with pytest.raises(InputError, match="table: got '64 costs', expected at least 65"):
+        law.at(np.array([65.0]))
+
+
+def test_the_error_of_a_law_is_that_of_both_costs():
+    """Verification 1 + .01 (q - 1) with error .02 at every q > 1, drafting .1 a token with error .01."""
+    costs = EngineCosts(
+        Tabulated(tuple(1 + 0.01 * q for q in range(80)), "linear"),
+        Affine(0.1),
+        "made up",
+        {"target": {"by_tokens": [0.0] + [0.02] * 79}, "draft": 0.01},
+    )
+    expected = [math.hypot(0.01 * k, 0.02) / (0.11 * k) for k in range(1, 65)]
+    assert law_of(costs).error == pytest.approx(math.sqrt(sum(e * e for e in expected) / 64))
 
 
 def test_costs_as_json():

@@ -50,17 +50,16 @@ def add(commands: Subparsers) -> None:
         help="cost of drafting one token, in one-token target calls (EAGLE-3 on an H100: some .07; copying: about 0)",
     )
     parser.add_argument(
+        "--costs",
+        type=some_text,
+        metavar="NAME",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (published, Llama-3.1-8B on an H100), or a CSV of times",
+    )
+    parser.add_argument(
         "--review-cost",
         type=real(0, 1),
         metavar="B",
         help="what each further token adds to the target's call, in one-token target calls (default 0)",
-    )
-    parser.add_argument(
-        "--costs",
-        type=some_text,
-        metavar="NAME",
-        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (Llama-3.1-8B, one H100, one sequence), or a file of times "
-        "(CSV with part, tokens, time)",
     )
     parser.add_argument(
         "--cost-error", type=real(0, 1), default=0.0, metavar="E", help="relative standard error of the costs"
@@ -165,24 +164,26 @@ def _laws(
     for line in drafter_suspicions(cost or 0.0, "alpha", ()):
         advise(line)
     if arguments.costs is not None:
-        for option in ("draft_cost", "review_cost", "baseline"):
-            if getattr(arguments, option) is not None:
-                raise InputError("--" + option.replace("_", "-"), "given beside --costs, expected one or the other")
-        with as_options("costs"):
-            batch = max(1, round(counters.concurrency or 1))
-            law = law_of(named_costs(arguments.costs, batch), counters)
-        return [replace(law, error=error) if error else law]
+        return [_from_elsewhere(arguments, counters)]
     if comparison is None:
         if cost is None:
-            problem = (
-                "missing, expected the cost of drafting one token in one-token target calls, --costs or --baseline"
-            )
-            raise InputError("--draft-cost", problem)
+            expected = "expected the cost of drafting one token in one-token target calls, --costs or --baseline"
+            raise InputError("--draft-cost", f"missing, {expected}")
         return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
     if arguments.review_cost is not None:
         raise InputError("--review-cost", "given beside --baseline, whose clock tells it together with the overhead")
     with as_options("draft_cost"):
         return laws_of_runs(comparison, cost, error)
+
+
+def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> StepCost:
+    """The law of costs that have a name."""
+    for option in ("draft_cost", "review_cost", "baseline"):
+        if getattr(arguments, option) is not None:
+            raise InputError("--costs", f"given beside --{option.replace('_', '-')}: costs have one source")
+    with as_options("costs"):
+        law = law_of(named_costs(arguments.costs, max(1, round(counters.concurrency or 1))), counters)
+    return replace(law, error=arguments.cost_error or law.error)
 
 
 def _guessed(counters: EngineCounters) -> str:

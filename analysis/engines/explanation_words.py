@@ -118,8 +118,8 @@ def _length(advice: EngineAdvice) -> str:
     if advice.counters.has_one_length is False:
         rows = [each.rows[advice.tokens].ewif for each in advice.priced]
         return (
-            f"length: of limits up to {used} tokens, the last that was ever accepted, {advice.tokens} loses least, with "
-            f"a speedup of at least {min(rows):.3f}; limits are priced at the most that they can cost."
+            f"length: of limits up to {used} tokens, the last that was ever accepted, {advice.tokens} loses least, "
+            f"with a speedup of at least {min(rows):.3f}; limits are priced at the most that they can cost."
         )
     if bests == [used]:
         return f"length: {used} tokens, as now, are best of 0 to {used}, however the cost of a step divides."

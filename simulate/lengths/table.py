@@ -1,0 +1,75 @@
+"""The rows of a study as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.model.boundary.markdown import table
+from simulate.lengths.costs import FLAT, MACHINES
+from simulate.lengths.rules import FIXED, PLAIN
+from simulate.lengths.study import SAME
+
+Rows = Sequence[Mapping[str, Any]]
+SHOWN = (FLAT, "0.07 a token")
+
+
+def markdown(rows: Rows) -> str:
+    """Texts, speedups by rule, gains over EAGLE alone by cost, and the oracles."""
+    parts = [
+        "Texts, and how many of the recorded copies follow from the tokens.",
+        _texts([row for row in rows if row["kind"] == "texts"]),
+    ]
+    ruled = [row for row in rows if row["kind"] == "rule"]
+    for data in dict.fromkeys(row["data"] for row in ruled):
+        for machine in SHOWN:
+            mine = [r for r in ruled if (r["data"], r["machine"], r["texts"]) == (data, machine, SAME)]
+            parts += [
+                f"{data}, drafting {machine}: speedup over plain decoding and over EAGLE alone, each setting chosen on "
+                f"the other half of {mine[0]['number']} texts.",
+                _rules(mine),
+            ]
+    parts += [
+        "Speedup over EAGLE alone by what drafting costs, in plain steps for each token, or flat.",
+        _by_cost([row for row in ruled if row["texts"] == SAME]),
+        "Drafts of exactly what will be accepted, counted as SpecDecode-Bench's simulator counts.",
+        _oracles([row for row in rows if row["kind"] == "oracle"]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _texts(rows: Rows) -> str:
+    keys = ("read", "left_out", "same_text", "tokens")
+    cells = [(row["data"], *(row[key] for key in keys), _share(row["copies_repeated"])) for row in rows]
+    return table(("data", "read", "too long", "same text", "tokens", "copies repeated"), cells)
+
+
+def _rules(rows: Rows) -> str:
+    cells = []
+    for row in rows:
+        settings = " / ".join(dict.fromkeys(row.get("settings", ())))
+        cells.append(
+            (row["family"], settings, f"{row['speedup']:.2f}", _with_interval(row) if row["family"] != FIXED else "1")
+        )
+    return table(("rule", "settings", "speedup", "over EAGLE, 95 %"), cells, text_columns=2)
+
+
+def _by_cost(rows: Rows) -> str:
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        if row["family"] not in (PLAIN, FIXED):
+            found.setdefault((row["data"], row["family"]), {})[row["machine"]] = f"{row['over_eagle']:.3f}"
+    cells = [(data, family, *(by.get(machine, "") for machine in MACHINES)) for (data, family), by in found.items()]
+    return table(("data", "rule", *MACHINES), cells, text_columns=2)
+
+
+def _oracles(rows: Rows) -> str:
+    return table(("data", "oracle", "speedup"), [(r["data"], r["oracle"], f"{r['speedup']:.2f}") for r in rows], 2)
+
+
+def _with_interval(row: Mapping[str, Any]) -> str:
+    return f"{row['over_eagle']:.3f} ({row['over_eagle_low']:.3f} to {row['over_eagle_high']:.3f})"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f} %"

@@ -11,6 +11,7 @@ COMMANDS = (
     "cascades",
     "predict",
     "ladder",
+    "evidence",
     "swi",
     "scale",
     "derive",

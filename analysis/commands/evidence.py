@@ -1,0 +1,53 @@
+"""``cascade-ewif evidence``: hold theory against speedups that others measured on their machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from analysis.engines.evidence import error_rows, markdown, read_cells
+from analysis.model import Subparsers, add_command, whole_file
+from analysis.model.boundary.options import add_json, add_out, add_seed, output
+
+EPILOG = """The folder has any of three collections of runs, gathered from public repositories: vllm_cells.csv with
+columns benchmark, model, method, metrics_file, and the engine's own pages in vllm/
+(AltriaSetsuna/speculative-decoding-empirical); acceptrate_cells.csv with k, workload, alpha, c, measured_speedup
+(kidus-der/acceptrate, docs/figures/cells.md); eagle3_batch_curves.csv with workload, k, batch, net_speedup, accept_len
+(pramodjella/speculative-decoding-draft-length-audit). Costs are taken from other cells than those that are judged:
+another benchmark, another copier, other workloads."""
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = add_command(
+        commands,
+        "evidence",
+        run,
+        more=EPILOG,
+        example="cascade-ewif evidence measured_elsewhere --out cells.jsonl --markdown cells.md",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="where the collections are")
+    add_out(parser, "ROWS.jsonl", "write cells and errors, one a line")
+    parser.add_argument("--markdown", type=output, metavar="FILE.md", help="write the tables")
+    add_seed(parser, "the bootstrap over cells")
+    add_json(parser, "one JSON object with all rows")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict every cell and sum up the errors."""
+    cells, left_out = read_cells(arguments.folder)
+    rows: list[dict[str, object]] = [cell.to_json() for cell in cells]
+    rows += error_rows(cells, arguments.seed)
+    rows += [{"kind": "left out", "what": what} for what in left_out]
+    if arguments.out:
+        with whole_file(arguments.out) as file:
+            file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    text = markdown(rows)
+    if arguments.markdown:
+        with whole_file(arguments.markdown) as file:
+            file.write(text)
+    print(text.rstrip("\n"), file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps({"rows": rows}, allow_nan=False))
+    return 0

@@ -1,0 +1,34 @@
+"""All cells that the files of a folder hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.engines.evidence import apple, eagle, vllm_runs
+from analysis.engines.evidence.cells import Cell
+from analysis.model import InputError
+
+
+def read_cells(folder: str | Path) -> tuple[list[Cell], list[str]]:
+    """Cells of every collection of runs that the folder has, and what was left out and why.
+
+    Args:
+        folder: With any of `vllm_cells.csv` (and its pages in `vllm`), `acceptrate_cells.csv` and
+            `eagle3_batch_curves.csv`.
+
+    Raises:
+        InputError: where it has none of them, or one of them cannot be read.
+    """
+    place = Path(folder)
+    cells: list[Cell] = []
+    left_out: list[str] = []
+    if (place / vllm_runs.FILE).is_file():
+        runs, left_out = vllm_runs.read_runs(place)
+        cells += vllm_runs.across_benchmarks(runs) + vllm_runs.across_copiers(runs)
+    for study in (apple, eagle):
+        if (place / study.FILE).is_file():
+            cells += study.read(place / study.FILE)
+    if not cells:
+        files = ", ".join((vllm_runs.FILE, apple.FILE, eagle.FILE))
+        raise InputError(str(folder), f"has no runs to predict, expected one of {files}")
+    return cells, left_out

@@ -13,8 +13,8 @@ from analysis.model.records.length_traces import read_length_traces
 from simulate.lengths.study import study
 from simulate.lengths.table import markdown
 
-EPILOG = """Files are those of https://github.com/SpecDecode-Bench/simulator (arXiv 2601.11580): token ids and, from every
-place of a text, how many tokens of an EAGLE head would be accepted. What an n-gram copier proposes follows from the
+EPILOG = """Files are those of https://github.com/SpecDecode-Bench/simulator (arXiv 2601.11580): token ids and, from
+every place of a text, how many tokens of an EAGLE head would be accepted. What an n-gram copier proposes follows from the
 tokens. Every rule is replayed from step to step; its setting is chosen on one half of the texts and judged on the
 other. Calls are priced by the fit that the same project published for an H100, and by costs for each drafted token."""
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from analysis.model.records.length_traces import LengthTrace
 
 LEAST, MOST = 3, 7
-"""Tokens that must match, and tokens that are compared at most, in the runs that SpecDecode-Bench recorded (no other choice repeats its lengths)."""
+"""Tokens that must match, and tokens that are compared at most, in the runs that SpecDecode-Bench recorded: no other
+choice repeats its lengths."""
 
 LONGEST_MATCH = 255
 """Longer matches count as this long."""

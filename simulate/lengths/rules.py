@@ -18,12 +18,8 @@ THRESHOLDS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 32)
 
 PLAIN, FIXED, COPYING = "plain", "eagle", "copy"
 BEHIND, BEFORE = "eagle, then copy", "copy, then eagle"
-ANY, CHAIN, THRESHOLD = (
-    "copy if 1 token matches, else eagle",
-    "copy if 3 tokens match, else eagle",
-    "copy from a match on",
-)
-BOTH = "copy from a match on, else eagle, then copy"
+ANY, CHAIN = "copy if 1 token matches, else eagle", "copy if 3 tokens match, else eagle"
+THRESHOLD, BOTH = "copy if enough match, else eagle", "copy if enough match, else eagle, then copy"
 CLAIRVOYANT = "clairvoyant"
 FAMILIES = (PLAIN, FIXED, COPYING, BEHIND, BEFORE, ANY, CHAIN, THRESHOLD, BOTH, CLAIRVOYANT)
 

@@ -73,7 +73,8 @@ class VllmRun:
     @property
     def mixed(self) -> float:
         """Share of the batches in which at least one sequence has a draft, if they draft independently."""
-        return 1 - (1 - _known(self.counters.drafts) / self.steps) ** self.batch
+        silent = 1 - _known(self.counters.drafts) / self.steps
+        return float(1 - silent**self.batch)
 
     @property
     def prompts_added(self) -> float:
@@ -99,9 +100,7 @@ def read_runs(folder: Path) -> tuple[Runs, list[str]]:
     left_out = []
     seen: dict[str, str] = {}
     rows = read_columns(folder / FILE, ("benchmark", "model", "method", "metrics_file"))
-    for row in sorted(
-        rows, key=lambda row: len(row["method"])
-    ):  # so that of "eagle3" and "eagle3-copy" the first stays
+    for row in sorted(rows, key=lambda row: len(row["method"])):  # of "eagle3" and "eagle3-copy" the first stays
         name = f"{row['benchmark']}, {row['model']}, {row['method']}"
         text = read_text(folder / FOLDER / row["metrics_file"])
         if text in seen:

@@ -28,6 +28,9 @@ def add(commands: Subparsers) -> None:
         example="cascade-ewif evidence measured_elsewhere --out cells.jsonl --markdown cells.md",
     )
     parser.add_argument("folder", metavar="FOLDER", help="where the collections are")
+    parser.add_argument(
+        "--lengths", metavar="ROWS.jsonl", help="rows of `cascade-ewif lengths`: predict its static drafts too"
+    )
     add_out(parser, "ROWS.jsonl", "write cells and errors, one a line")
     parser.add_argument("--markdown", type=output, metavar="FILE.md", help="write the tables")
     add_seed(parser, "the bootstrap over cells")
@@ -36,7 +39,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict every cell and sum up the errors."""
-    cells, left_out = read_cells(arguments.folder)
+    cells, left_out = read_cells(arguments.folder, arguments.lengths)
     rows: list[dict[str, object]] = [cell.to_json() for cell in cells]
     rows += error_rows(cells, arguments.seed)
     rows += [{"kind": "left out", "what": what} for what in left_out]

@@ -10,12 +10,13 @@ from pathlib import Path
 from analysis.model import InputError, Subparsers, add_command, progress, whole_file
 from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, output, whole
 from analysis.model.records.length_traces import read_length_traces
+from simulate.lengths.static import machine_rows
 from simulate.lengths.study import study
 from simulate.lengths.table import markdown
 
 EPILOG = """Files are those of https://github.com/SpecDecode-Bench/simulator (arXiv 2601.11580): token ids and, from
-every place of a text, how many tokens of an EAGLE head would be accepted. What an n-gram copier proposes follows from the
-tokens. Every rule is replayed from step to step; its setting is chosen on one half of the texts and judged on the
+every place of a text, how many tokens of an EAGLE head would be accepted. What an n-gram copier proposes follows from
+the tokens. Every rule is replayed from step to step; its setting is chosen on one half of the texts and judged on the
 other. Calls are priced by the fit that the same project published for an H100, and by costs for each drafted token."""
 
 
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.names or [_stem(path) for path in arguments.files]
     if len(names) != len(arguments.files) or len(set(names)) < len(names):
         raise InputError("--names", f"got {', '.join(names)}, expected a name of its own for each file")
-    rows = []
+    rows = machine_rows()
     for name, path in progress(list(zip(names, arguments.files, strict=True)), "lengths", "file"):
         rows += study(name, read_length_traces(path), arguments.longest, arguments.seed)
     if arguments.out:

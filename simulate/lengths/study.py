@@ -15,6 +15,7 @@ from simulate.lengths.copier import copies
 from simulate.lengths.costs import MACHINES, STEPS
 from simulate.lengths.oracle import oracle_rows
 from simulate.lengths.rules import CLAIRVOYANT, COPIER, FIXED, NETWORK, PLAIN, MatchRule, rules
+from simulate.lengths.static import static_rows
 from simulate.lengths.walk import MOST_DRAFTED, Starts
 
 SAME, ALL = "same text", "all"
@@ -44,6 +45,7 @@ def study(data: str, traces: Sequence[LengthTrace], longest: int, seed: int) -> 
         if len(chosen) < LEAST_TEXTS:
             raise InputError(data, f"has {len(chosen)} texts ({texts}), expected at least {LEAST_TEXTS}")
         rows += _families(data, texts, chosen, seed)
+    rows += [{"data": data, **row} for row in static_rows(Starts.of(own))]
     return rows + [{"data": data, **row} for row in oracle_rows(ended)]
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.engines.evidence import apple, eagle, vllm_runs
+from analysis.engines.evidence import apple, eagle, lengths, vllm_runs
 from analysis.engines.evidence.cells import Cell
 from analysis.model import InputError
 
 
-def read_cells(folder: str | Path) -> tuple[list[Cell], list[str]]:
+def read_cells(folder: str | Path, replayed: str | Path | None = None) -> tuple[list[Cell], list[str]]:
     """Cells of every collection of runs that the folder has, and what was left out and why.
 
     Args:
         folder: With any of `vllm_cells.csv` (and its pages in `vllm`), `acceptrate_cells.csv` and
             `eagle3_batch_curves.csv`.
+        replayed: Rows of `cascade-ewif lengths`, whose static drafts are predicted too.
 
     Raises:
         InputError: where it has none of them, or one of them cannot be read.
@@ -28,6 +29,8 @@ def read_cells(folder: str | Path) -> tuple[list[Cell], list[str]]:
     for study in (apple, eagle):
         if (place / study.FILE).is_file():
             cells += study.read(place / study.FILE)
+    if replayed is not None:
+        cells += lengths.read(Path(replayed))
     if not cells:
         files = ", ".join((vllm_runs.FILE, apple.FILE, eagle.FILE))
         raise InputError(str(folder), f"has no runs to predict, expected one of {files}")

@@ -7,6 +7,9 @@ from typing import Any
 
 from analysis.model.boundary.markdown import escaped, table
 
+MOST_SHOWN = 40
+"""Cells of a study that are shown one by one."""
+
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Tables of rows as the command writes them."""
@@ -16,7 +19,9 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         errors([row for row in rows if row["kind"] == "errors"]),
     ]
     for study in dict.fromkeys(row["study"] for row in cells):
-        parts += [escaped(study), _cells([row for row in cells if row["study"] == study])]
+        mine = [row for row in cells if row["study"] == study]
+        if len(mine) <= MOST_SHOWN:
+            parts += [escaped(study), _cells(mine)]
     left_out = [f"- {escaped(row['what'])}" for row in rows if row["kind"] == "left out"]
     if left_out:
         parts += ["Left out:", "\n".join(left_out)]

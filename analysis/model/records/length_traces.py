@@ -1,9 +1,9 @@
 """Acceptance lengths recorded from every place of a text, as SpecDecode-Bench publishes them: JSONL, plain or gzip.
 
 One line for each text: ``{"id", "prompt_token_ids": [...], "generated_token_ids": [...], "acc_NAME": {"acc_len":
-[...]}, ...}``. Entry i of a drafter's `acc_len` counts the tokens that one step would write if it began where i tokens of the
-text have been written: the drafted tokens that would be accepted and the one behind them, so 1 where none would. An
-engine that drafts at most 20 tokens records at most 21.
+[...]}, ...}``. Entry i of a drafter's `acc_len` counts the tokens that one step would write if it began where i tokens
+of the text have been written: the drafted tokens that would be accepted and the one behind them, so 1 where none would.
+An engine that drafts at most 20 tokens records at most 21.
 
 The format is that of https://github.com/SpecDecode-Bench/simulator (arXiv 2601.11580).
 """

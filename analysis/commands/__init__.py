@@ -6,6 +6,8 @@ COMMANDS = (
     "ewif",
     "optimise",
     "fit",
+    "advise",
+    "explain",
     "moments",
     "heterogeneity",
     "cascades",

@@ -33,7 +33,7 @@ from functools import lru_cache
 from analysis.model import InputError, parse_json
 from analysis.model.boundary.fields import mapping, shown
 from analysis.model.boundary.provenance import Provenance
-from simulate.kernel.program import Calls
+from simulate.kernel.goes import Calls
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sampler
 from simulate.sweep.consistency import demand_consistency

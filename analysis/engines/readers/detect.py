@@ -45,7 +45,7 @@ FORMS = (
     Form("SGLang's metrics page", sglang_server.PREFIX, sglang_server.read_metrics),
     Form("llama.cpp's metrics page", llama_cpp.PREFIX, llama_cpp.read_metrics),
     Form("vLLM's log", vllm_log.MARK, vllm_log.read),
-    Form("the report of vllm bench serve", vllm_bench.MARK, vllm_bench.read),
+    *(Form("the report of vllm bench serve", mark, vllm_bench.read) for mark in vllm_bench.MARKS),
     Form("SGLang's log", "Decode batch", sglang_server.read_log),
     Form("llama.cpp's log", "draft acceptance", llama_cpp.read_log),
     Form("llama.cpp's log", "eval time =", llama_cpp.read_log),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from analysis.engines.readers.matching import NUMBER, number_after
 from analysis.model import InputError
 from analysis.model.records.engine_counters import EngineCounters
 
-MARK = "Serving Benchmark Result"
+MARKS = ("Serving Benchmark Result", "Acceptance length:")
 
 CONVENTION = (
     "vllm bench serve: acceptance by position is a share of all drafts (survival), in per cent; the acceptance length "
@@ -29,27 +30,28 @@ def read(text: str, model: str | None = None) -> EngineCounters:
         model: Not told by the report; must be None.
 
     Raises:
-        InputError: where a counter is missing or cannot be.
+        InputError: naming the counter that cannot be.
     """
     if model is not None:
         raise InputError("model", "the report does not tell models apart, expected none to be asked for")
-    requests = _demanded("Successful requests", text)
-    tokens = max(0.0, _demanded("Total generated tokens", text) - requests)
-    per_token = number_after("Mean TPOT (ms)", text)
-    drafts = number_after("Drafts", text) or 0.0
-    accepted = number_after("Accepted tokens", text) or 0.0
     rates = [float(each) / 100 for each in _POSITION.findall(text)]
+    requests, written = number_after("Successful requests", text), number_after("Total generated tokens", text)
+    tokens = None if written is None or requests is None else max(0.0, written - requests)
+    if number_after("Drafts", text) is None and (rates or "Acceptance length" in text):
+        return _of_rates(text, rates, tokens)
+    per_token = number_after("Mean TPOT (ms)", text)
+    drafts, accepted = number_after("Drafts", text) or 0.0, number_after("Accepted tokens", text) or 0.0
     return EngineCounters(
         "vllm",
         CONVENTION,
         drafts=drafts,
-        steps_without_draft=max(0.0, tokens - accepted - drafts),
+        steps_without_draft=None if tokens is None else max(0.0, tokens - accepted - drafts),
         drafted=number_after("Draft tokens", text) or 0.0,
         accepted=accepted,
         accepted_by_position=tuple(float(round(rate * drafts)) for rate in rates),
         draft_length=len(rates) or None,
         tokens=tokens,
-        decode_seconds=None if per_token is None else tokens * per_token / 1000,
+        decode_seconds=None if per_token is None or tokens is None else tokens * per_token / 1000,
         requests=requests,
         concurrency=number_after("Maximum request concurrency", text),
         is_rounded=True,
@@ -57,8 +59,18 @@ def read(text: str, model: str | None = None) -> EngineCounters:
     )
 
 
-def _demanded(label: str, text: str) -> float:
-    found = number_after(label, text)
-    if found is None:
-        raise InputError(label, "missing, expected it in the report")
-    return found
+def _of_rates(text: str, rates: Sequence[float], tokens: float | None) -> EngineCounters:
+    """What an excerpt without counts tells."""
+    per_token = number_after("Mean TPOT (ms)", text)
+    return EngineCounters(
+        "vllm",
+        CONVENTION,
+        mean_tokens=number_after("Acceptance length", text),
+        survival=tuple(rates),
+        draft_length=len(rates) or None,
+        tokens=tokens or (None if per_token is None else 1.0),
+        decode_seconds=None if per_token is None else (tokens or 1.0) * per_token / 1000,
+        concurrency=number_after("Maximum request concurrency", text),
+        is_rounded=True,
+        unknown=("How many drafts there were: the excerpt has no counts, so nothing has an interval.", *UNKNOWN),
+    )

@@ -1,0 +1,154 @@
+"""``cascade-ewif advise``: from an engine's metrics to the number of tokens to draft, and the settings to type."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import cast, get_args
+
+from analysis.engines.advice import EngineAdvice, advice_of
+from analysis.engines.comparison import Comparison, compared
+from analysis.engines.cost_laws import extreme_laws, given_law, measured_drafting
+from analysis.engines.readers import read_counters_file
+from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
+from analysis.engines.specification import fit_counts, specification
+from analysis.engines.step_cost import StepCost
+from analysis.engines.words import advice_lines, settings_lines
+from analysis.model import MAX_DRAFT_LENGTH, InputError, Subparsers, add_command, whole_file
+from analysis.model.boundary.options import add_json, add_out, as_options, real, some_text, whole, word
+from analysis.model.records.engine_counters import EngineCounters
+
+EPILOG = """Reads vLLM's metrics page, log and benchmark report; SGLang's log, metrics page, server info and the
+meta_info of its answers; llama.cpp's timings, log and metrics page; TensorRT-LLM's iteration statistics; Spec-Bench's
+answers; and counts of your own, as JSON or CSV (analysis.engines.readers.plain describes them). Files may be gzipped.
+
+Costs are in one-token calls of the target. --baseline takes the same engine's metrics of a run without speculation, at
+the same load: what a step costs follows from its clock, but not how that divides into drafting, review and overhead, so
+both extremes are told."""
+
+EXAMPLE = """curl -s localhost:8000/metrics > end.txt
+cascade-ewif advise --metrics end.txt --draft-cost .07
+cascade-ewif advise --metrics end.txt --start start.txt --baseline plain.txt --drafter eagle3"""
+
+KINDS = get_args(DrafterKind)
+
+
+def add(commands: Subparsers) -> None:
+    """Register the command."""
+    parser = add_command(commands, "advise", run, more=EPILOG, example=EXAMPLE)
+    add_metrics(parser)
+    parser.add_argument(
+        "--draft-cost", type=real(0), metavar="C", help="cost of drafting one token, in one-token target calls"
+    )
+    parser.add_argument(
+        "--review-cost",
+        type=real(0, 1),
+        metavar="B",
+        help="what each further token adds to the target's call, in one-token target calls (default 0)",
+    )
+    parser.add_argument(
+        "--cost-error", type=real(0, 1), default=0.0, metavar="E", help="relative standard error of the costs"
+    )
+    parser.add_argument(
+        "--draft-length",
+        type=whole(1, MAX_DRAFT_LENGTH),
+        metavar="K",
+        help="tokens drafted in a step, where the engine does not tell",
+    )
+    parser.add_argument(
+        "--drafter", type=word(KINDS), choices=KINDS, help="what drafts, for the settings (default: a guess)"
+    )
+    parser.add_argument("--draft-model", type=some_text, metavar="PATH", help="its weights, for the settings")
+    add_out(parser, "SPEC.json", "write the drafter as a specification, which other commands take")
+    add_json(parser)
+
+
+def add_metrics(parser: argparse.ArgumentParser, *, needs_baseline: bool = False) -> None:
+    """Add ``--metrics``, ``--start``, ``--baseline``, ``--baseline-start`` and ``--model``."""
+    parser.add_argument("--metrics", required=True, metavar="FILE", help="what the engine printed, with speculation")
+    parser.add_argument("--start", metavar="FILE", help="an earlier metrics page of that run, which is subtracted")
+    parser.add_argument(
+        "--baseline", required=needs_baseline, metavar="FILE", help="what it printed without speculation"
+    )
+    parser.add_argument("--baseline-start", metavar="FILE", help="an earlier page of that run, which is subtracted")
+    parser.add_argument("--model", type=some_text, metavar="NAME", help="which model, where a page has several")
+
+
+def read_pages(path: str, start: str | None, model: str | None) -> EngineCounters:
+    """Counters of a file, less those of an earlier one."""
+    with as_options("model"):
+        counters = read_counters_file(path, model)
+        earlier = read_counters_file(start, model) if start else None
+    return counters.since(earlier) if earlier else counters
+
+
+def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> Comparison | None:
+    """The run beside its baseline, where one is given."""
+    if arguments.baseline is None:
+        if arguments.baseline_start is not None:
+            raise InputError("--baseline-start", "given without --baseline, whose earlier page it is")
+        return None
+    with as_options("metrics", "baseline"):
+        return compared(counters, read_pages(arguments.baseline, arguments.baseline_start, arguments.model))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was read, what it says about draft lengths, what it does not, and what to type."""
+    counters = read_pages(arguments.metrics, arguments.start, arguments.model)
+    if not counters.is_speculative and not counters.drafted:
+        raise InputError("--metrics", f"{arguments.metrics} has no drafts: speculation was off, or nothing was drafted")
+    comparison = read_comparison(arguments, counters)
+    laws = _laws(arguments, counters, comparison)
+    with as_options("draft_length"):
+        advice = advice_of(counters, laws, comparison=comparison, draft_length=arguments.draft_length)
+    kind = arguments.drafter or _guessed(counters)
+    with as_options("model"):
+        typed = settings_for(Speculation(cast("DrafterKind", kind), advice.tokens, model=arguments.draft_model))
+    if arguments.out:
+        _write(arguments.out, advice)
+    if arguments.json:
+        print(json.dumps(_as_json(advice, typed, kind), allow_nan=False))
+        return 0
+    for line in (*advice_lines(advice), "", *settings_lines(typed, kind, is_guess=arguments.drafter is None)):
+        print(line)
+    if arguments.out:
+        print(f"\nwritten      {arguments.out}")
+    return 0
+
+
+def _laws(arguments: argparse.Namespace, counters: EngineCounters, comparison: Comparison | None) -> Sequence[StepCost]:
+    cost, error = arguments.draft_cost, arguments.cost_error
+    if comparison is None:
+        if cost is None:
+            problem = "missing, expected the cost of drafting one token in one-token target calls, or --baseline"
+            raise InputError("--draft-cost", problem)
+        return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
+    if arguments.review_cost is not None:
+        raise InputError("--review-cost", "given beside --baseline, whose clock tells it together with the overhead")
+    return extreme_laws(comparison, error) if cost is None else measured_drafting(comparison, cost, error)
+
+
+def _guessed(counters: EngineCounters) -> str:
+    """What probably drafts: drafts that end by themselves are a suffix decoder's, and only copiers abstain."""
+    if counters.has_one_length is False:
+        return "suffix"
+    return "ngram" if counters.abstained else "model"
+
+
+def _write(path: str, advice: EngineAdvice) -> None:
+    """Write the drafter as a specification; of two laws of costs, the one in proportion to the tokens."""
+    law = advice.priced[0].cost
+    cascade = specification(advice.rates, law.per_token, tokens=advice.tokens)
+    with whole_file(path) as file:
+        file.write(json.dumps(cascade.to_json(), allow_nan=False, indent=1) + "\n")
+
+
+def _as_json(advice: EngineAdvice, typed: Sequence[EngineSettings], kind: str) -> dict[str, object]:
+    return {
+        **advice.to_json(),
+        "drafter": kind,
+        "settings": [each.to_json() for each in typed],
+        "fit": fit_counts(advice.counters) if advice.counters.draft_length else None,
+        "specification": specification(advice.rates, advice.priced[0].cost.per_token, tokens=advice.tokens).to_json(),
+    }

@@ -1,0 +1,47 @@
+"""Cost of a step by the tokens that it may draft, in steps without speculation: fixed part and part by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model.boundary.fields import read_number
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """C(k) = 1 + (fixed + per_token E[min(L, k)]) for k >= 1, with C(0) = 1; L is the length of the draft.
+
+    Where drafts differ in length, E[min(L, k)] is not known from counters; min(E[L], k), which is never less (Jensen's
+    inequality), is taken for it. Steps without a draft are averaged in: both parts are means over all steps.
+
+    Attributes:
+        words: What the law assumes.
+        fixed: Cost beyond 1 of a step that drafts, whatever it drafts, >= 0.
+        per_token: Cost of each token drafted and reviewed, >= 0.
+        longest: Mean length of drafts that end by themselves, None where all are as long as they may be.
+        error: Relative standard error of both parts, >= 0.
+    """
+
+    words: str
+    fixed: float = 0.0
+    per_token: float = 0.0
+    longest: float | None = None
+    error: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("fixed", "per_token", "error"):
+            read_number(getattr(self, name), name, 0)
+
+    def at(self, lengths: NDArray[np.float64], factor: float | NDArray[np.float64] = 1.0) -> NDArray[np.float64]:
+        """Costs for draft lengths, shape (lengths,), or (draws, lengths) with a factor of shape (draws, 1).
+
+        Args:
+            lengths: Draft lengths, >= 0.
+            factor: By which what is beyond 1 is multiplied.
+        """
+        drafted = lengths if self.longest is None else np.minimum(lengths, self.longest)
+        beyond: NDArray[np.float64] = np.where(lengths > 0, self.fixed + self.per_token * drafted, 0.0)
+        return 1 + factor * beyond

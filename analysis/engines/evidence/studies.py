@@ -25,10 +25,11 @@ def read_cells(folder: str | Path, replayed: str | Path | None = None) -> tuple[
     left_out: list[str] = []
     if (place / vllm_runs.FILE).is_file():
         runs, left_out = vllm_runs.read_runs(place)
-        cells += vllm_runs.across_benchmarks(runs) + vllm_runs.across_copiers(runs)
-    for study in (apple, eagle):
-        if (place / study.FILE).is_file():
-            cells += study.read(place / study.FILE)
+        for study in (vllm_runs.across_benchmarks, vllm_runs.across_copiers, vllm_runs.from_another_machine):
+            cells += study(runs)
+    for collection in (apple, eagle):
+        if (place / collection.FILE).is_file():
+            cells += collection.read(place / collection.FILE)
     if replayed is not None:
         cells += lengths.read(Path(replayed))
     if not cells:

@@ -13,18 +13,23 @@ from pathlib import Path
 
 from analysis.engines.evidence.cells import IID, IID_COSTS, POSITIONS, Cell, read_columns
 from analysis.engines.evidence.constant import EAGLE_SHARE, alpha_of_counts
+from analysis.engines.hardware import published_costs
 from analysis.engines.readers.prometheus import read_page
 from analysis.engines.readers.vllm_page import PREFIX, read
-from analysis.model import InputError, read_text
+from analysis.model import Cost, InputError, read_text
 from analysis.model.records.engine_counters import EngineCounters
 from analysis.theory.closed_forms import expected_accepted
 
 STUDY = "vLLM, costs from the other benchmark"
 COPIERS_STUDY = "vLLM, costs from the other copier"
+MACHINE_STUDY = "vLLM, costs from another machine"
 FILE, FOLDER = "vllm_cells.csv", "vllm"
+FITTED_TARGET = "L31-8B-I"
+"""Target of which a fit for another machine is published."""
 PLAIN, NEURAL, COPYING = "autoregressive", ("eagle3",), ("ngram", "suffix")
 WITHOUT_PROMPTS = "positions, prompts apart"
 BEFORE_RUNNING = "acceptance too from the other"
+PUBLISHED = "positions, published fit"
 BY_FED, BY_MIXED = "by tokens fed", "by steps with a draft"
 
 
@@ -173,6 +178,37 @@ def across_copiers(runs: Runs) -> list[Cell]:
             name = f"{target} {benchmark}, {other} to {method}"
             cells.append(Cell(COPIERS_STUDY, name, run.rate / plain.rate, predicted, None, _facts(run, plain)))
     return cells
+
+
+def from_another_machine(runs: Runs) -> list[Cell]:
+    """Cells of the target whose costs on an H100 are published, predicted from those."""
+    cells = []
+    for (benchmark, target, method), run in runs.items():
+        plain = runs.get((benchmark, target, PLAIN))
+        if target != FITTED_TARGET or method == PLAIN or not plain:
+            continue
+        costs = published_costs("copying" if method in COPYING else "eagle3", batch=round(run.batch))
+        drafting = _known(run.counters.drafts) / run.steps
+        length = _known(run.counters.drafted) / _known(run.counters.drafts)
+        step = _between(costs.target, run.fed) + drafting * costs.drafter.drafting(round(length))
+        predicted = {PUBLISHED: run.tokens_per_step * costs.target.at(1) / step}
+        cells.append(
+            Cell(
+                MACHINE_STUDY,
+                f"{target} {benchmark}, {method}",
+                run.rate / plain.rate,
+                predicted,
+                None,
+                _facts(run, plain),
+            )
+        )
+    return cells
+
+
+def _between(cost: Cost, tokens: float) -> float:
+    """Cost of calls on so many tokens in the mean, linear between whole numbers."""
+    whole = math.floor(tokens)
+    return cost.at(whole) + (tokens - whole) * (cost.at(whole + 1) - cost.at(whole))
 
 
 def _textbook(run: VllmRun) -> float:

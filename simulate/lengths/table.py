@@ -21,6 +21,8 @@ def markdown(rows: Rows) -> str:
         _texts([row for row in rows if row["kind"] == "texts"]),
     ]
     ruled = [row for row in rows if row["kind"] == "rule"]
+    for machine in SHOWN:
+        parts += [f"Gain over EAGLE alone, 95 %, drafting {machine}.", summary(ruled, machine)]
     for data in dict.fromkeys(row["data"] for row in ruled):
         for machine in SHOWN:
             mine = [r for r in ruled if (r["data"], r["machine"], r["texts"]) == (data, machine, SAME)]
@@ -42,6 +44,25 @@ def _texts(rows: Rows) -> str:
     keys = ("read", "left_out", "same_text", "tokens")
     cells = [(row["data"], *(row[key] for key in keys), _share(row["copies_repeated"])) for row in rows]
     return table(("data", "read", "too long", "same text", "tokens", "copies repeated"), cells)
+
+
+def summary(rows: Rows, machine: str) -> str:
+    """Gain over EAGLE alone of every rule, by data set, on the texts that both drafters were recorded on.
+
+    Args:
+        rows: Of kind "rule".
+        machine: One of `MACHINES`.
+    """
+    kept = [row for row in rows if (row["machine"], row["texts"]) == (machine, SAME) and row["family"] != FIXED]
+    names = list(dict.fromkeys(row["data"] for row in kept))
+    by = {(row["family"], row["data"]): _gain(row) for row in kept}
+    families = dict.fromkeys(row["family"] for row in kept)
+    return table(("rule", *names), [(family, *(by[family, name] for name in names)) for family in families])
+
+
+def _gain(row: Mapping[str, Any]) -> str:
+    gain, low, high = (100 * row[f"over_eagle{side}"] - 100 for side in ("", "_low", "_high"))
+    return f"{gain:+.1f} % ({low:+.1f} to {high:+.1f})"
 
 
 def _rules(rows: Rows) -> str:

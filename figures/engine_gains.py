@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from figures.figure import Figure
 from figures.palette import GREY, styles
 from figures.style import DOUBLE
+
+FLAT = "flat"
+"""Cost that is none by the token, which stands first and is joined with no other."""
 
 
 def panels(fig: Canvas, data: Sequence[Mapping[str, Any]]) -> None:
@@ -31,22 +35,12 @@ def panels(fig: Canvas, data: Sequence[Mapping[str, Any]]) -> None:
 def _draw(ax: Axes, item: Mapping[str, Any]) -> None:
     ax.axhline(0, color=GREY, lw=0.8)
     places = range(len(item["costs"]))
+    apart = item["costs"].count(FLAT)
     for (rule, points), (colour, marker) in zip(item["curves"].items(), styles(), strict=False):
-        gains, lows, highs = zip(*points, strict=True)
-        ax.errorbar(
-            places,
-            [100 * gain for gain in gains],
-            yerr=[
-                [100 * max(0.0, gain - low) for gain, low in zip(gains, lows, strict=True)],
-                [100 * max(0.0, high - gain) for gain, high in zip(gains, highs, strict=True)],
-            ],
-            color=colour,
-            marker=marker,
-            ms=3.5,
-            lw=1.1,
-            elinewidth=0.6,
-            label=rule,
-        )
+        gains, lows, highs = (100 * np.array(values) for values in zip(*points, strict=True))
+        sides = np.maximum(0.0, [gains - lows, highs - gains])
+        ax.errorbar(places, gains, yerr=sides, fmt=marker, color=colour, ms=3.5, elinewidth=0.6, label=rule)
+        ax.plot(places[apart:], gains[apart:], color=colour, lw=1.1)
     ax.set_title(item["title"], loc="left")
     ax.set_xticks(list(places), list(item["costs"]))
     ax.set_xlabel("cost of a drafted token")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import oracles
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from analysis import Cascade, InputError, Problem, cycle_law, ewif, ewif_by_length, generations, moments, optimise
 from analysis.model import Advice, ByDraft, Tabulated, readings
+from analysis.model.records.calibration import calibration_of
 from analysis.optimum.kmatrix import best_k_matrix
 from analysis.optimum.uncertain import perturbed, recommend
 from analysis.theory.fixed_cost import fixed_cost
@@ -298,3 +301,12 @@ def test_a_recommendation_under_uncertainty():
     low, high = advice.ewif_interval
     assert low < ewif(it.with_draft(advice.draft)) < high
     assert advice.against == "the optimum of each draw"
+
+
+def test_a_calibration_has_no_costs_by_draft():
+    known = Path(__file__).parent.parent / "results" / "cpu" / "calibration.json"
+    document = json.loads(known.read_text())
+    document["models"]["copy"]["cost"] = {"by_draft": [0.1]}
+    document["uncertainty"]["models"].pop("copy", None)
+    with pytest.raises(InputError, match=r"^models.copy.cost: got by_draft, .* a calibration has the times of calls"):
+        calibration_of(Cascade.from_json(document))

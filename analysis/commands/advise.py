@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import cast, get_args
 
 from analysis.engines.advice import EngineAdvice, advice_of
-from analysis.engines.comparison import Comparison, compared
+from analysis.engines.comparison import EngineComparison, compared
 from analysis.engines.cost_laws import extreme_laws, given_law, measured_drafting
 from analysis.engines.readers import read_counters_file
 from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
@@ -72,30 +72,35 @@ def add_metrics(parser: argparse.ArgumentParser, *, needs_baseline: bool = False
         "--baseline", required=needs_baseline, metavar="FILE", help="what it printed without speculation"
     )
     parser.add_argument("--baseline-start", metavar="FILE", help="an earlier page of that run, which is subtracted")
-    parser.add_argument("--model", type=some_text, metavar="NAME", help="which model, where a page has several")
+    for option, page in (("--model", "its page"), ("--baseline-model", "the baseline's page")):
+        parser.add_argument(option, type=some_text, metavar="NAME", help=f"which model, where {page} has several")
 
 
 def read_pages(path: str, start: str | None, model: str | None) -> EngineCounters:
     """Counters of a file, less those of an earlier one."""
-    with as_options("model"):
-        counters = read_counters_file(path, model)
-        earlier = read_counters_file(start, model) if start else None
-    return counters.since(earlier) if earlier else counters
+    counters = read_counters_file(path, model)
+    return counters.since(read_counters_file(start, model)) if start else counters
 
 
-def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> Comparison | None:
+def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> EngineComparison | None:
     """The run beside its baseline, where one is given."""
     if arguments.baseline is None:
         if arguments.baseline_start is not None:
             raise InputError("--baseline-start", "given without --baseline, whose earlier page it is")
         return None
+    try:
+        plain = read_pages(arguments.baseline, arguments.baseline_start, arguments.baseline_model)
+    except InputError as error:
+        field = "--baseline-model" if error.field == "model" else error.field
+        raise InputError(field, error.problem) from None
     with as_options("metrics", "baseline"):
-        return compared(counters, read_pages(arguments.baseline, arguments.baseline_start, arguments.model))
+        return compared(counters, plain)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was read, what it says about draft lengths, what it does not, and what to type."""
-    counters = read_pages(arguments.metrics, arguments.start, arguments.model)
+    with as_options("model"):
+        counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     if not counters.is_speculative and not counters.drafted:
         raise InputError("--metrics", f"{arguments.metrics} has no drafts: speculation was off, or nothing was drafted")
     comparison = read_comparison(arguments, counters)
@@ -103,8 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     with as_options("draft_length"):
         advice = advice_of(counters, laws, comparison=comparison, draft_length=arguments.draft_length)
     kind = arguments.drafter or _guessed(counters)
-    with as_options("model"):
-        typed = settings_for(Speculation(cast("DrafterKind", kind), advice.tokens, model=arguments.draft_model))
+    typed = settings_for(_speculation(cast("DrafterKind", kind), advice.tokens, arguments.draft_model))
     if arguments.out:
         _write(arguments.out, advice)
     if arguments.json:
@@ -117,7 +121,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _laws(arguments: argparse.Namespace, counters: EngineCounters, comparison: Comparison | None) -> Sequence[StepCost]:
+def _speculation(kind: DrafterKind, tokens: int, model: str | None) -> Speculation:
+    try:
+        return Speculation(kind, tokens, model=model)
+    except InputError as error:
+        raise InputError("--draft-model", error.problem) from None
+
+
+def _laws(
+    arguments: argparse.Namespace, counters: EngineCounters, comparison: EngineComparison | None
+) -> Sequence[StepCost]:
     cost, error = arguments.draft_cost, arguments.cost_error
     if comparison is None:
         if cost is None:
@@ -137,11 +150,22 @@ def _guessed(counters: EngineCounters) -> str:
 
 
 def _write(path: str, advice: EngineAdvice) -> None:
-    """Write the drafter as a specification; of two laws of costs, the one in proportion to the tokens."""
-    law = advice.priced[0].cost
-    cascade = specification(advice.rates, law.per_token, tokens=advice.tokens)
+    """Write the drafter as a specification."""
     with whole_file(path) as file:
-        file.write(json.dumps(cascade.to_json(), allow_nan=False, indent=1) + "\n")
+        file.write(json.dumps(_specification(advice), allow_nan=False, indent=1) + "\n")
+
+
+def _specification(advice: EngineAdvice) -> dict[str, object]:
+    """The drafter at the length advised; of two laws of costs, by the one in proportion to the tokens."""
+    return specification(advice.rates, advice.priced[0].cost, advice.tokens).to_json()
+
+
+def _fit(counters: EngineCounters) -> dict[str, object] | None:
+    """What ``cascade-ewif fit`` takes; None where the counters tell too little for it."""
+    try:
+        return fit_counts(counters)
+    except InputError:
+        return None
 
 
 def _as_json(advice: EngineAdvice, typed: Sequence[EngineSettings], kind: str) -> dict[str, object]:
@@ -149,6 +173,6 @@ def _as_json(advice: EngineAdvice, typed: Sequence[EngineSettings], kind: str) -
         **advice.to_json(),
         "drafter": kind,
         "settings": [each.to_json() for each in typed],
-        "fit": fit_counts(advice.counters) if advice.counters.draft_length else None,
-        "specification": specification(advice.rates, advice.priced[0].cost.per_token, tokens=advice.tokens).to_json(),
+        "fit": _fit(advice.counters),
+        "specification": _specification(advice),
     }

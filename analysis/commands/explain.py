@@ -9,7 +9,7 @@ from analysis.commands.advise import add_metrics, read_comparison, read_pages
 from analysis.engines.explanation import explained
 from analysis.engines.explanation_words import explanation_lines
 from analysis.model import Subparsers, add_command
-from analysis.model.boundary.options import add_json, real
+from analysis.model.boundary.options import add_json, as_options, real
 
 EPILOG = """Both runs should have had the same requests at the same load. Two runs tell what a step costs, not how that
 divides into drafting, review and overhead; --draft-cost, where it is known, takes drafting out of it. `cascade-ewif
@@ -30,7 +30,8 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the verdict, its factors, what would break even, and what is not known."""
-    counters = read_pages(arguments.metrics, arguments.start, arguments.model)
+    with as_options("model"):
+        counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     comparison = read_comparison(arguments, counters)
     assert comparison is not None
     found = explained(comparison, arguments.draft_cost)

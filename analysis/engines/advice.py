@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from analysis.engines.by_length import LengthEstimate, best_of, estimates
-from analysis.engines.comparison import Comparison
+from analysis.engines.comparison import EngineComparison
 from analysis.engines.specification import step_rates
 from analysis.engines.step_cost import StepCost
 from analysis.model.records.engine_counters import EngineCounters
@@ -54,7 +54,7 @@ class EngineAdvice:
     counters: EngineCounters
     rates: tuple[PositionRate, ...]
     priced: tuple[PricedLengths, ...]
-    comparison: Comparison | None
+    comparison: EngineComparison | None
     tokens: int
     regret: float
     unknown: tuple[str, ...]
@@ -90,7 +90,7 @@ def advice_of(
     counters: EngineCounters,
     costs: Sequence[StepCost],
     *,
-    comparison: Comparison | None = None,
+    comparison: EngineComparison | None = None,
     draft_length: int | None = None,
 ) -> EngineAdvice:
     """Advice on the draft length.
@@ -123,7 +123,7 @@ def advice_of(
 def _priced(
     rates: Sequence[PositionRate], cost: StepCost, counters: EngineCounters, is_one_number: bool
 ) -> PricedLengths:
-    rows = tuple(estimates(rates, cost, is_one_number=is_one_number))
+    rows = tuple(estimates(rates, cost, is_one_number=is_one_number, by_request=counters.by_request))
     guess = None
     if best_of(rows).tokens == len(rates) and cost.per_token > 0 and counters.has_one_length is not False:
         last = rates[-1].hazard
@@ -155,7 +155,7 @@ def _unknown(counters: EngineCounters, rates: Sequence[PositionRate], is_one_num
         found.append(f"Acceptance beyond {len(rates)} tokens: no longer draft was made.")
     if counters.abstained is None:
         found.append("Steps without a draft: not told apart, so they are taken to be none.")
-    if rates[0].low is not None:
+    if rates[0].low is not None and not (counters.by_request and rates[0].weight < 1):
         found.append("How much requests differ: intervals take tokens as independent, so the truth is wider.")
     return found
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.engines.step_cost import StepCost
+from analysis.model.records.engine_counters import LEAST_REQUESTS
 from analysis.model.records.position_rates import PositionRate
-from analysis.model.resampling import interval_95
+from analysis.model.resampling import interval_95, prompt_weights
 from analysis.theory.by_length import NEAR
 
 DRAWS = 4000
@@ -44,17 +45,24 @@ class LengthEstimate:
     best_share: float | None
 
 
-def estimates(rates: Sequence[PositionRate], cost: StepCost, *, is_one_number: bool = False) -> list[LengthEstimate]:
+def estimates(
+    rates: Sequence[PositionRate],
+    cost: StepCost,
+    *,
+    is_one_number: bool = False,
+    by_request: Sequence[Sequence[float]] = (),
+) -> list[LengthEstimate]:
     """EWIF for every draft length from 0 to as many positions as are known.
 
     EWIF(k) = (1 + sum over j < k of S_j) / C(k), with S_j the product of hazards up to j (Leviathan et al. 2023 with
-    hazards by position). Intervals are percentiles of draws of the hazards from Jeffreys' posterior and of the costs
-    from a normal law.
+    hazards by position). Intervals are percentiles of draws of the hazards from their beta laws, each position by
+    itself, or of requests with replacement where enough are told apart; and of the costs from a normal law.
 
     Args:
         rates: Acceptance by position, over all steps.
         cost: Law of the step's cost.
         is_one_number: Whether all positions have the acceptance that one mean tells, so that they err together.
+        by_request: Drafts and accepted by position of each request, as `EngineCounters` has them.
 
     >>> from analysis.model.records.position_rates import rates_of_shares
     >>> rows = estimates(tuple(rates_of_shares([0.8, 0.6])), StepCost("each token costs .1", per_token=0.1))
@@ -65,7 +73,10 @@ def estimates(rates: Sequence[PositionRate], cost: StepCost, *, is_one_number: b
     tokens = _tokens(np.array([rate.hazard for rate in rates])[None, :])[0]
     costs = cost.at(lengths)
     values = tokens / costs
-    drawn = _drawn(rates, cost, lengths, is_one_number)
+    generator = np.random.default_rng(_SEED)
+    hazards = _drawn_hazards(rates, generator, is_one_number, by_request)
+    factor = np.maximum(0.0, 1 + cost.error * generator.standard_normal((DRAWS, 1)))
+    drawn = None if hazards is None else _tokens(hazards) / cost.at(lengths, factor)
     best = float(values.max())
     shares = None if drawn is None else np.bincount(drawn.argmax(axis=1), minlength=lengths.size) / len(drawn)
     found = []
@@ -92,21 +103,26 @@ def best_of(rows: Sequence[LengthEstimate]) -> LengthEstimate:
     return next(row for row in rows if row.is_best)
 
 
-def _drawn(
-    rates: Sequence[PositionRate], cost: StepCost, lengths: NDArray[np.float64], is_one_number: bool
+def _drawn_hazards(
+    rates: Sequence[PositionRate],
+    generator: np.random.Generator,
+    is_one_number: bool,
+    by_request: Sequence[Sequence[float]],
 ) -> NDArray[np.float64] | None:
-    """EWIF in each draw, shape (draws, lengths); None where only rates are known."""
-    if not all(rate.examined > 0 for rate in rates):
+    """Hazards in each draw, shape (draws, positions); None where only rates are known."""
+    laws = [rate.posterior for rate in rates]
+    if None in laws:
         return None
-    generator = np.random.default_rng(_SEED)
-    accepted = np.array([rate.accepted for rate in rates])
-    rejected = np.array([rate.examined - rate.accepted for rate in rates])
-    hazards = generator.beta(accepted + 0.5, rejected + 0.5, size=(DRAWS, len(rates)))
-    if is_one_number:
-        hazards = np.repeat(hazards[:, :1], len(rates), axis=1)
-    factor = np.maximum(0.0, 1 + cost.error * generator.standard_normal((DRAWS, 1)))
-    drawn: NDArray[np.float64] = _tokens(hazards) / cost.at(lengths, factor)
-    return drawn
+    if len(by_request) >= LEAST_REQUESTS:
+        table = np.zeros((len(by_request), len(rates) + 1))
+        for row, counts in zip(table, by_request, strict=True):
+            row[: min(len(counts), row.size)] = counts[: row.size]
+        sums = prompt_weights(len(table), DRAWS, generator) @ table
+        resampled: NDArray[np.float64] = (sums[:, 1:] + 0.5) / (sums[:, :-1] + 1)
+        return resampled
+    a, b = np.array(laws).T
+    hazards = generator.beta(a, b, size=(DRAWS, len(rates)))
+    return np.repeat(hazards[:, :1], len(rates), axis=1) if is_one_number else hazards
 
 
 def _tokens(hazards: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ ALIKE = 0.1
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EngineComparison:
     """A run with speculation beside one without.
 
     Attributes:
@@ -88,7 +88,7 @@ class Comparison:
         }
 
 
-def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
+def compared(speculative: EngineCounters, plain: EngineCounters) -> EngineComparison:
     """Compare two runs.
 
     Raises:
@@ -103,7 +103,7 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
     (2.0, 3.0, 1.5)
     """
     if plain.is_speculative:
-        raise InputError("baseline", f"has {plain.drafts or 'some'} drafts, expected a run without speculation")
+        raise InputError("baseline", f"has {_drafts(plain)} drafts, expected a run without speculation")
     if not speculative.is_speculative and not speculative.drafted:
         raise InputError("metrics", "has no drafts, expected a run with speculation")
     speeds = []
@@ -112,4 +112,8 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> Comparison:
             raise InputError(name, "tells no tokens and seconds of decoding, which a comparison needs")
         speeds.append((each.tokens_per_second, each.seconds_per_step))
     (fast, step), (slow, plain_step) = speeds
-    return Comparison(speculative, plain, fast / slow, fast * step, step / plain_step)
+    return EngineComparison(speculative, plain, fast / slow, fast * step, step / plain_step)
+
+
+def _drafts(counters: EngineCounters) -> str:
+    return f"{counters.drafts:,.0f}" if counters.drafts else "some"

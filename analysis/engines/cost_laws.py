@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.engines.comparison import Comparison
+from analysis.engines.comparison import EngineComparison
 from analysis.engines.step_cost import StepCost
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -24,7 +24,7 @@ def given_law(counters: EngineCounters, draft_cost: float, review_cost: float = 
     return StepCost(words, 0.0, share * (draft_cost + review_cost), _longest(counters), error)
 
 
-def extreme_laws(comparison: Comparison, error: float = 0.0) -> tuple[StepCost, StepCost]:
+def extreme_laws(comparison: EngineComparison, error: float = 0.0) -> tuple[StepCost, StepCost]:
     """The two laws between which the truth lies, where only a step's whole cost is known, at one draft length.
 
     Drafting and reviewing k tokens costs beyond a plain step what was measured at the run's own length. At one extreme
@@ -44,7 +44,7 @@ def extreme_laws(comparison: Comparison, error: float = 0.0) -> tuple[StepCost, 
     return by_token, fixed
 
 
-def measured_drafting(comparison: Comparison, draft_cost: float, error: float = 0.0) -> tuple[StepCost, StepCost]:
+def measured_drafting(comparison: EngineComparison, draft_cost: float, error: float = 0.0) -> tuple[StepCost, StepCost]:
     """The extremes where the cost of a drafted token is known: the rest, review and overhead, is not split further.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from analysis.engines.advice import EngineAdvice, advice_of
-from analysis.engines.comparison import Comparison
+from analysis.engines.comparison import EngineComparison
 from analysis.engines.cost_laws import extreme_laws, measured_drafting
 
 
@@ -61,7 +61,7 @@ class Explanation:
         unknown: What is not known, in sentences.
     """
 
-    comparison: Comparison
+    comparison: EngineComparison
     tokens: TokensOfAStep
     cost: CostOfAStep
     lengths: EngineAdvice | None
@@ -85,7 +85,7 @@ class Explanation:
         }
 
 
-def explained(comparison: Comparison, draft_cost: float | None = None) -> Explanation:
+def explained(comparison: EngineComparison, draft_cost: float | None = None) -> Explanation:
     """Explain a comparison.
 
     Args:
@@ -114,7 +114,7 @@ def explained(comparison: Comparison, draft_cost: float | None = None) -> Explan
     )
 
 
-def _tokens(comparison: Comparison) -> TokensOfAStep:
+def _tokens(comparison: EngineComparison) -> TokensOfAStep:
     counters = comparison.speculative
     written, expected = comparison.tokens_per_step, counters.tokens_per_step()
     cut = (expected or written) - written
@@ -133,7 +133,7 @@ def _tokens(comparison: Comparison) -> TokensOfAStep:
     )
 
 
-def _cost(comparison: Comparison, draft_cost: float | None) -> CostOfAStep:
+def _cost(comparison: EngineComparison, draft_cost: float | None) -> CostOfAStep:
     drafted = comparison.draft_length
     drafting = comparison.draft_share
     if drafting is None and draft_cost is not None and drafted is not None:
@@ -148,7 +148,7 @@ def _cost(comparison: Comparison, draft_cost: float | None) -> CostOfAStep:
     )
 
 
-def _unknown(comparison: Comparison, draft_cost: float | None) -> tuple[str, ...]:
+def _unknown(comparison: EngineComparison, draft_cost: float | None) -> tuple[str, ...]:
     found = []
     if comparison.draft_share is None and draft_cost is None:
         found.append(

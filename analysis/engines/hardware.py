@@ -58,7 +58,7 @@ def published_costs(
     return EngineCosts(
         Affine((target.fixed + overhead) / unit, target.per_token / unit),
         ByDraft(tuple(ms / unit for ms in goes), "linear"),
-        f"published fit {FIT} (arXiv 2601.11580): plain steps of {unit:.3g} ms, batch {batch}, {cached:g} tokens cached",
+        f"published fit {FIT} (arXiv 2601.11580), batch {batch}, {cached:g} tokens cached: {unit:.3g} ms a plain step",
         assumed=(f"the engine, its version and the {batch} sequences at a time are like those of the fit",),
         unknown=("standard errors of the fit: none were published",),
     )

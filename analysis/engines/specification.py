@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from analysis.engines.step_cost import StepCost
 from analysis.fitting import MeanLength
 from analysis.fitting.summary import fit_mean_length
 from analysis.model import Cascade, InputError
 from analysis.model.records.engine_counters import EngineCounters
 from analysis.model.records.position_rates import PositionRate
-
-TARGET, DRAFTER = "target", "draft"
 
 
 def per_step(counters: EngineCounters) -> EngineCounters:
@@ -75,6 +75,8 @@ def fit_counts(counters: EngineCounters) -> dict[str, object]:
     if counters.survival:
         return {"survival": list(counters.survival)}
     rates = counters.rates()
+    if counters.by_request and not counters.steps_without_draft:
+        return {"rows": [_row(i, counts) for i, counts in enumerate(counters.by_request) if counts[0] > 0]}
     if rates:
         row = {"examined": [rate.examined for rate in rates], "accepted": [rate.accepted for rate in rates]}
         return {"rows": [row]}
@@ -85,27 +87,28 @@ def fit_counts(counters: EngineCounters) -> dict[str, object]:
     return found | ({"cycles": counters.drafts} if counters.drafts else {})
 
 
-def specification(
-    rates: tuple[PositionRate, ...], draft_cost: float, review_cost: float = 0.0, *, tokens: int | None = None
-) -> Cascade:
-    """The drafter as a specification, which ends where the counters do and carries their standard errors.
+def _row(request: int, counts: Sequence[float]) -> dict[str, object]:
+    """Counts of one request, as far as its drafts got."""
+    reached = [j for j in range(len(counts) - 1) if counts[j] > 0]
+    return {
+        "prompt": f"request {request + 1}",
+        "examined": [counts[j] for j in reached],
+        "accepted": [counts[j + 1] for j in reached],
+    }
+
+
+def specification(rates: Sequence[PositionRate], law: StepCost, tokens: int) -> Cascade:
+    """The drafter as a specification, which ends where the counters do and carries the standard errors.
+
+    Its EWIF is that of `analysis.engines.by_length.estimates`: drafting, review and overhead are all put into the
+    drafter's cost, since only their sum is known.
 
     Args:
         rates: Acceptance by position, over all steps.
-        draft_cost: Cost of one drafted token, in one-token calls of the target.
-        review_cost: What each further token adds to the target's call, in the same unit, in [0, 1].
-        tokens: Draft length; by default as many as positions are known.
+        law: Of the cost of a step.
+        tokens: Draft length, from 0 to as many as positions are known.
     """
     errors = [rate.error for rate in rates]
-    target = {"fixed": 1 - review_cost, "per_token": review_cost} if review_cost else 1.0
-    spec: dict[str, object] = {
-        "target": TARGET,
-        "models": {TARGET: {"cost": target}, DRAFTER: {"cost": draft_cost}},
-        "acceptance": {
-            TARGET: {DRAFTER: {"per_position": [rate.hazard for rate in rates], "beyond": "refuse"}},
-        },
-        "draft": [{"by": DRAFTER, "tokens": len(rates) if tokens is None else tokens}] if tokens != 0 else [],
-    }
-    if None not in errors:
-        spec["uncertainty"] = {"acceptance": {TARGET: {DRAFTER: {"per_position": errors}}}}
-    return Cascade.from_json(spec)
+    acceptance = {"per_position": [rate.hazard for rate in rates], "beyond": "refuse"}
+    costs = law.engine_costs(len(rates))
+    return costs.cascade(acceptance, tokens, None if None in errors else {"per_position": errors})

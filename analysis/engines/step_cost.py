@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.engines.costs import DRAFTER, EngineCosts
+from analysis.model import Affine, ByDraft
 from analysis.model.boundary.fields import read_number
 
 
@@ -45,3 +47,20 @@ class StepCost:
         drafted = lengths if self.longest is None else np.minimum(lengths, self.longest)
         beyond: NDArray[np.float64] = np.where(lengths > 0, self.fixed + self.per_token * drafted, 0.0)
         return 1 + factor * beyond
+
+    def engine_costs(self, longest: int) -> EngineCosts:
+        """The same as costs of a target and a drafter, all that is beyond a plain step with the drafter.
+
+        Args:
+            longest: Draft length up to which they are listed, >= 1.
+        """
+        goes = (self.at(np.arange(1, longest + 1, dtype=np.float64)) - 1).tolist()
+        errors: dict[str, object] = {}
+        if self.fixed == 0 and self.longest is None:
+            if self.error:
+                errors = {DRAFTER: self.error * self.per_token}
+            return EngineCosts(Affine(1.0), Affine(self.per_token), self.words, errors)
+        if self.error:
+            together = [[1.0] * longest] * longest
+            errors = {DRAFTER: {"by_draft": [self.error * each for each in goes], "correlation": together}}
+        return EngineCosts(Affine(1.0), ByDraft(tuple(goes), "refuse"), self.words, errors)

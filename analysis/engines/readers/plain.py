@@ -55,6 +55,9 @@ def read_object(value: Mapping[str, object]) -> EngineCounters:
             found["survival"] = tuple(accumulate(_numbers(name, given, 1.0), mul))
         elif name in _LISTS:
             found[name] = _numbers(name, given, 1.0 if name == "survival" else float("inf"))
+        elif name == "by_request":
+            rows = sequence(given, name)
+            found[name] = tuple(_numbers(f"{name}[{i}]", row, float("inf")) for i, row in enumerate(rows))
         elif name in _WORDS:
             found[name] = read_name(given, name)
         elif name == "unknown":

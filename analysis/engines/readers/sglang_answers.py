@@ -64,6 +64,7 @@ def read_answers(rows: Sequence[Mapping[str, object]]) -> EngineCounters:
             *((LONGEST,) if drafted is None else ()),
             *((TIMES,) if None in seconds else ()),
         ),
+        by_request=tuple((each[0], *_survival(each[-1], each[1])) for each in parts if each[0]) if by_position else (),
     )
 
 

@@ -28,20 +28,20 @@ def read_answers(rows: Sequence[Mapping[str, object]]) -> EngineCounters:
     Raises:
         InputError: naming the question and what is wrong with it.
     """
-    lengths: list[int] = []
+    requests: list[list[int]] = []
     seconds = 0.0
     timed = True
-    questions = 0
     for i, row in enumerate(rows):
         with inside(f"[{i}]"):
             for choice in _choices(row):
-                questions += 1
-                lengths += _lengths(choice)
+                requests.append(_lengths(choice))
                 timed = timed and "wall_time" in choice
                 seconds += sum(_numbers(choice.get("wall_time", ()), "wall_time"))
+    lengths = [length for request in requests for length in request]
     if not lengths:
         raise InputError("accept_lengths", "no step in the file, expected lists of tokens by step")
-    positions = tuple(float(sum(n > j + 1 for n in lengths)) for j in range(max(lengths) - 1))
+    longest = max(lengths) - 1
+    positions = _survival(lengths, longest)
     return EngineCounters(
         "spec-bench",
         CONVENTION,
@@ -53,10 +53,16 @@ def read_answers(rows: Sequence[Mapping[str, object]]) -> EngineCounters:
         draft_length=len(positions) or None,
         tokens=float(sum(lengths)),
         decode_seconds=seconds if timed and seconds else None,
-        requests=float(questions),
+        requests=float(len(requests)),
         concurrency=1.0,
         unknown=UNKNOWN,
+        by_request=tuple((float(len(each)), *_survival(each, longest)) for each in requests if each),
     )
+
+
+def _survival(lengths: Sequence[int], longest: int) -> tuple[float, ...]:
+    """Steps that accepted at least j + 1 tokens."""
+    return tuple(float(sum(n > j + 1 for n in lengths)) for j in range(longest))
 
 
 def _choices(row: Mapping[str, object]) -> Sequence[Mapping[str, object]]:

@@ -6,11 +6,19 @@ what the engine itself prints, so that a reader can check the translation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from analysis.model.boundary.fields import InputError, read_number
-from analysis.model.records.position_rates import PositionRate, rates_of_counts, rates_of_shares
+from analysis.model.records.counter_checks import check_falling, check_most, difference, difference_of_lists
+from analysis.model.records.position_rates import (
+    PositionRate,
+    rates_of_counts,
+    rates_of_requests,
+    rates_of_shares,
+)
+
+LEAST_REQUESTS = 10
+"""Least number of requests whose spread tells how far acceptance may be off."""
 
 SLACK = 1e-3
 """Share by which accepted tokens and their sum over positions may differ: they are not read at one instant."""
@@ -44,6 +52,7 @@ class EngineCounters:
         is_rounded: Whether counts were worked out from rounded rates.
         model: What the engine calls its model.
         unknown: What these counters cannot tell, in sentences.
+        by_request: Drafts of each request and, behind them, its accepted by position, where requests are told apart.
 
     Raises:
         InputError: naming the counter that cannot be, with its value and its range.
@@ -74,6 +83,7 @@ class EngineCounters:
     is_rounded: bool = False
     model: str | None = None
     unknown: tuple[str, ...] = ()
+    by_request: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name in (*_COUNTS, "concurrency"):
@@ -82,9 +92,11 @@ class EngineCounters:
         for name in _LISTS:
             for j, value in enumerate(getattr(self, name)):
                 read_number(value, f"{name}[{j}]", 0)
-        _check_falling("accepted_by_position", self.accepted_by_position, self.drafts, "drafts", self._slack)
-        _check_falling("offered_by_position", self.offered_by_position, self.drafts, "drafts", self._slack)
-        _check_falling("survival", self.survival, 1.0, "1", 0.0)
+        check_falling("accepted_by_position", self.accepted_by_position, self.drafts, "drafts", self._slack)
+        check_falling("offered_by_position", self.offered_by_position, self.drafts, "drafts", self._slack)
+        check_falling("survival", self.survival, 1.0, "1", 0.0)
+        for i, (drafts, *accepted) in enumerate(self.by_request):
+            check_falling(f"by_request[{i}]", accepted, drafts, "its drafts", 0.0)
         self._check_totals()
 
     @property
@@ -179,16 +191,20 @@ class EngineCounters:
     def rates(self) -> tuple[PositionRate, ...]:
         """Acceptance by position with 95 % intervals, those of Jeffreys: Beta(accepted + 1/2, rejected + 1/2).
 
-        Tokens are taken to be independent given their position; where requests differ, truth is wider. Examined are
-        the drafts whose tokens before were all accepted, so drafts that ended there count as rejected, unless
-        `offered_by_position` tells them apart. Positions that no draft reached are left out, and so, where drafts
-        differ in length, are those behind the last token that was ever accepted.
+        Where ten requests or more are told apart, their spread makes the interval. Elsewhere tokens are taken to be
+        independent given their position; where requests differ, truth is wider.
+
+        Examined are the drafts whose tokens before were all accepted, so drafts that ended there count as rejected,
+        unless `offered_by_position` tells them apart. Positions that no draft reached are left out, and so, where
+        drafts differ in length, are those behind the last token that was ever accepted.
         """
         if not self.accepted_by_position or not self.drafts:
             return tuple(rates_of_shares(self.survival))
         accepted = self.accepted_by_position
         if self.has_one_length is False:
             accepted = accepted[: self.positions]
+        if len(self.by_request) >= LEAST_REQUESTS and not self.steps_without_draft:
+            return tuple(rates_of_requests(self.by_request, len(accepted)))
         return tuple(rates_of_counts(self.drafts, accepted, self.offered_by_position))
 
     def since(self, start: EngineCounters) -> EngineCounters:
@@ -206,10 +222,12 @@ class EngineCounters:
                 raise InputError(name, f"{found}, expected two readings of one engine")
         if self.mean_tokens is not None or self.survival:
             raise InputError("start", "these are means, which cannot be subtracted, expected counters")
-        changes: dict[str, object] = {name: _fallen(name, self, start) for name in _COUNTS}
+        changes: dict[str, object] = {
+            name: difference(name, getattr(self, name), getattr(start, name)) for name in _COUNTS
+        }
         for name in ("accepted_by_position", "offered_by_position"):
-            changes[name] = _fallen_list(name, getattr(self, name), getattr(start, name))
-        result = replace(self, concurrency=None, **changes)  # type: ignore[arg-type]
+            changes[name] = difference_of_lists(name, getattr(self, name), getattr(start, name))
+        result = replace(self, concurrency=None, by_request=(), **changes)  # type: ignore[arg-type]
         if result.engine_steps and result.steps is not None:
             return replace(result, concurrency=result.steps / result.engine_steps)
         return result
@@ -222,14 +240,14 @@ class EngineCounters:
     @property
     def _slack(self) -> float:
         """Counts by which rounding may break an order: none where nothing was rounded."""
-        return 2.0 if self.is_rounded else 0.0
+        return 2.0 + _ROUNDED * (self.drafts or 0.0) if self.is_rounded else 0.0
 
     def _check_totals(self) -> None:
         accepted, drafted, drafts = self.accepted, self.drafted, self.drafts
         if accepted is not None and drafted is not None:
-            _check_most("accepted", accepted, drafted, "drafted", 0.0)
+            check_most("accepted", accepted, drafted, "drafted", 0.0)
         if drafted is not None and drafts is not None and self.draft_length is not None:
-            _check_most("drafted", drafted, drafts * self.draft_length, "drafts times draft_length", self._slack)
+            check_most("drafted", drafted, drafts * self.draft_length, "drafts times draft_length", self._slack)
         if self.accepted_by_position and accepted is not None:
             total = sum(self.accepted_by_position)
             if abs(total - accepted) > self._slack * len(self.accepted_by_position) + SLACK * accepted:
@@ -239,7 +257,7 @@ class EngineCounters:
             lost = 2.0 * self.tokens
             if self.requests is not None and self.draft_length is not None:
                 lost = self.tokens + self.requests * self.draft_length
-            _check_most("accepted", accepted, lost, "the tokens written and what ends of texts cut off", self._slack)
+            check_most("accepted", accepted, lost, "the tokens written and what ends of texts cut off", self._slack)
         if self.mean_tokens is not None:
             high = self.draft_length + 1 if self.draft_length is not None else float("inf")
             read_number(self.mean_tokens, "mean_tokens", 1, high)
@@ -257,40 +275,7 @@ _COUNTS = (
     "requests",
 )
 _LISTS = ("accepted_by_position", "offered_by_position", "survival")
-_ROUNDING = 1e-9
+_ROUNDED = 0.02
+"""Share of drafts by which counts may be off that were worked out from rates of two or three decimals."""
 _ENDS_OF_TEXTS = 0.02
 """Share of drafted tokens that ends of texts may cut from drafts of one length."""
-
-
-def _check_falling(name: str, values: Sequence[float], first: float | None, what: str, slack: float) -> None:
-    for j, value in enumerate(values):
-        most, of = (values[j - 1], f"{name}[{j - 1}]") if j else (first, what)
-        if most is not None:
-            _check_most(f"{name}[{j}]", value, most, of, slack)
-
-
-def _check_most(name: str, value: float, most: float, of: str, slack: float) -> None:
-    if value > most + slack + _ROUNDING * most:
-        raise InputError(name, f"got {value:g}, expected at most {most:g}, {of}")
-
-
-def _fallen(name: str, end: EngineCounters, start: EngineCounters) -> float | None:
-    last, first = getattr(end, name), getattr(start, name)
-    if last is None or first is None:
-        return None
-    if last < first:
-        raise InputError(
-            name, f"fell from {first:g} to {last:g}: the engine was started anew, or the pages are swapped"
-        )
-    return float(last - first)
-
-
-def _fallen_list(name: str, last: Sequence[float], first: Sequence[float]) -> tuple[float, ...]:
-    padded = [*first, *[0.0] * (len(last) - len(first))]
-    for j, (after, before) in enumerate(zip(last, padded, strict=False)):
-        if after < before:
-            problem = f"fell from {before:g} to {after:g}: the engine was started anew, or the pages are swapped"
-            raise InputError(f"{name}[{j}]", problem)
-    if len(padded) > len(last):
-        raise InputError(name, f"has {len(first)} positions at the start and {len(last)} at the end")
-    return tuple(after - before for after, before in zip(last, padded, strict=True))

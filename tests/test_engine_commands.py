@@ -1,0 +1,115 @@
+"""`advise` and `explain` at the command line."""
+
+import json
+
+import engine_texts as texts
+import pytest
+from command_line import run
+
+import analysis.commands.advise as advise
+import analysis.commands.explain as explain
+from analysis import ewif, fit
+from analysis.model import Cascade
+
+RUN = texts.drawn_run(seed=3)
+COPIER = texts.drawn_run(seed=4, abstaining=0.4)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Pages of one run with speculation at two moments, of a copier and of a run without speculation."""
+    found = {
+        "end": texts.vllm_page(RUN),
+        "start": texts.vllm_page(texts.drawn_run(seed=3, requests=5)),
+        "copier": texts.vllm_page(COPIER),
+        "plain": texts.vllm_page(RUN, plain=True),
+    }
+    paths = {}
+    for name, text in found.items():
+        paths[name] = tmp_path / f"{name}.txt"
+        paths[name].write_text(text)
+    return paths
+
+
+def test_advice_tells_the_answer_first_and_then_all_that_it_rests_on(files, capsys, monkeypatch):
+    ended = run(advise, capsys, monkeypatch, "advise", "--metrics", files["end"], "--draft-cost", ".07")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("advice       draft ")
+    for label in ("read", "convention", "alpha", "lengths", "not known", "settings"):
+        assert f"\n{label:<13}" in ended.stdout
+    assert "num_speculative_tokens" in ended.stdout
+    assert all(len(line) <= 110 for line in ended.stdout.partition("settings")[0].splitlines())
+
+
+def test_advice_as_json_holds_what_other_commands_take(files, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "spec.json"
+    words = ("advise", "--metrics", files["copier"], "--draft-cost", ".07", "--json", "--out", out)
+    ended = run(advise, capsys, monkeypatch, *words)
+    found = json.loads(ended.stdout)
+    best = max(found["lengths"][0]["rows"], key=lambda row: row["ewif"])
+    assert found["tokens"] == best["tokens"]
+    assert found["drafter"] == "ngram"
+    assert ewif(Cascade.from_json(found["specification"])) == pytest.approx(best["ewif"])
+    assert ewif(Cascade.from_json(out)) == pytest.approx(best["ewif"])
+    assert fit(found["fit"])
+    assert [each["engine"] for each in found["settings"]] == ["vLLM", "SGLang", "llama.cpp", "transformers"]
+    assert found["read"]["convention"]
+
+
+def test_of_two_pages_the_difference_counts(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["end"], "--start", files["start"], "--draft-cost", ".07", "--json")
+    found = json.loads(run(advise, capsys, monkeypatch, *words).stdout)
+    assert found["read"]["drafts"] == RUN.drafts - 300
+    swapped = ("advise", "--metrics", files["start"], "--start", files["end"], "--draft-cost", ".07")
+    ended = run(advise, capsys, monkeypatch, *swapped)
+    assert ended.returncode == 2
+    assert "drafts: fell from 1200 to 300" in ended.stderr
+
+
+def test_with_a_baseline_both_extremes_are_told(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["end"], "--baseline", files["plain"])
+    ended = run(advise, capsys, monkeypatch, *words)
+    assert ended.returncode == 0
+    assert ended.stdout.count("\nlengths ") == 2
+    assert "Two runs tell this sum alone" in ended.stdout
+    known = run(advise, capsys, monkeypatch, *words, "--draft-cost", ".01").stdout
+    assert "a drafted token costs 0.01" in known
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--metrics", "end"), "error: --draft-cost: missing"),
+        (("--metrics", "plain", "--draft-cost", ".1"), "has no drafts: speculation was off"),
+        (("--metrics", "end", "--baseline", "end"), "error: --baseline: has 1,200 drafts"),
+        (("--metrics", "end", "--baseline", "plain", "--review-cost", ".1"), "error: --review-cost: given beside"),
+        (("--metrics", "end", "--draft-cost", ".1", "--baseline-start", "plain"), "error: --baseline-start: given"),
+        (("--metrics", "end", "--draft-cost", ".1", "--model", "x"), "error: --model: got 'x', expected one of meta/"),
+        (("--metrics", "end", "--draft-cost", "-1"), "error: --draft-cost: got '-1'"),
+        (("--metrics", "end", "--draft-cost", ".1", "--drafter", "eagles"), "error: --drafter: got 'eagles'"),
+        (("--metrics", "absent", "--draft-cost", ".1"), "error: absent: no such file"),
+    ],
+)
+def test_bad_input_is_one_line(files, capsys, monkeypatch, words, message):
+    typed = [str(files.get(word, word)) for word in words]
+    ended = run(advise, capsys, monkeypatch, "advise", *typed)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_explanation_tells_verdict_factors_and_break_even(files, capsys, monkeypatch):
+    words = ("explain", "--metrics", files["copier"], "--baseline", files["plain"])
+    ended = run(explain, capsys, monkeypatch, *words)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for label in ("verdict", "read", "baseline", "acceptance", "cost", "break-even", "not known"):
+        assert f"\n{label:<13}" in "\n" + ended.stdout
+    found = json.loads(run(explain, capsys, monkeypatch, *words, "--json").stdout)
+    assert found["speedup"] == pytest.approx(1 + COPIER.total_accepted / COPIER.steps)
+    assert found["step_cost"] == pytest.approx(1)
+
+
+def test_an_explanation_needs_a_baseline(files, capsys, monkeypatch):
+    ended = run(explain, capsys, monkeypatch, "explain", "--metrics", files["end"])
+    assert ended.returncode == 2
+    assert "--baseline" in ended.stderr

@@ -8,12 +8,13 @@ import pytest
 from command_line import run
 
 from analysis.commands import evidence as command
-from analysis.engines.evidence import Cell, apple, eagle, error_rows, read_cells, vllm_runs
+from analysis.engines.evidence import Cell, apple, eagle, error_rows, read_cells, vllm_cells, vllm_runs
 from analysis.engines.evidence import lengths as replayed
 from analysis.engines.evidence.cells import IID, IID_COSTS, POSITIONS
 from analysis.engines.evidence.constant import alpha_of_counts, alpha_of_mean
 from analysis.model import InputError
 from analysis.theory.closed_forms import expected_accepted
+from simulate.lengths.costs import H100
 
 PROMPT_SECONDS, REQUESTS, BATCH = 0.04, 100, 8
 
@@ -66,13 +67,13 @@ EAGLE_PAGES = {
 
 def test_where_prompts_alone_differ_leaving_them_apart_is_exact(tmp_path):
     runs, left_out = vllm_runs.read_runs(folder_of(tmp_path, EAGLE_PAGES))
-    cells = vllm_runs.across_benchmarks(runs)
+    cells = vllm_cells.across_benchmarks(runs)
     assert not left_out
     assert [cell.name for cell in cells] == ["m eagle3, chat to code", "m eagle3, code to chat"]
     for cell in cells:
-        assert cell.error(vllm_runs.WITHOUT_PROMPTS) == pytest.approx(0, abs=1e-9)
+        assert cell.error(vllm_cells.WITHOUT_PROMPTS) == pytest.approx(0, abs=1e-9)
         assert 0 < abs(cell.error(POSITIONS)) < 0.2
-        assert abs(cell.error(vllm_runs.BEFORE_RUNNING)) > 0.2
+        assert abs(cell.error(vllm_cells.BEFORE_RUNNING)) > 0.2
 
 
 def test_the_parts_of_a_run_are_those_it_was_made_of(tmp_path):
@@ -93,10 +94,10 @@ def test_a_copier_that_costs_by_the_step_with_a_draft_is_foretold_by_the_other(t
         mixed = 1 - (1 - drafts / 6000) ** BATCH
         pages["code", "m", method] = page(6000, plain + more * mixed, drafts, (drafts // 2,), drafts, prompt=0)
     runs, _ = vllm_runs.read_runs(folder_of(tmp_path, pages))
-    cells = vllm_runs.across_copiers(runs)
+    cells = vllm_cells.across_copiers(runs)
     assert len(cells) == 2
-    assert all(abs(cell.error(vllm_runs.BY_MIXED)) < 0.03 for cell in cells)
-    assert all(abs(cell.error(vllm_runs.BY_FED)) > 0.05 for cell in cells)
+    assert all(abs(cell.error(vllm_cells.BY_MIXED)) < 0.03 for cell in cells)
+    assert all(abs(cell.error(vllm_cells.BY_FED)) > 0.05 for cell in cells)
     assert cells[0].predicted[IID] == pytest.approx(1.5)  # tokens of a step with a draft, the others forgotten
 
 
@@ -140,6 +141,16 @@ def test_costs_by_length_are_those_of_the_other_workload(tmp_path):
         for rung in (IID_COSTS, POSITIONS, eagle.EXTENDED):
             assert cell.error(rung) == pytest.approx(0, abs=1e-9)
         assert cell.error(IID) == pytest.approx((1.01 + 0.07 * cell.facts["k"]) / (1 + 0.07 * cell.facts["k"]) - 1)
+
+
+def test_costs_of_another_machine_are_those_of_its_published_fit(tmp_path):
+    target = vllm_cells.FITTED_TARGET
+    pages = {("code", target, method): text for (_, _, method), text in list(EAGLE_PAGES.items())[:2]}
+    runs, _ = vllm_runs.read_runs(folder_of(tmp_path, pages))
+    (cell,) = vllm_cells.from_another_machine(runs)
+    plain = H100.call + H100.per_fed * BATCH + H100.per_held * 512 * BATCH + H100.overhead
+    step = plain + H100.per_fed * BATCH * 3 + H100.draft
+    assert cell.predicted[vllm_cells.PUBLISHED] == pytest.approx(3 * plain / step, rel=2e-3)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.8, 1.0])

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 from figure_layout import MOST_WIDTH, faults
 
+from analysis.engines.evidence.rows import read_rows
 from figures import engine_gains, engine_predictions
-from figures.report.engines import BEST, CELLS, LENGTHS, gains, of_engines, predictions, rows
+from figures.report.engines import BEST, CELLS, LENGTHS, gains, of_engines, predictions
 from figures.style import figure
 
 KEPT = Path(__file__).parent.parent / "results" / "engines"
 DRAWN = {
-    "predictions": (engine_predictions.FIGURE, lambda: predictions(rows(KEPT / CELLS))),
-    "gains": (engine_gains.FIGURE, lambda: gains(rows(KEPT / LENGTHS))),
+    "predictions": (engine_predictions.FIGURE, lambda: predictions(read_rows(KEPT / CELLS))),
+    "gains": (engine_gains.FIGURE, lambda: gains(read_rows(KEPT / LENGTHS))),
 }
 
 
@@ -28,7 +29,7 @@ def test_the_figure_of_the_kept_rows_can_be_printed(name):
 
 
 def test_every_measured_cell_is_drawn_by_the_textbook_and_by_costs_from_elsewhere():
-    kept = [row for row in rows(KEPT / CELLS) if row["kind"] == "cell" and row["study"] in BEST]
+    kept = [row for row in read_rows(KEPT / CELLS) if row["kind"] == "cell" and row["study"] in BEST]
     panels = predictions(kept)
     with figure(7, 4) as canvas:
         engine_predictions.panels(canvas, panels)

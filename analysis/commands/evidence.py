@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
 from analysis.engines.evidence import error_rows, markdown, read_cells
-from analysis.model import Subparsers, add_command, whole_file
-from analysis.model.boundary.options import add_json, add_out, add_seed, output
+from analysis.model import Subparsers, add_command
+from analysis.model.boundary.options import add_seed
+from analysis.model.boundary.report import add_row_report, report_rows
 
 EPILOG = """The folder has any of three collections of runs, gathered from public repositories: vllm_cells.csv with
 columns benchmark, model, method, metrics_file, and the engine's own pages in vllm/
@@ -31,10 +30,8 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--lengths", metavar="ROWS.jsonl", help="rows of `cascade-ewif lengths`: predict its static drafts too"
     )
-    add_out(parser, "ROWS.jsonl", "write cells and errors, one a line")
-    parser.add_argument("--markdown", type=output, metavar="FILE.md", help="write the tables")
     add_seed(parser, "the bootstrap over cells")
-    add_json(parser, "one JSON object with all rows")
+    add_row_report(parser, "cells and errors")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,14 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
     rows: list[dict[str, object]] = [cell.to_json() for cell in cells]
     rows += error_rows(cells, arguments.seed)
     rows += [{"kind": "left out", "what": what} for what in left_out]
-    if arguments.out:
-        with whole_file(arguments.out) as file:
-            file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    text = markdown(rows)
-    if arguments.markdown:
-        with whole_file(arguments.markdown) as file:
-            file.write(text)
-    print(text.rstrip("\n"), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps({"rows": rows}, allow_nan=False))
+    report_rows(arguments, markdown(rows), rows)
     return 0

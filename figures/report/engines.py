@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.engines.evidence import apple, eagle, vllm_runs
+from analysis.engines.evidence import apple, eagle, vllm_cells
 from analysis.engines.evidence.cells import IID, POSITIONS
+from analysis.engines.evidence.rows import read_rows
 from analysis.engines.evidence.table import errors
-from analysis.model import parse_json, read_text
 from figures import engine_gains, engine_predictions
 from figures.report.artefacts import Artefact, Build
 from figures.report.drawing import drawing
@@ -22,8 +22,8 @@ from simulate.lengths.table import by_cost
 CELLS, LENGTHS = "cells.jsonl", "lengths.jsonl"
 
 BEST = {
-    vllm_runs.STUDY: POSITIONS,
-    vllm_runs.COPIERS_STUDY: vllm_runs.BY_MIXED,
+    vllm_cells.STUDY: POSITIONS,
+    vllm_cells.COPIERS_STUDY: vllm_cells.BY_MIXED,
     apple.STUDY: apple.FROM_OTHERS,
     eagle.STUDY: POSITIONS,
 }
@@ -41,8 +41,8 @@ def of_engines(folder: Path) -> tuple[Artefact, ...]:
         return ()
 
     def build(run: Build) -> None:
-        found = [row for row in rows(cells) if row["kind"] == "errors"]
-        replayed = [row for row in rows(lengths) if row["kind"] == "rule" and row["texts"] == SAME]
+        found = [row for row in read_rows(cells) if row["kind"] == "errors"]
+        replayed = [row for row in read_rows(lengths) if row["kind"] == "rule" and row["texts"] == SAME]
         run.write("engines.md", f"{errors(found)}\n\n{by_cost(replayed)}\n")
 
     table = Artefact(
@@ -56,17 +56,11 @@ def of_engines(folder: Path) -> tuple[Artefact, ...]:
     )
     listed = (
         table,
-        drawing("engine-predictions", lambda _: predictions(rows(cells)), engine_predictions.FIGURE),
-        drawing("engine-gains", lambda _: gains(rows(lengths)), engine_gains.FIGURE),
+        drawing("engine-predictions", lambda _: predictions(read_rows(cells)), engine_predictions.FIGURE),
+        drawing("engine-gains", lambda _: gains(read_rows(lengths)), engine_gains.FIGURE),
     )
     origin = "recorded from public runs"
     return tuple(dataclasses.replace(each, origin=origin, sources=(cells, lengths)) for each in listed)
-
-
-def rows(path: Path) -> list[Any]:
-    """The rows of a file."""
-    lines = read_text(path).split("\n")
-    return [parse_json(line, str(path), first_line=i) for i, line in enumerate(lines, start=1) if line.strip()]
 
 
 def predictions(found: Rows) -> list[dict[str, Any]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
-from analysis.model import InputError, Subparsers, add_command, progress, whole_file
-from analysis.model.boundary.options import add_json, add_out, add_quiet, add_seed, output, whole
+from analysis.model import InputError, Subparsers, add_command, progress
+from analysis.model.boundary.options import add_quiet, add_seed, whole
+from analysis.model.boundary.report import add_row_report, report_rows
 from analysis.model.records.length_traces import read_length_traces
 from simulate.lengths.static import machine_rows
 from simulate.lengths.study import study
@@ -38,10 +37,8 @@ def add(commands: Subparsers) -> None:
         metavar="N",
         help="leave longer texts out: most of them repeat themselves until a limit cuts them",
     )
-    add_out(parser, "ROWS.jsonl", "write all rows, one a line: numbers, no text and no token")
-    parser.add_argument("--markdown", type=output, metavar="FILE.md", help="write the tables")
     add_seed(parser, "the bootstrap over texts")
-    add_json(parser, "one JSON object with all rows")
+    add_row_report(parser, "all rows: numbers, no text and no token")
     add_quiet(parser)
 
 
@@ -53,16 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = machine_rows()
     for name, path in progress(list(zip(names, arguments.files, strict=True)), "lengths", "file"):
         rows += study(name, read_length_traces(path), arguments.longest, arguments.seed)
-    if arguments.out:
-        with whole_file(arguments.out) as file:
-            file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    text = markdown(rows)
-    if arguments.markdown:
-        with whole_file(arguments.markdown) as file:
-            file.write(text)
-    print(text.rstrip("\n"), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps({"rows": rows}, allow_nan=False))
+    report_rows(arguments, markdown(rows), rows)
     return 0
 
 

@@ -7,15 +7,14 @@ sides, so these errors are those of acceptance alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.engines.evidence.cells import IID, IID_COSTS, POSITIONS, Cell
 from analysis.engines.evidence.constant import alpha_of_counts
-from analysis.model import InputError, parse_json, read_text
-from analysis.model.boundary.fields import inside, mapping
+from analysis.engines.evidence.rows import read_rows
 
 STUDIES = {"eagle": "replay, EAGLE alone", "copy": "replay, copying alone", "eagle, copy": "replay, EAGLE then copy"}
 EVERYWHERE, OTHER_HALF = "positions, all places", "replay of the other half"
@@ -72,7 +71,7 @@ def _geometric(survival: Sequence[float]) -> list[float]:
 
 def read(path: Path) -> list[Cell]:
     """Cells of all drafts, halves and machines; a file of another kind has none."""
-    rows = list(_rows(path))
+    rows = read_rows(path)
     machines = {row["machine"]: row for row in rows if row["kind"] == "machine"}
     counters = {(row["data"], row["half"]): row for row in rows if row["kind"] == "counters"}
     static = [row for row in rows if row["kind"] == "static"]
@@ -101,13 +100,3 @@ def _predicted(told: Row, machine: Row, eagle: int, copy: int) -> dict[str, floa
         EVERYWHERE: everywhere.tokens(eagle, copy) * plain / everywhere.cost(machine, eagle, copy),
         POSITIONS: begun.tokens(eagle, copy) * plain / begun.cost(machine, eagle, copy),
     }
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    for i, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            with inside(f"{path}, line {i}"):
-                row = mapping(parse_json(line, str(path), first_line=i), "")
-                if "kind" not in row:
-                    raise InputError("kind", "missing, expected rows of `cascade-ewif lengths`")
-                yield row

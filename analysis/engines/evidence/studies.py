@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.engines.evidence import apple, eagle, lengths, vllm_runs
+from analysis.engines.evidence import apple, eagle, lengths, vllm_cells, vllm_runs
 from analysis.engines.evidence.cells import Cell
 from analysis.model import InputError
 
@@ -25,7 +25,7 @@ def read_cells(folder: str | Path, replayed: str | Path | None = None) -> tuple[
     left_out: list[str] = []
     if (place / vllm_runs.FILE).is_file():
         runs, left_out = vllm_runs.read_runs(place)
-        for study in (vllm_runs.across_benchmarks, vllm_runs.across_copiers, vllm_runs.from_another_machine):
+        for study in (vllm_cells.across_benchmarks, vllm_cells.across_copiers, vllm_cells.from_another_machine):
             cells += study(runs)
     for collection in (apple, eagle):
         if (place / collection.FILE).is_file():

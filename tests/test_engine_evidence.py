@@ -108,8 +108,11 @@ def test_pages_that_are_there_twice_and_those_of_the_former_engine_are_left_out_
         ("chat", "m", "eagle3-copy"): EAGLE_PAGES["chat", "m", "eagle3"],
         ("chat", "m", "mlp"): old,
     }
+    plain = EAGLE_PAGES["chat", "m", "autoregressive"]
+    pages["chat", "m", "no-clock"] = "".join(line for line in plain.splitlines(True) if "inter_token" not in line)
     runs, left_out = vllm_runs.read_runs(folder_of(tmp_path, pages))
     assert set(runs) == set(EAGLE_PAGES)
+    assert "chat, m, no-clock: the page lacks a counter of vLLM's V1 engine" in left_out
     assert any(line == "chat, m, eagle3-copy: the same page as chat, m, eagle3" for line in left_out)
     assert any(line.startswith("chat, m, mlp: vllm:spec_decode") for line in left_out)
 

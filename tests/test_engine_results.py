@@ -38,6 +38,12 @@ def gain(data, family, machine=TOKEN, texts=SAME):
     return 100 * RULES[data, family, machine, texts]["over_eagle"] - 100
 
 
+def elsewhere(data, family=BEHIND):
+    key = ("elsewhere", data, TOKEN, family)
+    (row,) = [r for r in LENGTHS if tuple(map(r.get, ("kind", "data", "machine", "family"))) == key]
+    return 100 * row["over_eagle"] - 100
+
+
 def median(study, rung):
     return f"{100 * ERRORS[study, rung]['median_absolute']:.1f} %"
 
@@ -74,6 +80,7 @@ SAID = [
     "gains {:.0f} % on mathematics, {:.0f} % on summaries and {:.0f} % on code editing".format(
         *(gain(data, BEHIND) for data in DATA)
     ),
+    f"copied), it gains {trio((elsewhere(data) for data in DATA), '{:.0f}')} %",
     f"({trio((gain(data, BEFORE) for data in DATA), '{:+.1f}')} %)",
     f"loses {-gain('gsm8k', ANY):.0f} % on mathematics",
     f"loses nothing ({gain('gsm8k', CHAIN):.1f} %) and gains {gain('cnn', CHAIN):.0f} and "
@@ -140,6 +147,14 @@ def test_what_the_page_says_of_single_runs():
     plain = {way: facts(f"{EXPERTS}, {way}") for way in WAYS}
     steps = sorted(found["step_ms"] / found["plain_step_ms"] for found in plain.values())
     assert [round(step, 1) for step in steps] == [3.5, 3.7]
+    code, chat = (plain[way]["plain_step_without_prompts_ms"] for way in WAYS)
+    assert round(100 * (chat / code - 1), 1) == 6.7
+    speeds = [row["measured"] for row in CELLS if row["kind"] == "cell" and row["name"].startswith(EXPERTS)]
+    assert sorted(round(speed, 2) for speed in speeds) == [0.66, 0.87]
+    settings = [
+        r["setting"] for r in LENGTHS if r["kind"] == "elsewhere" and r["machine"] == TOKEN and r["family"] == BEHIND
+    ]
+    assert [setting.split(" (")[0] for setting in settings] == [f"eagle x2 + copy x{n}" for n in (20, 16, 10)]
     run = facts("Qwen3-32B mtbench, suffix to ngram")
     assert round(run["drafting_share"], 2) == 0.07
     assert round(run["batches_with_a_draft"], 2) == 0.41

@@ -15,6 +15,7 @@ from simulate.commands import lengths as command
 from simulate.lengths.choice import choose, gains, halves
 from simulate.lengths.copier import copies
 from simulate.lengths.costs import DRAFTED, FED, H100, MACHINES, STEPS
+from simulate.lengths.families import ReplayedTexts, elsewhere_rows, members
 from simulate.lengths.oracle import oracle_speedup
 from simulate.lengths.rules import COPIER, FAMILIES, NETWORK, MatchRule, rules
 from simulate.lengths.static import static_rows
@@ -209,6 +210,20 @@ def test_counters_of_a_half_are_those_of_its_run():
         assert 1 + sum(row["eagle"][:8]) == pytest.approx(per_step, abs=0.2)  # ends of texts cut a few
 
 
+def test_a_setting_of_elsewhere_is_the_best_of_the_other_data():
+    sets = [ReplayedTexts.of("a", "all", TEXTS), ReplayedTexts.of("b", "all", [text_of(s) for s in range(20, 25)])]
+    costs = MACHINES["0.07 a token"]
+    row = next(
+        r for r in elsewhere_rows(sets, 0) if (r["data"], r["machine"], r["family"]) == ("a", "0.07 a token", "copy")
+    )
+    copying = [rule for rule in rules() if rule.family == "copy"]
+    best = min(copying, key=lambda rule: costs.milliseconds(sets[1].starts.counts(rule)).sum())
+    assert row["setting"] == str(best)
+    taken = costs.milliseconds(sets[0].starts.counts(best)).sum()
+    alone = choose(costs.milliseconds(sets[0].counts), members()["eagle"]).milliseconds.sum()
+    assert row["over_eagle"] == pytest.approx(alone / taken)
+
+
 def lines_of(traces):
     return "".join(
         json.dumps(
@@ -230,6 +245,13 @@ def test_a_file_is_read_plain_and_gzipped(tmp_path):
     assert read_length_traces(tmp_path / "a.jsonl") == tuple(TEXTS) == read_length_traces(tmp_path / "b.jsonl.gz")
 
 
+def test_a_list_may_stand_by_itself(tmp_path):
+    row = {"id": 7, "prompt_token_ids": [1], "generated_token_ids": [2, 3], "acc_eagle": [2, 1]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    (trace,) = read_length_traces(tmp_path / "a.jsonl")
+    assert trace == LengthTrace("7", (1,), (2, 3), {NETWORK: (2, 1)})
+
+
 def test_lengths_of_another_text_are_told_by_their_number():
     other = LengthTrace("a", (1,), (2, 3), {NETWORK: (1, 1, 1), COPIER: (1, 1)})
     assert not other.is_of_this_text(NETWORK)
@@ -243,7 +265,8 @@ def test_lengths_of_another_text_are_told_by_their_number():
         ({"generated_token_ids": []}, "line 1.generated_token_ids: is empty, expected at least one token"),
         ({"acc_eagle": {"acc_len": [0]}}, r"line 1.acc_eagle.acc_len\[0\]: got 0, expected a whole number in 1"),
         ({"acc_eagle": {"acc_len": [1.5]}}, r"line 1.acc_eagle.acc_len\[0\]: got 1.5"),
-        ({"acc_eagle": [1]}, r"line 1.acc_eagle: got \[1\], expected an object"),
+        ({"acc_eagle": 1}, "line 1.acc_eagle: got 1, expected an object"),
+        ({"acc_eagle": [0]}, r"line 1.acc_eagle\[0\]: got 0, expected a whole number in 1"),
     ],
 )
 def test_wrong_files_are_refused_by_line_and_field(change, said, tmp_path):
@@ -265,13 +288,14 @@ def test_an_id_that_is_there_twice_and_a_line_without_drafter_are_refused(tmp_pa
 def test_the_command_writes_rows_without_texts_and_prints_tables(tmp_path, capsys, monkeypatch):
     (tmp_path / "texts.jsonl").write_text(lines_of(TEXTS))
     out, table = tmp_path / "rows.jsonl", tmp_path / "table.md"
-    files = (tmp_path / "texts.jsonl", "--out", out, "--markdown", table, "--quiet")
+    (tmp_path / "others.jsonl").write_text(lines_of([text_of(seed) for seed in range(10, 15)]))
+    files = (tmp_path / "texts.jsonl", tmp_path / "others.jsonl", "--out", out, "--markdown", table, "--quiet")
     result = run(command, capsys, monkeypatch, "lengths", *files)
     assert result.returncode == 0
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {row["kind"] for row in rows} == {"machine", "texts", "rule", "counters", "static", "oracle"}
+    assert {row["kind"] for row in rows} == {"machine", "texts", "rule", "counters", "static", "oracle", "elsewhere"}
     ruled = [row for row in rows if row["kind"] == "rule"]
-    assert len(ruled) == 2 * len(MACHINES) * len(FAMILIES)
+    assert len(ruled) == 2 * 2 * len(MACHINES) * len(FAMILIES)
     assert all(row["speedup"] == row["low"] == row["high"] == 1 for row in ruled if row["family"] == "plain")
     assert not {"prompt_token_ids", "generated_token_ids"} & {key for row in rows for key in row}
     assert result.stdout.strip() == table.read_text().strip()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from analysis.model import InputError, Subparsers, add_command, progress
+from analysis.model import InputError, Subparsers, add_command
 from analysis.model.boundary.options import add_quiet, add_seed, whole
 from analysis.model.boundary.report import add_row_report, report_rows
 from analysis.model.records.length_traces import read_length_traces
-from simulate.lengths.static import machine_rows
 from simulate.lengths.study import study
 from simulate.lengths.table import markdown
 
@@ -47,9 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.names or [_stem(path) for path in arguments.files]
     if len(names) != len(arguments.files) or len(set(names)) < len(names):
         raise InputError("--names", f"got {', '.join(names)}, expected a name of its own for each file")
-    rows = machine_rows()
-    for name, path in progress(list(zip(names, arguments.files, strict=True)), "lengths", "file"):
-        rows += study(name, read_length_traces(path), arguments.longest, arguments.seed)
+    sets = {name: read_length_traces(path) for name, path in zip(names, arguments.files, strict=True)}
+    rows = study(sets, arguments.longest, arguments.seed)
     report_rows(arguments, markdown(rows), rows)
     return 0
 

@@ -1,52 +1,47 @@
-"""What chains and cascades of an engine's drafters are worth on one data set, by machine: rows of numbers."""
+"""What chains and cascades of an engine's drafters are worth, by data set and machine: rows of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from analysis.model import InputError
+from analysis.model import progress
 from analysis.model.records.length_traces import LengthTrace
-from analysis.model.resampling import prompt_weights
-from simulate.lengths.choice import choose, gains
 from simulate.lengths.copier import copies
-from simulate.lengths.costs import MACHINES, STEPS
+from simulate.lengths.families import ReplayedTexts, elsewhere_rows, family_rows
 from simulate.lengths.oracle import oracle_rows
-from simulate.lengths.rules import CLAIRVOYANT, COPIER, FIXED, NETWORK, PLAIN, MatchRule, rules
-from simulate.lengths.static import static_rows
-from simulate.lengths.walk import MOST_DRAFTED, Starts
+from simulate.lengths.rules import COPIER, NETWORK
+from simulate.lengths.static import machine_rows, static_rows
+from simulate.lengths.walk import MOST_DRAFTED
 
 SAME, ALL = "same text", "all"
 """Texts along which both drafters were recorded; all texts, whatever the network's lengths belong to."""
 
-LEAST_TEXTS = 4
-RESAMPLES = 4000
 
-
-def study(data: str, traces: Sequence[LengthTrace], longest: int, seed: int) -> list[dict[str, Any]]:
-    """All rows of one data set.
+def study(sets: Mapping[str, Sequence[LengthTrace]], longest: int, seed: int) -> list[dict[str, Any]]:
+    """All rows of some data sets.
 
     Args:
-        data: Its name.
-        traces: Its texts.
+        sets: Texts by the name of the data set.
         longest: Texts of more tokens were cut where a limit was, most of them while repeating themselves; they are left
             out.
         seed: Of the bootstrap.
 
     Raises:
-        InputError: where fewer than four texts remain.
+        InputError: where fewer than four texts of a data set remain.
     """
-    ended = [trace for trace in traces if 2 <= len(trace.text) <= longest]
-    own = [trace for trace in ended if NETWORK in trace.lengths and trace.is_of_this_text(NETWORK)]
-    rows = [_about(data, traces, ended, own)]
-    for texts, chosen in ((SAME, own), (ALL, ended)):
-        if len(chosen) < LEAST_TEXTS:
-            raise InputError(data, f"has {len(chosen)} texts ({texts}), expected at least {LEAST_TEXTS}")
-        rows += _families(data, texts, chosen, seed)
-    rows += [{"data": data, **row} for row in static_rows(Starts.of(own))]
-    return rows + [{"data": data, **row} for row in oracle_rows(ended)]
+    rows = machine_rows()
+    aligned = []
+    for data, traces in progress(list(sets.items()), "lengths", "data set"):
+        ended = [trace for trace in traces if 2 <= len(trace.text) <= longest]
+        own = [trace for trace in ended if NETWORK in trace.lengths and trace.is_of_this_text(NETWORK)]
+        aligned.append(ReplayedTexts.of(data, SAME, own))
+        rows.append(_about(data, traces, ended, own))
+        rows += family_rows(aligned[-1], seed) + family_rows(ReplayedTexts.of(data, ALL, ended), seed)
+        rows += [{"data": data, **row} for row in (*static_rows(aligned[-1].starts), *oracle_rows(ended))]
+    return rows + elsewhere_rows(aligned, seed)
 
 
 def _about(
@@ -67,44 +62,3 @@ def _about(
         "tokens": sum(len(trace.text) for trace in ended),
         "copies_repeated": same / places if places else None,
     }
-
-
-def _families(data: str, texts: str, traces: Sequence[LengthTrace], seed: int) -> list[dict[str, Any]]:
-    starts = Starts.of(traces)
-    listed: list[MatchRule] = list(rules())
-    counts = np.array([starts.counts(rule) for rule in listed])
-    members: dict[str, list[int]] = {}
-    for i, rule in enumerate(listed):
-        members.setdefault(rule.family, []).append(i)
-    tokens = int(starts.tokens.sum())
-    weights = prompt_weights(starts.texts, RESAMPLES, np.random.default_rng(seed))
-    found = []
-    for machine, costs in MACHINES.items():
-        times = costs.milliseconds(counts)
-        chosen = {family: choose(times, indices) for family, indices in members.items()}
-        taken = {family: each.milliseconds for family, each in chosen.items()}
-        taken[CLAIRVOYANT] = starts.least_milliseconds(costs)
-        speedups, over = gains(taken, taken[PLAIN], weights), gains(taken, taken[FIXED], weights)
-        for family in taken:
-            settings = chosen[family].settings if family in chosen else ()
-            row: dict[str, Any] = {
-                "kind": "rule",
-                "data": data,
-                "texts": texts,
-                "machine": machine,
-                "family": family,
-                "number": starts.texts,
-                "tokens": tokens,
-                **dict(zip(("speedup", "low", "high"), speedups[family], strict=True)),
-                **dict(zip(("over_eagle", "over_eagle_low", "over_eagle_high"), over[family], strict=True)),
-            }
-            if settings:
-                row["settings"] = [str(listed[i]) for i in settings]
-                row["tokens_per_step"] = tokens / _steps(counts, settings)
-            found.append(row)
-    return found
-
-
-def _steps(counts: np.ndarray[Any, np.dtype[np.float64]], settings: tuple[int, int]) -> float:
-    """Steps of both halves, each by its own setting."""
-    return float(counts[settings[0], 0::2, STEPS].sum() + counts[settings[1], 1::2, STEPS].sum())

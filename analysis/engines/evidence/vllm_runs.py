@@ -100,14 +100,23 @@ def read_runs(folder: Path) -> tuple[Runs, list[str]]:
             continue
         seen[text] = name
         try:
-            counters = read(text)
+            found[row["benchmark"], row["model"], row["method"]] = _run(text)
         except InputError as error:
             left_out.append(f"{name}: {error}")
-            continue
-        page, _ = read_page(text, PREFIX, "model_name")
-        prompts = page.total("request_prefill_time_seconds_sum")
-        found[row["benchmark"], row["model"], row["method"]] = VllmRun(counters, known(prompts))
     return found, left_out
+
+
+def _run(text: str) -> VllmRun:
+    """The run of a page.
+
+    Raises:
+        InputError: where the page lacks what a prediction needs.
+    """
+    page, _ = read_page(text, PREFIX, "model_name")
+    run = VllmRun(read(text), known(page.total("request_prefill_time_seconds_sum")))
+    for value in (run.counters.tokens_per_second, run.counters.concurrency, run.counters.drafted):
+        known(value)
+    return run
 
 
 def known(value: float | None) -> float:

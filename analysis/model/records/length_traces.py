@@ -5,7 +5,8 @@ One line for each text: ``{"id", "prompt_token_ids": [...], "generated_token_ids
 of the text have been written: the drafted tokens that would be accepted and the one behind them, so 1 where none would.
 An engine that drafts at most 20 tokens records at most 21.
 
-The format is that of https://github.com/SpecDecode-Bench/simulator (arXiv 2601.11580).
+A drafter's list may also stand there by itself. The format is that of https://github.com/SpecDecode-Bench/simulator
+(arXiv 2601.11580).
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def _read(fields: Mapping[str, object]) -> LengthTrace:
     for name, item in fields.items():
         if name.startswith(PREFIX):
             with inside(name):
-                lengths[name.removeprefix(PREFIX)] = _whole(mapping(item, "").get(LENGTHS), LENGTHS, 1, MOST_LENGTH)
+                if isinstance(item, list):
+                    lengths[name.removeprefix(PREFIX)] = _whole(item, "", 1, MOST_LENGTH)
+                else:
+                    lengths[name.removeprefix(PREFIX)] = _whole(mapping(item, "").get(LENGTHS), LENGTHS, 1, MOST_LENGTH)
     if not lengths:
         raise InputError("", f"no drafter, expected a key {PREFIX}NAME with {LENGTHS}")
     prompt, text = (_whole(fields.get(name), name, 0) for name in ("prompt_token_ids", "generated_token_ids"))

@@ -194,9 +194,9 @@ def test_an_oracle_of_one_text_by_hand():
     plain += sum(H100.call + H100.per_fed + H100.per_held * held + H100.overhead for held in (3, 4, 5))
     first = H100.call + 3 * H100.per_fed + 3 * H100.per_held
     spent = H100.call + 2 * H100.per_fed + H100.overhead + first + 2.0 + H100.overhead
-    assert oracle_speedup([trace], (NETWORK, COPIER), lambda call, network: 2.0 if network else 0) == pytest.approx(
-        plain / spent
-    )
+    assert oracle_speedup(
+        [trace], (NETWORK, COPIER), lambda name, tokens, call: 2.0 * (name == NETWORK)
+    ) == pytest.approx(plain / spent)
 
 
 def test_counters_of_a_half_are_those_of_its_run():

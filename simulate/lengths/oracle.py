@@ -17,17 +17,17 @@ from analysis.model.records.length_traces import LengthTrace
 from simulate.lengths.costs import H100
 from simulate.lengths.rules import COPIER, NETWORK
 
-Price = Callable[[float, bool], float]
-"""Milliseconds of a draft, from those of the target's call and whether EAGLE drafted."""
+Price = Callable[[str, int, float], float]
+"""Milliseconds of a draft, from the drafter, the tokens of the step and the milliseconds of the target's call."""
 
 
 def oracle_rows(traces: Sequence[LengthTrace]) -> list[dict[str, Any]]:
-    """Speedups of oracles that draft exactly what will be accepted."""
+    """Speedups of oracles that draft what will be accepted; the last pays for that, by who drafts it."""
     cases: list[tuple[str, tuple[str, ...], Price]] = [
-        ("eagle", (NETWORK,), _paid),
-        ("copy", (COPIER,), _paid),
-        ("combined, by its rules", (NETWORK, COPIER), lambda call, _: H100.copy_share * call),
-        ("combined, EAGLE paid", (NETWORK, COPIER), _paid),
+        ("eagle", (NETWORK,), lambda *_: H100.draft),
+        ("copy", (COPIER,), _by_drafter),
+        ("combined, by its rules", (COPIER, NETWORK), lambda _, tokens, call: H100.copy_share * call),
+        ("combined, EAGLE paid", (COPIER, NETWORK), _by_drafter),
     ]
     return [
         {"kind": "oracle", "oracle": name, "number": len(traces), "speedup": oracle_speedup(traces, drafters, price)}
@@ -53,8 +53,11 @@ def oracle_speedup(traces: Sequence[LengthTrace], drafters: tuple[str, ...], pri
     return float(drafted / plain)
 
 
-def _paid(call: float, by_network: bool) -> float:
-    return H100.draft if by_network else H100.copy_share * call
+def _by_drafter(drafter: str, tokens: int, call: float) -> float:
+    """Nothing where nothing will be accepted, and so nothing is drafted."""
+    if tokens == 1:
+        return 0.0
+    return H100.draft if drafter == NETWORK else H100.copy_share * call
 
 
 def _call(held: int, fed: int) -> float:
@@ -76,6 +79,6 @@ def _drafted(
         best = int(np.argmax(table[:, written - 1]))
         length = int(table[best, written - 1])
         call = _call(prompt + written, length)
-        spent += call + price(call, drafters[best] == NETWORK) + H100.overhead
+        spent += call + price(drafters[best], length, call) + H100.overhead
         written += length
     return spent

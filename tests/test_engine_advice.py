@@ -8,7 +8,7 @@ from analysis import ewif, ewif_by_length, fit
 from analysis.engines.advice import advice_of
 from analysis.engines.by_length import estimates
 from analysis.engines.comparison import compared
-from analysis.engines.cost_laws import extreme_laws, given_law, measured_drafting
+from analysis.engines.cost_laws import extreme_laws, given_law, laws_of_runs, measured_drafting
 from analysis.engines.explanation import explained
 from analysis.engines.readers import read_counters
 from analysis.engines.specification import fit_counts, per_step, specification, step_rates
@@ -243,12 +243,31 @@ def test_where_no_acceptance_would_do_it_is_said():
 
 
 def test_drafting_that_is_timed_is_taken_out_of_the_cost():
-    both = compared(read_counters(texts.llama_log(RUN)), read_counters(texts.vllm_page(RUN, plain=True)))
+    """Steps of 30 ms, 4 of them drafting, against plain steps of 20."""
+    slow = texts.Run(RUN.offered, RUN.accepted, RUN.length, step_seconds=0.03)
+    plain = EngineCounters("plain", "counts", drafts=0, steps_without_draft=50, accepted=0, tokens=50, decode_seconds=1)
+    both = compared(read_counters(texts.llama_log(slow)), plain)
     cost = explained(both).cost
-    assert cost.drafting == pytest.approx(0.2, rel=5e-3)  # 4 ms of drafting in steps of 20
+    assert cost.drafting == pytest.approx(0.2, rel=5e-3)
     assert cost.drafting + cost.rest == pytest.approx(both.beyond)
-    given = explained(compared(read_counters(texts.vllm_page(RUN)), both.plain), draft_cost=0.03).cost
-    assert given.drafting == pytest.approx(0.03 * 4)
+    by_token, fixed = laws_of_runs(both)
+    assert fixed.per_token * 4 == pytest.approx(cost.drafting, rel=5e-3)
+    assert fixed.fixed == pytest.approx(cost.rest, rel=5e-3)
+    assert by_token.at(np.array([4.0])) == pytest.approx(1.5, rel=5e-3)
+    untimed = compared(read_counters(texts.vllm_page(slow)), plain)
+    assert explained(untimed, draft_cost=0.03).cost.drafting == pytest.approx(0.03 * 4)
+
+
+def test_drafting_dearer_than_the_clock_leaves_is_refused():
+    slow = texts.Run(RUN.offered, RUN.accepted, RUN.length, step_seconds=0.03)
+    both = compared(read_counters(texts.vllm_page(slow)), read_counters(texts.vllm_page(RUN, plain=True)))
+    with pytest.raises(InputError, match=r"draft_cost: got 0.2: drafting would cost 0.8 .* more than the 0.5"):
+        laws_of_runs(both, 0.2)
+
+
+def test_runs_of_two_engines_are_not_compared():
+    with pytest.raises(InputError, match=r"baseline: is of vllm, expected a run of llama.cpp"):
+        compared(read_counters(texts.llama_log(RUN)), read_counters(texts.vllm_page(RUN, plain=True)))
 
 
 def test_counting_abstentions_in_changes_nothing_where_there_are_none():

@@ -9,6 +9,8 @@ from command_line import run
 import analysis.commands.advise as advise
 import analysis.commands.explain as explain
 from analysis import ewif, fit
+from analysis.engines.hardware import published_costs
+from analysis.engines.outside_law import law_of
 from analysis.model import Cascade
 
 RUN = texts.drawn_run(seed=3)
@@ -72,8 +74,37 @@ def test_with_a_baseline_both_extremes_are_told(files, capsys, monkeypatch):
     assert ended.returncode == 0
     assert ended.stdout.count("\nlengths ") == 2
     assert "Two runs tell this sum alone" in ended.stdout
-    known = run(advise, capsys, monkeypatch, *words, "--draft-cost", ".01").stdout
-    assert "a drafted token costs 0.01" in known
+    slow = files["end"].with_name("slow.txt")
+    slow.write_text(texts.vllm_page(texts.Run(RUN.offered, RUN.accepted, RUN.length, step_seconds=0.03)))
+    words = ("advise", "--metrics", slow, "--baseline", files["plain"], "--draft-cost", ".01")
+    known = run(advise, capsys, monkeypatch, *words)
+    assert "a drafted token costs 0.01, and what remains" in known.stdout
+
+
+def test_costs_from_elsewhere_have_a_name(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["end"], "--costs", "eagle3", "--json")
+    [law] = json.loads(run(advise, capsys, monkeypatch, *words).stdout)["lengths"]
+    expected = law_of(published_costs("eagle3", batch=4))  # the page has 4 sequences at a time
+    assert (law["cost"]["fixed"], law["cost"]["per_token"]) == pytest.approx((expected.fixed, expected.per_token))
+    assert law["rows"][3]["cost_per_step"] == pytest.approx(1.3088, abs=1e-4)
+    per_token = ("advise", "--metrics", files["end"], "--costs", "eagle3-per-token", "--json")
+    [law] = json.loads(run(advise, capsys, monkeypatch, *per_token).stdout)["lengths"]
+    assert law["cost"]["error"] == pytest.approx(0.0251, abs=1e-4)
+    ended = run(advise, capsys, monkeypatch, *words, "--draft-cost", ".07")
+    assert (ended.returncode, ended.stderr) == (2, "error: --costs: given beside --draft-cost: costs have one source\n")
+    ended = run(advise, capsys, monkeypatch, "advise", "--metrics", files["end"], "--costs", "h100")
+    assert ended.stderr.startswith("error: --costs: got 'h100', expected eagle3, eagle3-per-token, copying, or a file")
+
+
+def test_a_cost_in_per_cent_is_told_to_be_unlikely(files, capsys, monkeypatch):
+    ended = run(advise, capsys, monkeypatch, "advise", "--metrics", files["end"], "--draft-cost", "7")
+    assert ended.returncode == 0
+    assert "if 7 % of it is meant, write 0.07" in ended.stderr
+
+
+def test_the_match_of_a_copier_goes_into_the_settings(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["copier"], "--draft-cost", "0", "--match-min", "2", "--match-max", "4")
+    assert '"prompt_lookup_max": 4, "prompt_lookup_min": 2' in run(advise, capsys, monkeypatch, *words).stdout
 
 
 @pytest.mark.parametrize(
@@ -87,6 +118,12 @@ def test_with_a_baseline_both_extremes_are_told(files, capsys, monkeypatch):
         (("--metrics", "end", "--draft-cost", ".1", "--model", "x"), "error: --model: got 'x', expected one of meta/"),
         (("--metrics", "end", "--draft-cost", "-1"), "error: --draft-cost: got '-1'"),
         (("--metrics", "end", "--draft-cost", ".1", "--drafter", "eagles"), "error: --drafter: got 'eagles'"),
+        (("--metrics", "end", "--baseline", "plain", "--draft-cost", ".5"), "error: --draft-cost: got 0.5: drafting"),
+        (
+            ("--metrics", "end", "--draft-cost", ".1", "--drafter", "mtp", "--draft-model", "x"),
+            "error: --draft-model: a",
+        ),
+        (("--metrics", "end", "--draft-cost", ".1", "--match-min", "3"), "error: --match-min: only an n-gram drafter"),
         (("--metrics", "absent", "--draft-cost", ".1"), "error: absent: no such file"),
     ],
 )

@@ -14,7 +14,7 @@ from analysis.engines.costs import EngineCosts, per_drafted_token
 from analysis.engines.drafted_steps import DraftedStep, drafted_step, drafted_step_of, split
 from analysis.engines.hardware import published_costs
 from analysis.engines.microbenchmark import costs_of_times, read_times
-from analysis.engines.outside_law import law_of
+from analysis.engines.outside_law import law_of, named_costs
 from analysis.engines.published import engine_rows
 from analysis.model import Affine, ByDraft, Tabulated
 from analysis.model.records.engine_counters import EngineCounters
@@ -312,13 +312,39 @@ def test_the_law_of_a_step_is_the_price_of_the_cascade(costs, k):
 def test_a_law_has_the_error_of_its_costs():
     assert law_of(published_costs("eagle3-per-token")).error == pytest.approx(0.006 / math.sqrt(12) / 0.069)
     assert law_of(published_costs("eagle3")).error == 0
-    half = law_of(published_costs("eagle3-per-token"), share=0.5, longest=2.5)
+    half = law_of(published_costs("eagle3-per-token"), with_drafts(drafted=2500, steps_without_draft=1000, tokens=3950))
     assert (half.per_token, half.longest) == (pytest.approx(0.0345), 2.5)
 
 
-def test_costs_that_bend_are_no_law():
-    with pytest.raises(InputError, match=r"^costs: do not rise straight"):
-        law_of(costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]}))
+def test_costs_by_name(tmp_path):
+    assert named_costs("copying") == published_costs("copying")
+    path = tmp_path / "times.csv"
+    path.write_text("part,tokens,time\nverify,1,10\ndraft,1,1\n")
+    assert named_costs(str(path)).drafter == Affine(0.1)
+    with pytest.raises(InputError, match=r"^costs: got 'eagle', expected eagle3, eagle3-per-token, copying, or a file"):
+        named_costs("eagle")
+
+
+def test_costs_that_bend_are_a_table_of_the_same_prices():
+    costs = costs_of_times({1: [10.0], 3: [13.0], 16: [14.0]}, {1: [1.0]})
+    law = law_of(costs)
+    for k in (1, 2, 7, 30):
+        assert law.at(np.array([float(k)]))[0] == pytest.approx(costs.drafter.drafting(k) + costs.target.at(k + 1))
+    assert law.rises
+    with pytest.raises(InputError, match="table: got '64 costs', expected at least 65"):
+        law.at(np.array([65.0]))
+
+
+def test_the_error_of_a_law_is_that_of_both_costs():
+    """Verification 1 + .01 (q - 1) with error .02 at every q > 1, drafting .1 a token with error .01."""
+    costs = EngineCosts(
+        Tabulated(tuple(1 + 0.01 * q for q in range(80)), "linear"),
+        Affine(0.1),
+        "made up",
+        {"target": {"by_tokens": [0.0] + [0.02] * 79}, "draft": 0.01},
+    )
+    expected = [math.hypot(0.01 * k, 0.02) / (0.11 * k) for k in range(1, 65)]
+    assert law_of(costs).error == pytest.approx(math.sqrt(sum(e * e for e in expected) / 64))
 
 
 def test_costs_as_json():

@@ -92,6 +92,75 @@ def test_the_log_of_sglang_gives_means_and_no_intervals():
     assert any("no interval" in sentence for sentence in seen.unknown)
 
 
+SGLANG_REPORT = """
+============ Serving Benchmark Result ============
+Backend:                                 sglang
+Max request concurrency:                 4
+Successful requests:                     10
+Total generated tokens:                  2784
+Total generated tokens (retokenized):    2774
+Concurrency:                             3.50
+Accept length:                           2.61
+-----Time per Output Token (excl. 1st token)------
+Mean TPOT (ms):                          25.04
+==================================================
+"""
+
+
+def test_the_report_of_sglang_has_a_mean_and_a_clock():
+    seen = read_counters(SGLANG_REPORT)
+    assert (seen.engine, seen.tokens_per_step(), seen.concurrency) == ("sglang", 2.61, 3.5)
+    assert seen.seconds_per_step == pytest.approx(2.61 * 0.02504)
+    plain = read_counters("\n".join(line for line in SGLANG_REPORT.splitlines() if "Accept" not in line))
+    assert (plain.engine, plain.is_speculative, plain.tokens) == ("sglang", False, 2774)
+
+
+def test_a_saved_result_of_vllm_is_the_printed_one():
+    printed = read_counters(texts.vllm_bench(COPIER))
+    result = {
+        "completed": len(COPIER.offered),
+        "total_output_tokens": COPIER.total_accepted + COPIER.steps + len(COPIER.offered),
+        "mean_tpot_ms": 1000 * COPIER.step_seconds * COPIER.steps / (COPIER.total_accepted + COPIER.steps),
+        "max_concurrency": 4,
+        "spec_decode_num_drafts": COPIER.drafts,
+        "spec_decode_draft_tokens": int(COPIER.flat[0].sum()),
+        "spec_decode_accepted_tokens": COPIER.total_accepted,
+        "spec_decode_acceptance_length": 1 + COPIER.total_accepted / COPIER.drafts,
+        "spec_decode_per_position_acceptance_rates": [n / COPIER.drafts for n in COPIER.survival_counts],
+    }
+    saved = read_counters(json.dumps(result))
+    assert saved.accepted_by_position == printed.accepted_by_position == COPIER.survival_counts
+    assert (saved.drafts, saved.steps_without_draft) == (printed.drafts, printed.steps_without_draft)
+    assert saved.decode_seconds == pytest.approx(printed.decode_seconds, rel=1e-4)
+
+
+def test_an_excerpt_of_a_report_has_shares_without_intervals():
+    lines = ["Acceptance length: 3.20", "Position 0: 83.42", "  Position 1:    72.91", "  Position 2:    64.07"]
+    seen = read_counters("\n".join(lines) + "\n")
+    assert seen.survival == pytest.approx((0.8342, 0.7291, 0.6407))
+    assert all(rate.low is None for rate in seen.rates())
+
+
+def test_the_page_of_tensorrt_llm_has_tokens_and_a_gauge():
+    page = (
+        'trtllm_spec_decode_num_draft_tokens_total{model_name="m"} 300.0\n'
+        'trtllm_spec_decode_num_accepted_tokens_total{model_name="m"} 195.0\n'
+        'trtllm_spec_decode_acceptance_length{model_name="m"} 2.9\n'
+    )
+    seen = read_counters(page)
+    assert (seen.acceptance_rate, seen.tokens_per_draft()) == (0.65, 2.9)
+    with pytest.raises(InputError, match="trtllm_spec_decode_num_draft_tokens_total: missing"):
+        read_counters('trtllm_request_success_total{model_name="m"} 3.0\n')
+
+
+def test_a_version_of_vllm_that_counts_no_drafts_is_no_baseline():
+    lines = [line for line in texts.vllm_page(RUN).splitlines() if "num_drafts" not in line and "per_pos" not in line]
+    seen = read_counters("\n".join(lines) + "\n")
+    assert seen.drafts is None
+    assert seen.drafted == RUN.steps * RUN.length
+    assert seen.tokens_per_step() == pytest.approx(1 + RUN.total_accepted / RUN.steps)
+
+
 def test_a_log_without_speculation_is_a_baseline():
     line = (
         "Decode batch. #running-req: 2, #token: 9, token usage: 0.01, gen throughput (token/s): 100.00, #queue-req: 0"
@@ -222,6 +291,12 @@ def test_counters_that_cannot_be_are_refused_by_name(old, new, message):
     ]
     with pytest.raises(InputError, match=message):
         read_counters("\n".join(changed) + "\n")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "vllm page"])
+def test_a_model_is_asked_for_only_where_models_are_told_apart(form):
+    with pytest.raises(InputError, match="model: this text does not tell models apart"):
+        read_counters(FORMS[form](RUN), "meta/target")
 
 
 def test_a_gap_between_positions_is_refused():

@@ -5,23 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from analysis.engines.advice import EngineAdvice, advice_of
 from analysis.engines.comparison import EngineComparison, compared
-from analysis.engines.cost_laws import extreme_laws, given_law, measured_drafting
+from analysis.engines.cost_laws import given_law, laws_of_runs
+from analysis.engines.outside_law import PUBLISHED, law_of, named_costs
 from analysis.engines.readers import read_counters_file
 from analysis.engines.settings import DrafterKind, EngineSettings, Speculation, settings_for
 from analysis.engines.specification import fit_counts, specification
 from analysis.engines.step_cost import StepCost
 from analysis.engines.words import advice_lines, settings_lines
-from analysis.model import MAX_DRAFT_LENGTH, InputError, Subparsers, add_command, whole_file
+from analysis.model import MAX_DRAFT_LENGTH, InputError, Subparsers, add_command, advise, whole_file
 from analysis.model.boundary.options import add_json, add_out, as_options, real, some_text, whole, word
+from analysis.model.misuse import drafter_suspicions
 from analysis.model.records.engine_counters import EngineCounters
 
-EPILOG = """Reads vLLM's metrics page, log and benchmark report; SGLang's log, metrics page, server info and the
-meta_info of its answers; llama.cpp's timings, log and metrics page; TensorRT-LLM's iteration statistics; Spec-Bench's
-answers; and counts of your own, as JSON or CSV (analysis.engines.readers.plain describes them). Files may be gzipped.
+EPILOG = """Reads metrics pages of vLLM, SGLang, llama.cpp and TensorRT-LLM; logs of vLLM, SGLang and llama.cpp;
+reports of vllm bench serve and SGLang's bench_serving; SGLang's answers (meta_info) and server info; llama.cpp's
+answers (timings); TensorRT-LLM's iteration statistics; Spec-Bench's answers; and counts of your own, as JSON or CSV
+(analysis.engines.readers.plain describes them). Files may be gzipped, and /dev/stdin is one.
 
 Costs are in one-token calls of the target. --baseline takes the same engine's metrics of a run without speculation, at
 the same load: what a step costs follows from its clock, but not how that divides into drafting, review and overhead, so
@@ -29,6 +33,7 @@ both extremes are told."""
 
 EXAMPLE = """curl -s localhost:8000/metrics > end.txt
 cascade-ewif advise --metrics end.txt --draft-cost .07
+cascade-ewif advise --metrics end.txt --costs eagle3
 cascade-ewif advise --metrics end.txt --start start.txt --baseline plain.txt --drafter eagle3"""
 
 KINDS = get_args(DrafterKind)
@@ -39,7 +44,16 @@ def add(commands: Subparsers) -> None:
     parser = add_command(commands, "advise", run, more=EPILOG, example=EXAMPLE)
     add_metrics(parser)
     parser.add_argument(
-        "--draft-cost", type=real(0), metavar="C", help="cost of drafting one token, in one-token target calls"
+        "--draft-cost",
+        type=real(0),
+        metavar="C",
+        help="cost of drafting one token, in one-token target calls (EAGLE-3 on an H100: some .07; copying: about 0)",
+    )
+    parser.add_argument(
+        "--costs",
+        type=some_text,
+        metavar="NAME",
+        help=f"costs from elsewhere: {', '.join(PUBLISHED)} (published, Llama-3.1-8B on an H100), or a CSV of times",
     )
     parser.add_argument(
         "--review-cost",
@@ -60,6 +74,13 @@ def add(commands: Subparsers) -> None:
         "--drafter", type=word(KINDS), choices=KINDS, help="what drafts, for the settings (default: a guess)"
     )
     parser.add_argument("--draft-model", type=some_text, metavar="PATH", help="its weights, for the settings")
+    for option, which in (("--match-min", "least"), ("--match-max", "greatest")):
+        parser.add_argument(
+            option,
+            type=whole(1, MAX_DRAFT_LENGTH),
+            metavar="N",
+            help=f"{which} match of an n-gram drafter, for the settings",
+        )
     add_out(parser, "SPEC.json", "write the drafter as a specification, which other commands take")
     add_json(parser)
 
@@ -108,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     with as_options("draft_length"):
         advice = advice_of(counters, laws, comparison=comparison, draft_length=arguments.draft_length)
     kind = arguments.drafter or _guessed(counters)
-    typed = settings_for(_speculation(cast("DrafterKind", kind), advice.tokens, arguments.draft_model))
+    typed = settings_for(_speculation(arguments, cast("DrafterKind", kind), advice.tokens))
     if arguments.out:
         _write(arguments.out, advice)
     if arguments.json:
@@ -121,25 +142,48 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _speculation(kind: DrafterKind, tokens: int, model: str | None) -> Speculation:
+def _speculation(arguments: argparse.Namespace, kind: DrafterKind, tokens: int) -> Speculation:
+    """What an engine is to do."""
     try:
-        return Speculation(kind, tokens, model=model)
+        with as_options("match_min", "match_max"):
+            return Speculation(
+                kind,
+                tokens,
+                model=arguments.draft_model,
+                match_min=arguments.match_min,
+                match_max=arguments.match_max,
+            )
     except InputError as error:
-        raise InputError("--draft-model", error.problem) from None
+        raise InputError("--draft-model" if error.field == "model" else error.field, error.problem) from None
 
 
 def _laws(
     arguments: argparse.Namespace, counters: EngineCounters, comparison: EngineComparison | None
 ) -> Sequence[StepCost]:
     cost, error = arguments.draft_cost, arguments.cost_error
+    for line in drafter_suspicions(cost or 0.0, "alpha", ()):
+        advise(line)
+    if arguments.costs is not None:
+        return [_from_elsewhere(arguments, counters)]
     if comparison is None:
         if cost is None:
-            problem = "missing, expected the cost of drafting one token in one-token target calls, or --baseline"
-            raise InputError("--draft-cost", problem)
+            expected = "expected the cost of drafting one token in one-token target calls, --costs or --baseline"
+            raise InputError("--draft-cost", f"missing, {expected}")
         return [given_law(counters, cost, arguments.review_cost or 0.0, error)]
     if arguments.review_cost is not None:
         raise InputError("--review-cost", "given beside --baseline, whose clock tells it together with the overhead")
-    return extreme_laws(comparison, error) if cost is None else measured_drafting(comparison, cost, error)
+    with as_options("draft_cost"):
+        return laws_of_runs(comparison, cost, error)
+
+
+def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> StepCost:
+    """The law of costs that have a name."""
+    for option in ("draft_cost", "review_cost", "baseline"):
+        if getattr(arguments, option) is not None:
+            raise InputError("--costs", f"given beside --{option.replace('_', '-')}: costs have one source")
+    with as_options("costs"):
+        law = law_of(named_costs(arguments.costs, max(1, round(counters.concurrency or 1))), counters)
+    return replace(law, error=arguments.cost_error or law.error)
 
 
 def _guessed(counters: EngineCounters) -> str:

@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     comparison = read_comparison(arguments, counters)
     assert comparison is not None
-    found = explained(comparison, arguments.draft_cost)
+    with as_options("draft_cost"):
+        found = explained(comparison, arguments.draft_cost)
     if arguments.json:
         print(json.dumps(found.to_json(), allow_nan=False))
         return 0

@@ -15,6 +15,9 @@ from analysis.model.records.position_rates import PositionRate, rates_of_shares
 FURTHEST = 2
 """How many times as long as the longest draft in the data a guess beyond them may be."""
 
+_ALONE = 1.5
+"""Sequences at a time above which a run is no longer of one sequence."""
+
 
 @dataclass(frozen=True)
 class PricedLengths:
@@ -116,7 +119,7 @@ def advice_of(
         comparison,
         tokens,
         worst[tokens],
-        (*_unknown(counters, rates, is_one_number), *_unknown_costs(costs), *counters.unknown),
+        (*_unknown(counters, rates, is_one_number), *_unknown_costs(costs, counters, comparison), *counters.unknown),
     )
 
 
@@ -125,7 +128,7 @@ def _priced(
 ) -> PricedLengths:
     rows = tuple(estimates(rates, cost, is_one_number=is_one_number, by_request=counters.by_request))
     guess = None
-    if best_of(rows).tokens == len(rates) and cost.per_token > 0 and counters.has_one_length is not False:
+    if best_of(rows).tokens == len(rates) and cost.rises and counters.has_one_length is not False:
         last = rates[-1].hazard
         survival = [1.0]
         for rate in rates:
@@ -160,8 +163,21 @@ def _unknown(counters: EngineCounters, rates: Sequence[PositionRate], is_one_num
     return found
 
 
-def _unknown_costs(costs: Sequence[StepCost]) -> list[str]:
-    """What is not known of costs that are taken as given."""
-    if any(cost.error for cost in costs):
-        return []
-    return ["How far costs are off: taken as exact (--cost-error says otherwise)."]
+def _unknown_costs(
+    costs: Sequence[StepCost], counters: EngineCounters, comparison: EngineComparison | None
+) -> list[str]:
+    """What is not known of the costs."""
+    found = []
+    if not any(cost.error for cost in costs):
+        found.append("How far costs are off: taken as exact (--cost-error says otherwise).")
+    if comparison is not None:
+        found.append(
+            "Whether each further token costs more than the one before, as on a device at its limit: then shorter "
+            "drafts gain more than is said."
+        )
+    elif counters.concurrency and counters.concurrency > _ALONE:
+        found.append(
+            f"Whether the costs given hold at the load of this run, {counters.concurrency:.3g} sequences at a time; "
+            "--baseline takes them from its clock."
+        )
+    return found

@@ -92,7 +92,8 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> EngineCompar
     """Compare two runs.
 
     Raises:
-        InputError: where the baseline speculates, the other does not, or either lacks tokens and seconds.
+        InputError: where the baseline speculates, the other does not, the engines are not one, or either lacks tokens
+            and seconds.
 
     >>> fast = EngineCounters("plain", "counts", drafts=100, steps_without_draft=0, drafted=300, accepted=200,
     ...                       tokens=300, decode_seconds=3.0)
@@ -106,6 +107,8 @@ def compared(speculative: EngineCounters, plain: EngineCounters) -> EngineCompar
         raise InputError("baseline", f"has {_drafts(plain)} drafts, expected a run without speculation")
     if not speculative.is_speculative and not speculative.drafted:
         raise InputError("metrics", "has no drafts, expected a run with speculation")
+    if speculative.engine != plain.engine and "plain" not in (speculative.engine, plain.engine):
+        raise InputError("baseline", f"is of {plain.engine}, expected a run of {speculative.engine} like the other")
     speeds = []
     for name, each in (("metrics", speculative), ("baseline", plain)):
         if not each.tokens_per_second or not each.seconds_per_step:

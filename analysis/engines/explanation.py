@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from analysis.engines.advice import EngineAdvice, advice_of
 from analysis.engines.comparison import EngineComparison
-from analysis.engines.cost_laws import extreme_laws, measured_drafting
+from analysis.engines.cost_laws import laws_of_runs
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,9 @@ def explained(comparison: EngineComparison, draft_cost: float | None = None) -> 
         draft_cost: Cost of drafting one token, in one-token calls of the target, where it is known from elsewhere; the
             engine's own measurement comes first.
 
+    Raises:
+        InputError: where drafting would cost more than the clock leaves for it.
+
     >>> from analysis.engines.comparison import compared
     >>> from analysis.model.records.engine_counters import EngineCounters
     >>> fast = EngineCounters("plain", "counts", drafts=80, steps_without_draft=20, drafted=240, accepted=160,
@@ -104,7 +107,7 @@ def explained(comparison: EngineComparison, draft_cost: float | None = None) -> 
     (4.0, 0.6, 0.8, 2.6)
     """
     counters = comparison.speculative
-    laws = extreme_laws(comparison) if draft_cost is None else measured_drafting(comparison, draft_cost)
+    laws = laws_of_runs(comparison, draft_cost if comparison.draft_share is None else None)
     return Explanation(
         comparison,
         _tokens(comparison),

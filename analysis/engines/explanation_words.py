@@ -115,10 +115,17 @@ def _length(advice: EngineAdvice) -> str:
     bests = sorted({each.best.tokens for each in advice.priced})
     if bests == [0]:
         return f"length: none of 1 to {used} tokens gains, whether costs rise with the tokens or are all fixed."
+    if advice.counters.has_one_length is False:
+        rows = [each.rows[advice.tokens].ewif for each in advice.priced]
+        return (
+            f"length: of limits up to {used} tokens, the last that was ever accepted, {advice.tokens} loses least, "
+            f"with a speedup of at least {min(rows):.3f}; limits are priced at the most that they can cost."
+        )
     if bests == [used]:
         return f"length: {used} tokens, as now, are best of 0 to {used}, however the cost of a step divides."
-    rows = [each.rows[advice.tokens].ewif for each in advice.priced]
+    low, high = sorted(each.rows[advice.tokens].ewif for each in advice.priced)
+    between = f"{low:.3f}" if high - low < SMALL else f"{low:.3f} to {high:.3f}, by how the cost of a step divides"
     return (
-        f"length: {advice.tokens} tokens lose least whatever holds, with a speedup of {min(rows):.3f} (the cost of a "
-        f"step is the same for every length) to {max(rows):.3f} (it rises with the tokens)."
+        f"length: {advice.tokens} of 0 to {used} tokens lose least whatever holds, with a speedup of {between} (the "
+        f"best are {' or '.join(map(str, bests))} at the extremes)."
     )

@@ -10,14 +10,15 @@ from pathlib import Path
 from analysis.engines.readers import (
     llama_cpp,
     plain,
+    serving_bench,
     sglang_answers,
     sglang_server,
     spec_bench,
     tensorrt_llm,
-    vllm_bench,
     vllm_log,
     vllm_page,
 )
+from analysis.engines.readers.matching import demand_no_model
 from analysis.model import InputError, inside_file, parse_json, read_text
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -44,8 +45,12 @@ FORMS = (
     Form("vLLM's metrics page", vllm_page.PREFIX, vllm_page.read),
     Form("SGLang's metrics page", sglang_server.PREFIX, sglang_server.read_metrics),
     Form("llama.cpp's metrics page", llama_cpp.PREFIX, llama_cpp.read_metrics),
+    Form("TensorRT-LLM's metrics page", tensorrt_llm.PREFIX, tensorrt_llm.read_metrics),
     Form("vLLM's log", vllm_log.MARK, vllm_log.read),
-    *(Form("the report of vllm bench serve", mark, vllm_bench.read) for mark in vllm_bench.MARKS),
+    *(
+        Form("a report of vllm bench serve or SGLang's bench_serving", m, serving_bench.read)
+        for m in serving_bench.MARKS
+    ),
     Form("SGLang's log", "Decode batch", sglang_server.read_log),
     Form("llama.cpp's log", "draft acceptance", llama_cpp.read_log),
     Form("llama.cpp's log", "eval time =", llama_cpp.read_log),
@@ -53,7 +58,8 @@ FORMS = (
 """Forms that are no JSON, in the order in which they are looked for."""
 
 KNOWN = (
-    "a metrics page of vLLM, SGLang or llama.cpp; a log of vLLM, SGLang or llama.cpp; a report of vllm bench serve; "
+    "a metrics page of vLLM, SGLang, llama.cpp or TensorRT-LLM; a log of vLLM, SGLang or llama.cpp; a report of vllm "
+    "bench serve or SGLang's bench_serving; "
     "JSON of llama.cpp (timings), SGLang (meta_info, server info), TensorRT-LLM (specDecodingStats), Spec-Bench "
     "(accept_lengths); or one's own JSON or CSV (position,examined,accepted)"
 )
@@ -78,6 +84,7 @@ def read_counters(text: str, model: str | None = None) -> EngineCounters:
     if objects:
         return _of_objects(objects, model)
     if tuple(part.strip() for part in text.lstrip("\ufeff \n").partition("\n")[0].split(",")) == plain.HEADER:
+        demand_no_model(model)
         return plain.read_csv(text.lstrip("\ufeff \n"))
     for form in FORMS:
         if form.mark in text:
@@ -100,13 +107,14 @@ def read_counters_file(path: str | Path, model: str | None = None) -> EngineCoun
 
 
 def _of_objects(objects: Objects, model: str | None) -> EngineCounters:
-    if model is not None:
-        raise InputError("model", "JSON does not tell models apart, expected none to be asked for")
+    demand_no_model(model)
     first = objects[0]
     if "internal_states" in first:
         return sglang_server.read_info(first)
     if any("specDecodingStats" in row or "inflightBatchingStats" in row for row in objects):
         return tensorrt_llm.read_iterations(objects)
+    if any(mark in first for mark in serving_bench.JSON_MARKS):
+        return serving_bench.read_result(first)
     if any(_has(row, "accept_lengths") for row in objects):
         return spec_bench.read_answers(objects)
     for key, mark, read in _NESTED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from analysis.engines.readers.matching import NUMBER, drafts_of_rates, number_after, summed
+from analysis.engines.readers.matching import NUMBER, demand_no_model, drafts_of_rates, number_after, summed
 from analysis.engines.readers.prometheus import read_page
 from analysis.model import InputError
 from analysis.model.boundary.fields import inside, read_number
@@ -75,8 +75,7 @@ def read_log(text: str, model: str | None = None) -> EngineCounters:
     Raises:
         InputError: where no request is in it.
     """
-    if model is not None:
-        raise InputError("model", "the log does not tell models apart, expected none to be asked for")
+    demand_no_model(model)
     evals = [found for found in _EVAL.finditer(text) if not found[1]]
     requests = [_request(found) for found in _REQUEST.finditer(text)]
     if not evals and not requests:
@@ -176,5 +175,9 @@ def read_metrics(text: str, model: str | None = None) -> EngineCounters:
         decode_seconds=page.total("tokens_predicted_seconds_total"),
         engine_steps=page.total("n_decode_total"),
         model=name,
-        unknown=(LOAD, "How many requests there were: the first token of each is among the tokens written."),
+        unknown=(
+            LOAD,
+            "How many requests there were: the first token of each is among the tokens written.",
+            *(() if drafts is not None else ("Whether it speculated: older versions have no counters of it.",)),
+        ),
     )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from analysis.model import InputError
+
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
@@ -31,3 +33,13 @@ def drafts_of_rates(accepted: float, rates: Sequence[float]) -> float | None:
 def summed(lists: Iterable[Sequence[float]]) -> tuple[float, ...]:
     """Sums by position of lists that may differ in length."""
     return tuple(sum(values) for values in zip_longest(*lists, fillvalue=0.0))
+
+
+def demand_no_model(model: str | None) -> None:
+    """Refuse to look for one model in a text that does not tell models apart.
+
+    Raises:
+        InputError: where one is asked for.
+    """
+    if model is not None:
+        raise InputError("model", "this text does not tell models apart, expected none to be asked for")

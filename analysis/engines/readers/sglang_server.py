@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from analysis.engines.readers.matching import number_after
+from analysis.engines.readers.matching import demand_no_model, number_after
 from analysis.engines.readers.prometheus import read_page
 from analysis.model import InputError
 from analysis.model.boundary.fields import mapping, read_number, sequence
@@ -36,8 +36,7 @@ def read_log(text: str, model: str | None = None) -> EngineCounters:
     Raises:
         InputError: where no line is of use.
     """
-    if model is not None:
-        raise InputError("model", "the log does not tell models apart, expected none to be asked for")
+    demand_no_model(model)
     lines = [_line(found[0]) for found in _DECODE.finditer(text)]
     used = [line for line in lines if line[0] > 0 and line[2] > 0]
     if not used:

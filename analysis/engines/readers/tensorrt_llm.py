@@ -1,11 +1,15 @@
-"""TensorRT-LLM's statistics by iteration: the JSON that ``trtllm-serve`` answers at ``/metrics``, or ``get_stats``."""
+"""TensorRT-LLM's statistics by iteration (the JSON of ``get_stats`` and of ``/metrics``) and its Prometheus page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from analysis.engines.readers.prometheus import read_page
+from analysis.model import InputError
 from analysis.model.boundary.fields import inside, mapping, read_number
 from analysis.model.records.engine_counters import EngineCounters
+
+PREFIX = "trtllm_"
 
 CONVENTION = (
     "TensorRT-LLM counts, by iteration, requests that had a draft, tokens drafted and accepted; its acceptance length "
@@ -13,6 +17,7 @@ CONVENTION = (
     "for acceptance, but not for time."
 )
 
+LAST_MOMENT = "The acceptance length is a gauge of the last iteration, not a mean of the run."
 UNKNOWN = ("Acceptance by position: the statistics do not tell it.",)
 
 
@@ -60,4 +65,30 @@ def read_iterations(rows: Sequence[Mapping[str, object]]) -> EngineCounters:
         engine_steps=float(len(rows)),
         concurrency=steps / len(rows) if rows else None,
         unknown=UNKNOWN,
+    )
+
+
+def read_metrics(text: str, model: str | None = None) -> EngineCounters:
+    """What the Prometheus page tells: tokens drafted and accepted, and a gauge of the acceptance length.
+
+    Args:
+        text: The page.
+        model: Its ``model_name``, where the page has several.
+
+    Raises:
+        InputError: naming the counter that is missing or cannot be.
+    """
+    page, name = read_page(text, PREFIX, "model_name", model)
+    drafted = page.total("spec_decode_num_draft_tokens_total")
+    if drafted is None:
+        raise InputError("trtllm_spec_decode_num_draft_tokens_total", "missing: speculation was off, or not counted")
+    return EngineCounters(
+        "tensorrt-llm",
+        CONVENTION,
+        drafted=drafted,
+        accepted=page.total("spec_decode_num_accepted_tokens_total"),
+        mean_tokens=page.mean("spec_decode_acceptance_length") or None,
+        is_rounded=True,
+        model=name,
+        unknown=(LAST_MOMENT, *UNKNOWN),
     )

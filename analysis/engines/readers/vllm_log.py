@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.engines.readers.matching import drafts_of_rates, number_after, summed
+from analysis.engines.readers.matching import demand_no_model, drafts_of_rates, number_after, summed
 from analysis.model import InputError
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -33,8 +33,7 @@ def read(text: str, model: str | None = None) -> EngineCounters:
     Raises:
         InputError: where a line lacks its counts.
     """
-    if model is not None:
-        raise InputError("model", "the log does not tell models apart, expected none to be asked for")
+    demand_no_model(model)
     found = [_line(line) for line in text.splitlines() if MARK in line]
     lines = [line for line in found if line[0] > 0]
     if not lines:

@@ -26,6 +26,7 @@ _LOAD = (
     "How the batch was filled from moment to moment: times are means over the load of the run. Other loads may differ."
 )
 _NO_STEPS = "How many steps had no draft: the page has no times between tokens."
+_NO_DRAFTS = "How many drafts there were: this version counts tokens alone."
 _NO_POSITIONS = "Acceptance by position: the page has no counter of it."
 
 
@@ -50,26 +51,30 @@ def read(text: str, model: str | None = None) -> EngineCounters:
 
 
 def _counters(page: MetricsPage, name: str | None) -> EngineCounters:
-    drafts = page.total("spec_decode_num_drafts_total")
+    drafts, drafted = page.total("spec_decode_num_drafts_total"), page.total("spec_decode_num_draft_tokens_total")
     positions = page.by_position("spec_decode_num_accepted_tokens_per_pos_total")
     steps = page.first_total(*(f"{each}_count" for each in _ITL))
     firsts = page.total("time_to_first_token_seconds_count")
     written = page.total("generation_tokens_total")
-    if drafts is None and steps is None and written is None:
+    if drafted is None and steps is None and written is None:
         raise InputError("", "no counter of vLLM on the page, expected vllm:generation_tokens_total and others")
+    if drafted is None:
+        drafts = 0.0
     engine_steps = page.total("iteration_tokens_total_count")
     unknown = [_LOAD]
     if steps is None:
         unknown.append(_NO_STEPS)
-    if drafts and not positions:
+    if drafted and drafts is None:
+        unknown.append(_NO_DRAFTS)
+    if drafted and not positions:
         unknown.append(_NO_POSITIONS)
     return EngineCounters(
         "vllm",
-        PLAIN if drafts is None else CONVENTION,
-        drafts=drafts or 0.0,
-        steps_without_draft=None if steps is None else max(0.0, steps - (drafts or 0.0)),
-        drafted=page.total("spec_decode_num_draft_tokens_total") if drafts is not None else 0.0,
-        accepted=page.total("spec_decode_num_accepted_tokens_total") if drafts is not None else 0.0,
+        PLAIN if drafted is None else CONVENTION,
+        drafts=drafts,
+        steps_without_draft=None if steps is None or drafts is None else max(0.0, steps - drafts),
+        drafted=drafted or 0.0,
+        accepted=page.total("spec_decode_num_accepted_tokens_total") or 0.0,
         accepted_by_position=positions,
         draft_length=len(positions) or None,
         tokens=None if written is None or firsts is None else max(0.0, written - firsts),

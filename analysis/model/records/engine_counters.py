@@ -139,6 +139,11 @@ class EngineCounters:
         return self.drafted / self.drafts if self.drafts and self.drafted is not None else None
 
     @property
+    def own_length(self) -> float | None:
+        """Mean tokens of drafts that end by themselves; None where all are as long as they may be, or it is unknown."""
+        return self.mean_drafted if self.has_one_length is False else None
+
+    @property
     def acceptance_rate(self) -> float | None:
         """Accepted over drafted tokens, in [0, 1]: an average over positions, not alpha."""
         return self.accepted / self.drafted if self.drafted and self.accepted is not None else None

@@ -85,6 +85,24 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     return network
 
 
+def load_shapes(source: Source) -> PreTrainedModel:
+    """A model with the shapes of its weights and without their values, on torch's device ``meta``.
+
+    Args:
+        source: What it is of.
+
+    Raises:
+        InputError: where its configuration cannot be read.
+    """
+    place, options = _place(source)
+    with _refusals(source, "cannot be read"), torch.device("meta"):
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        network: PreTrainedModel = kind.from_config(config)  # type: ignore[no-untyped-call]
+        network.tie_weights()
+    return network
+
+
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """Load the tokenizer that comes with a model.
 

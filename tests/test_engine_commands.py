@@ -86,7 +86,7 @@ def test_costs_from_elsewhere_have_a_name(files, capsys, monkeypatch):
     [law] = json.loads(run(advise, capsys, monkeypatch, *words).stdout)["lengths"]
     expected = law_of(published_costs("eagle3", batch=4))  # the page has 4 sequences at a time
     assert (law["cost"]["fixed"], law["cost"]["per_token"]) == pytest.approx((expected.fixed, expected.per_token))
-    assert law["rows"][3]["cost_per_step"] == pytest.approx(1.3088, abs=1e-4)
+    assert law["rows"][3]["cost_per_step"] == pytest.approx(1 + expected.fixed + 3 * expected.per_token)
     per_token = ("advise", "--metrics", files["end"], "--costs", "eagle3-per-token", "--json")
     [law] = json.loads(run(advise, capsys, monkeypatch, *per_token).stdout)["lengths"]
     assert law["cost"]["error"] == pytest.approx(0.0251, abs=1e-4)

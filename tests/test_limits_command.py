@@ -6,12 +6,14 @@ from functools import partial
 import calibrations
 import pytest
 import tiny
+import torch
 from calibrations import ALPHAS, flat
 from command_line import run as run_module
 from rooflines import RATES
 
 from realrun.commands import limits
 from realrun.roofline import rates as measuring
+from realrun.roofline.kernels import kernels_for
 
 
 @pytest.fixture
@@ -202,3 +204,26 @@ def test_a_calibration_that_tells_no_format_needs_the_option(run, known):
     assert found.returncode == 2
     assert "--weights: missing: the calibration says None, expected one of float32" in found.stderr
     assert run("--calibration", known, "--weights", "bfloat16").returncode == 0
+
+
+def test_kernels_are_timed_for_each_format(run, model, rates):
+    found = run("--model", model, "--rates", rates, "--kernels", "--json")
+    assert found.returncode == 0, found.stderr
+    kernels = {each["kernel"]: each for each in json.loads(found.stdout.splitlines()[-1])["kernels"]}
+    assert {"float32", "bfloat16"} <= set(kernels)
+    for each in kernels.values():
+        assert set(each["seconds"]) == {"1", "4", "8", "16"}
+        assert min(each["seconds"].values()) > 0
+    assert kernels["float32"]["bytes"] == 2 * kernels["bfloat16"]["bytes"]
+
+
+def test_every_kernel_multiplies_by_the_weights_it_was_given():
+    torch.manual_seed(0)
+    weight, rows = torch.randn(64, 96), torch.rand(5, 96) * 2 - 1
+    expected = rows @ weight.T
+    kernels = list(kernels_for([(64, 96)], torch.device("cpu")))
+    assert len(kernels) > 2
+    for kernel in kernels:
+        found = kernel.make(weight)(rows.to(kernel.inputs)).float()
+        error = float((found - expected).norm() / expected.norm())
+        assert error < (0.15 if "int4" in kernel.name else 0.02), kernel.name

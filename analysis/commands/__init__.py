@@ -13,6 +13,7 @@ COMMANDS = (
     "cascades",
     "predict",
     "ladder",
+    "evidence",
     "swi",
     "scale",
     "derive",

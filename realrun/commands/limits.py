@@ -72,6 +72,11 @@ def add(commands: Subparsers) -> None:
         choices=_FORMATS,
         help="format of the weights of what is compared (default: what the files say)",
     )
+    parser.add_argument(
+        "--kernels",
+        action="store_true",
+        help="also time the linear layers of a call by each kernel that torch has for a weight format",
+    )
     add_device(parser, "whose rates are measured")
     add_report(parser)
 
@@ -87,9 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     load = arguments.model or (None if known is None else _loaded(known.specification)) or _EMBEDDED
     file = arguments.gguf or (load if load.endswith(".gguf") else None)
 
+    from realrun.network.device import device_named
     from realrun.roofline.bound import CallBound
     from realrun.roofline.engines import call_shares, method_shares
     from realrun.roofline.gguf_bytes import gguf_format, gguf_weight_bytes
+    from realrun.roofline.kernels import kernel_times, kernels_text
     from realrun.roofline.rates import measured_rates
     from realrun.roofline.table import SIZES, bounds_text, calls_text, methods_text, rates_text
 
@@ -109,6 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
         "rates": rates.to_json(),
         "limits": [bound.to_json(arguments.held, SIZES) for bound in bounds.values()],
     }
+    if arguments.kernels:
+        kernels = list(kernel_times(work, device_named(arguments.device)))
+        parts.append(kernels_text(kernels))
+        result["kernels"] = [each.to_json() for each in kernels]
     if known is not None:
         form = arguments.weights or weights_of(known)
         timed = call_shares(known.times[name], bounds[form])

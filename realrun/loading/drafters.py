@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from analysis.model import parse_json, read_text
+from analysis.model import InputError, parse_json, read_text
 from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
 from realrun.distill.student import build, give_weights
 from realrun.loading.checkpoint import listing
 from realrun.loading.options import DISTILLED, Source
-from realrun.loading.transformers_models import cached
+from realrun.loading.transformers_models import cached, quantised, wants_int8
 from realrun.network.cached_model import CachedModel
 from realrun.network.embedding import embedding_rows
 from realrun.network.head import rows_of
@@ -56,7 +56,9 @@ def folder_of(source: Source) -> Path | None:
     return folder if (folder / CARD).is_file() and (folder / WEIGHTS).is_file() else None
 
 
-def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokenizer: str) -> CachedModel:
+def load_distilled(
+    source: Source, folder: Path, target: PreTrainedModel, tokenizer: str, dtype: torch.dtype
+) -> CachedModel:
     """Load a drafter for its target, whose embedding and output layer it shares.
 
     Args:
@@ -64,11 +66,12 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
         folder: Where it is.
         target: The target, not packed yet; its type and device are the drafter's too.
         tokenizer: Fingerprint of the target's tokenizer.
+        dtype: Of the run.
 
     Raises:
         InputError: where the folder is broken, or was made for another target.
     """
-    source.only("head", "packed", "lean", "spread")
+    source.only("head", "packed", "lean", "spread", "weights")
     layers, made_for = _card(source, folder)
     try:
         weights, ids, rows = restored(load_file(folder / WEIGHTS))
@@ -92,18 +95,26 @@ def load_distilled(source: Source, folder: Path, target: PreTrainedModel, tokeni
     network.requires_grad_(False).eval()
     narrow = rows_of(network.get_output_embeddings(), ids, len(ids))
     packed = source.flag("packed", True)
+    in_int8 = wants_int8(source, dtype)
     if source.flag("spread", False):
+        if in_int8:
+            raise InputError(
+                f"{source.field}.spread",
+                'got true in int8, expected "weights": "float" beside it: it is for programs that do not run int8',
+            )
         network.set_output_embeddings(SpreadHead(narrow, ids, target.get_output_embeddings().out_features))
         return cached(network)
     network.set_output_embeddings(narrow)
+    if in_int8:
+        return quantised(source, network, ids)
     if source.flag("lean", True) and is_lean(network):
         return LeanModel(network, ids, limits_of(network), packed)
     return cached(network, ids)
 
 
 def wants_packing(source: Source, model: CachedModel) -> bool:
-    """Whether the network of a drafter is still to be packed, which a `LeanModel` has done for itself."""
-    return not isinstance(model, LeanModel) and source.flag("packed", True) and not source.flag("spread", False)
+    """Whether the network of a drafter is still to be packed; our own forward passes have their own weights."""
+    return type(model) is CachedModel and source.flag("packed", True) and not source.flag("spread", False)
 
 
 def _card(source: Source, folder: Path) -> tuple[list[int], dict[str, object]]:

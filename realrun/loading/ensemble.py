@@ -25,7 +25,7 @@ from realrun.network.device import device_named
 from realrun.network.embedding import embedding_rows
 from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
-from realrun.network.limits import Limits, limits_of
+from realrun.network.limits import Limits
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
 
@@ -101,7 +101,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
 
     Args:
         cascade: The specification; each of these models needs a `load` (see `realrun.loading.options`).
-        dtype: Of the weights of neural models whose `load` does not say.
+        dtype: Of the weights of neural models whose `load` does not say; `torch.int8` to run them in 8-bit integers.
         device: Where all neural models run: cpu, cuda or cuda:N.
 
     Raises:
@@ -119,15 +119,17 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     vocabulary = tokenizer.get_vocab()
     networks.tell_unreadable(source, network, tokenizer)
     fingerprint = tokenizer_fingerprint(vocabulary)
-    models: dict[str, Drafter] = {cascade.target: networks.cached(network)}
-    packable = [network] if source.flag("packed", True) else []
+    in_int8 = networks.wants_int8(source, dtype)
+    target: CachedModel = networks.quantised(source, network) if in_int8 else networks.cached(network)
+    models: dict[str, Drafter] = {cascade.target: target}
+    packable = [network] if source.flag("packed", True) and not in_int8 else []
     for by, drafter in _drafters(cascade):
         if drafter.name == MAXGRAM:
             models[by] = _max_gram(drafter, fingerprint)
             continue
         distilled = drafters.folder_of(drafter)
         if distilled is not None:
-            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint)
+            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint, dtype)
             packable += [small.network] if drafters.wants_packing(drafter, small) else []
             continue
         if SKIP.fullmatch(drafter.name):
@@ -140,21 +142,26 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             _demand_vocabulary(drafter, own.get_vocab(), vocabulary)
             networks.tell_unreadable(drafter, smaller, own)
             packs = drafter.flag("packed", True)
-        models[by] = networks.cached(smaller, _narrowed(drafter, smaller))
+        columns = _narrowed(drafter, smaller)
+        if networks.wants_int8(drafter, dtype):
+            models[by] = networks.quantised(drafter, smaller, columns)
+            continue
+        models[by] = networks.cached(smaller, columns)
         packable += [smaller] if packs else []
     pack([network for network in packable if can_pack(network)])
     settings = GenerationSettings.of(network, tokenizer, source.field)
     for model in models.values():
         if isinstance(model, CachedModel) and settings.applied:
             model.settings = settings
-    limits, prints = limits_of(network), _fingerprints(cascade, fingerprint)
+    limits, prints = target.limits, _fingerprints(cascade, fingerprint, dtype)
     return Ensemble(models, tokenizer, limits.most, settings.eos, settings, limits, prints)
 
 
-def _fingerprints(cascade: Cascade, vocabulary: str) -> dict[str, str]:
+def _fingerprints(cascade: Cascade, vocabulary: str, dtype: torch.dtype) -> dict[str, str]:
     """Fingerprint of the target and of every model that the draft uses, by name; of drafters made of it, with it."""
-    target = networks.fingerprint_of(Source.of(cascade, cascade.target))
-    found = {cascade.target: target}
+    whole = Source.of(cascade, cascade.target)
+    target = networks.fingerprint_of(whole)
+    found = {cascade.target: networks.fingerprint_as_run(target, networks.wants_int8(whole, dtype))}
     for by, source in _drafters(cascade):
         distilled = drafters.folder_of(source)
         if source.name == MAXGRAM:
@@ -165,9 +172,10 @@ def _fingerprints(cascade: Cascade, vocabulary: str) -> dict[str, str]:
         elif SKIP.fullmatch(source.name):
             parts = [target, source.name]
         else:
-            found[by] = networks.fingerprint_of(source)
-            continue
-        found[by] = derived_fingerprint(*parts, **source.options)
+            parts = []
+        own = derived_fingerprint(*parts, **source.options) if parts else networks.fingerprint_of(source)
+        in_int8 = source.name != MAXGRAM and networks.wants_int8(source, dtype)
+        found[by] = networks.fingerprint_as_run(own, in_int8)
     return found
 
 
@@ -253,7 +261,7 @@ def _bigram(source: Source, fingerprint: str) -> Bigram | None:
 
 
 def _skipping(source: Source, target: PreTrainedModel) -> PreTrainedModel:
-    source.only("layers", "head")
+    source.only("layers", "head", "weights")
     match = SKIP.fullmatch(source.name)
     assert match
     if target.config.is_encoder_decoder:

@@ -18,7 +18,7 @@ from analysis.model.boundary.outputs import demand_place
 T = TypeVar("T")
 
 MAX_SEED = 2**63 - 1
-DTYPE_NAMES = ("float32", "bfloat16", "float16")
+DTYPE_NAMES = ("float32", "bfloat16", "float16", "int8")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -144,14 +144,21 @@ def add_prompts(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_dtype(parser: argparse.ArgumentParser, first: str = DTYPE_NAMES[0]) -> None:
-    """Add ``--dtype``."""
+def add_dtype(parser: argparse.ArgumentParser, usual: str, default: str | None = None) -> None:
+    """Add ``--dtype``.
+
+    Args:
+        parser: Of the command.
+        usual: What the help says of the default.
+        default: The value where the option is left out.
+    """
     parser.add_argument(
         "--dtype",
-        default=first,
+        default=default,
         type=word(DTYPE_NAMES),
         choices=DTYPE_NAMES,
-        help="number format of the models; float32 is exact",
+        help="number format of the models: in float32, and in int8 for the quantised model, greedy cascades write the "
+        f"target's own text (default {usual})",
     )
 
 

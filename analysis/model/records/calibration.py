@@ -19,6 +19,7 @@ from analysis.model.boundary.fields import InputError, count, inside, mapping, r
 from analysis.model.boundary.outputs import whole_file
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
+from analysis.model.cost import ByDraft
 from analysis.model.file import read_cascade
 from analysis.model.reach import with_beyond
 from analysis.model.records.calibration_parts import (
@@ -88,6 +89,10 @@ class Calibration:
     notes: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, model in self.specification.models.items():
+            if isinstance(model.cost, ByDraft):
+                problem = "got by_draft, expected a number or a cost by tokens: a calibration has the times of calls"
+                raise InputError(f"models.{name}.cost", problem)
         for name in self.seconds.networks.keys() & self.specification.models.keys():
             relative_cost_error(self.specification, name)
         with inside("meta.calibration.seconds"):

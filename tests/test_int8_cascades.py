@@ -10,6 +10,7 @@ import tiny
 import torch
 import toys
 
+import realrun
 from analysis.model import Cascade, InputError
 from realrun.bench import plain
 from realrun.bench.driver import BenchSettings, run_bench
@@ -276,3 +277,14 @@ def test_what_int8_does_not_run_is_refused_in_one_line(more, said, shapes_run):
     assert result.returncode == 2
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_calibration_of_loaded_models_names_int8_and_finds_no_rounding(folders):
+    models = realrun.load(folders["llama"], drafters=LOADS, draft=DRAFTS["horizontal"], dtype="int8")
+    found = realrun.calibrate(models, ["hello he", "hello hello"], max_new_tokens=12, turns=1)
+    assert (found.notes["dtype"], found.notes["device"]) == ("int8", "cpu")
+    assert found.parameters == {
+        name: multiplied_parameters(models.ensemble.neural(name).network) for name in ("target", "large", "small")
+    }
+    assert found.notes["rounding"]
+    assert all(notes["different"] == 0 < notes["positions"] for notes in found.notes["rounding"].values())

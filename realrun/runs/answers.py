@@ -145,12 +145,12 @@ def letter_in(text: str, letters: str = LETTERS[:4]) -> str | None:
     text = text.replace("*", "").replace("$", "")
     any_case, capital = f"[{letters}{letters.lower()}]", f"[{letters}]"
     one = rf"(?:\(({any_case})\)|({any_case})\)|({capital})(?![\w'\u2019]))"
-    inner = re.sub(r"\\text\w*\{([^{}]*)\}", r"\1", _boxed(text)).strip()
-    boxed = re.match(one, inner) if len(inner) < len(letters) else None
+    alone = re.compile(rf"\s*(?:\(({any_case})\)|({any_case})\)|({capital})(?=\s*(?:$|[.:,\n])))")
+    boxed = alone.match(re.sub(r"\\text\w*\{([^{}]*)\}", r"\1", _boxed(text)))
     said = list(
         re.finditer(rf"(?i:\b(?:answer|option|choice)\b(?:\s+is\b)?)\s*:?\s*(?i:option\s+|choice\s+)?{one}", text)
     )
-    first = re.match(rf"\s*(?:\(({any_case})\)|({any_case})\)|({capital})(?=\s*(?:$|[.:,\n])))", text)
+    first = alone.match(text)
     for found in (boxed, said[-1] if said else None, first):
         if found:
             return next(group for group in found.groups() if group).upper()

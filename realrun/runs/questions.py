@@ -12,8 +12,9 @@ from realrun.runs.prompts import Prompt, encode
 if TYPE_CHECKING:  # transformers takes a second
     from transformers import PreTrainedTokenizerBase
 
-CUE = "The answer is"
-"""How the answer begins whose next word is the letter."""
+CUE = "The answer is ("
+"""How the answer begins whose next sign is the letter: after it SmolLM2 gives the letters .99 of its law together, after
+the same without a bracket .43."""
 
 
 def posed(prompt: Prompt) -> Prompt:
@@ -67,7 +68,7 @@ class LetterQuestion:
         Raises:
             InputError: where a letter is no token by itself after it, or the same one as another's.
         """
-        texts = [f"{CUE} {letter}" for letter in LETTERS[: len(prompt.choices)]]
+        texts = [f"{CUE}{letter}" for letter in LETTERS[: len(prompt.choices)]]
         answers = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
         shared = answers[0][:-1]
         if any(answer[:-1] != shared for answer in answers) or len({answer[-1] for answer in answers}) < len(answers):

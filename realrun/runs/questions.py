@@ -13,8 +13,10 @@ if TYPE_CHECKING:  # transformers takes a second
     from transformers import PreTrainedTokenizerBase
 
 CUE = "The answer is ("
-"""How the answer begins whose next sign is the letter: after it SmolLM2 gives the letters .99 of its law together, after
-the same without a bracket .43."""
+"""How the answer begins whose next sign is the letter.
+
+After it SmolLM2 gives the letters .99 of its law together; after the same without a bracket .43.
+"""
 
 
 def posed(prompt: Prompt) -> Prompt:

@@ -167,7 +167,7 @@ class Fidelity:
             "right": answer is not None and answer == right_answer_of(job.prompt),
             "tokens": len(generation.tokens),
             "finish": generation.finish,
-            "text": digest(generation.tokens),
+            "text_ids_sha256": digest(generation.tokens),
         }
 
     def _text(self, name: str, ids: list[int]) -> GenerationRecord:

@@ -94,7 +94,7 @@ def _against(reference: Sequence[Row], rows: Sequence[Row], measure: str, seed: 
         "mcnemar_p": mcnemar_p(gained, lost),
     }
     if measure == "answers":
-        return result | {"equal_texts": sum(old["text"] == new["text"] for old, new in pairs)}
+        return result | {"equal_texts": sum(old["text_ids_sha256"] == new["text_ids_sha256"] for old, new in pairs)}
     more = np.array([new["nll"] - old["nll"] for old, new in pairs])
     return result | {"nll_difference": float(more.mean()), "nll_difference_ci95": list(_mean_95(more, seed))}
 

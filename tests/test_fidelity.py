@@ -163,7 +163,7 @@ def test_choices_are_judged_by_the_law_of_their_letters(run, asked, tmp_path, ta
     ]
     tokenizer, network = tiny.tokenizer(PIECES), AutoModelForCausalLM.from_pretrained(target)
     text = "which\n(A) no\n(B) yes\n(C) no idea\nAnswer with the letter of the right choice."
-    law = network(torch.tensor([tokenizer(text + "The answer is (")["input_ids"]])).logits[0, -1].detach().softmax(-1)
+    law = network(torch.tensor([tokenizer(text + "\nThe answer is (")["input_ids"]])).logits[0, -1].detach().softmax(-1)
     letters = law[[PIECES.index(letter) for letter in "ABC"]]
     assert rows[0]["mass"] == pytest.approx(float(letters.sum()), abs=1e-5)
     assert rows[0]["nll"] == pytest.approx(-math.log(letters[1] / letters.sum()), abs=1e-4)

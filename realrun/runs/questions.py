@@ -65,12 +65,13 @@ class LetterQuestion:
 
     @classmethod
     def of(cls, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> LetterQuestion:
-        """Put a prompt's choices, and begin the answer with `CUE`.
+        """Put a prompt's choices, and begin the answer with `CUE`, in a line of its own where there is no chat.
 
         Raises:
             InputError: where a letter is no token by itself after it, or the same one as another's.
         """
-        texts = [f"{CUE}{letter}" for letter in LETTERS[: len(prompt.choices)]]
+        cue = CUE if tokenizer.chat_template else f"\n{CUE}"
+        texts = [f"{cue}{letter}" for letter in LETTERS[: len(prompt.choices)]]
         answers = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
         shared = answers[0][:-1]
         if any(answer[:-1] != shared for answer in answers) or len({answer[-1] for answer in answers}) < len(answers):

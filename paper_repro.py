@@ -31,6 +31,7 @@ from figures import (
 from figures.report import witnesses
 from figures.report.artefacts import Artefact, Build, Builder, with_inputs
 from figures.report.drawing import drawing
+from figures.report.engines import of_engines
 from figures.report.given import Given
 from figures.report.long_run import of_drafters, of_long_run, of_shapes, recorded
 from figures.report.page import write_report
@@ -90,6 +91,7 @@ def artefacts(given: Given, full: bool, results: Path = RESULTS) -> tuple[Artefa
         *of_this_run(given, full),
         *of_long_run(kept),
         *of_shapes(tuple(sorted(results.parent.glob("*/shapes*.jsonl"))), kept),
+        *of_engines(results.parent / "engines"),
         *of_drafters(ROOT / "realrun" / "data"),
     )
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.api import fit, optimise, predict
     from analysis.derive import symbolic_ewif
+    from analysis.engines.readers import read_counters, read_counters_file
     from analysis.model import Advice, Cascade, InputError, Step, read_cascade
     from analysis.model.records.calibration import Calibration, read_calibration
+    from analysis.model.records.engine_counters import EngineCounters
     from analysis.optimum import Optimum, Problem
     from analysis.theory.by_length import LengthRow, ewif_by_length
     from analysis.theory.exact import CycleLaw, cycle_law, ewif
@@ -32,6 +34,7 @@ _HOMES = {
     "Cascade": "analysis.model",
     "CycleLaw": "analysis.theory.exact",
     "CycleMoments": "analysis.theory.moments",
+    "EngineCounters": "analysis.model.records.engine_counters",
     "InputError": "analysis.model",
     "LengthRow": "analysis.theory.by_length",
     "Optimum": "analysis.optimum",
@@ -48,6 +51,8 @@ _HOMES = {
     "predict": "analysis.api",
     "read_calibration": "analysis.model.records.calibration",
     "read_cascade": "analysis.model",
+    "read_counters": "analysis.engines.readers",
+    "read_counters_file": "analysis.engines.readers",
     "symbolic_ewif": "analysis.derive",
 }
 
@@ -57,6 +62,7 @@ __all__ = [
     "Cascade",
     "CycleLaw",
     "CycleMoments",
+    "EngineCounters",
     "InputError",
     "LengthRow",
     "Optimum",
@@ -73,6 +79,8 @@ __all__ = [
     "predict",
     "read_calibration",
     "read_cascade",
+    "read_counters",
+    "read_counters_file",
     "symbolic_ewif",
 ]
 

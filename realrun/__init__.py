@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from realrun.calibration_api import calibrate
 
 # Idle OpenMP threads must sleep, not spin: on 2 cores shared with other busy processes, spinning threads made decoding
-# 12 times slower. Read when torch is first imported; a program that imports torch before this package sets it itself.
+# 12 times slower. But to sleep and be woken between the products of one call takes as long as fast products do, so they
+# spin for about a tenth of a millisecond first (a call in int8: 14 ms, without 27). Both are read when torch is first
+# imported; a program that imports torch before this package sets them itself.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 __all__ = ["Completion", "LoadedCascade", "calibrate", "generate", "load"]
 

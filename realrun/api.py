@@ -31,6 +31,7 @@ from realrun.engine.record import Finish, GenerationRecord
 from realrun.engine.review import Verification
 from realrun.engine.stream import TextStream
 from realrun.loading.ensemble import DTYPES, Ensemble, load_ensemble
+from realrun.loading.formats import dtype_of_run
 from realrun.loading.options import demand_file, demand_loads
 from realrun.runs.prompts import Prompt, encode, encode_chat
 
@@ -100,7 +101,7 @@ def load(
     *,
     drafters: Mapping[str, object] | None = None,
     draft: Sequence[Mapping[str, object]] | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
     device: str = "cpu",
 ) -> LoadedCascade:
     """Load the models of a cascade.
@@ -110,17 +111,18 @@ def load(
             known name, a folder, a hub id.
         drafters: With a target alone: how to obtain each drafter, by the name that `draft` uses.
         draft: With a target alone: the steps of a cycle, as in a specification; left out, the target decodes alone.
-        dtype: Of all weights: float32, whose greedy text is the target's token for token, bfloat16 or float16.
+        dtype: Of all weights: float32, bfloat16, float16 or int8; by default int8 for the embedded target on a CPU that
+            has the products, otherwise float32. In these two a cascade's greedy text is the target's token for token;
+            in int8 the target is the quantised model.
         device: Where the models run: cpu, cuda or cuda:N.
 
     Raises:
         InputError: naming what is wrong with the specification or a model.
     """
-    if dtype not in DTYPES:
-        raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
+    demand_dtype(dtype)
     cascade = cascade_of(target, drafters, draft)
     demand_loads(cascade)
-    return LoadedCascade(cascade, load_ensemble(cascade, DTYPES[dtype], device=device))
+    return LoadedCascade(cascade, load_ensemble(cascade, DTYPES[dtype_of_run(dtype, cascade, device)], device=device))
 
 
 def generate(
@@ -186,6 +188,12 @@ def generate(
         )
     text = pieces.finish(generation.tokens, generation.cycle_log)
     return Completion(text, generation.tokens, generation.finish, generation, pieces.found)
+
+
+def demand_dtype(dtype: str | None) -> None:
+    """Refuse what is no number format's name."""
+    if dtype is not None and dtype not in DTYPES:
+        raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
 
 
 def cascade_of(

@@ -18,13 +18,15 @@ from pathlib import Path
 
 from analysis.model import Cascade, InputError, whole_file
 from analysis.model.records.calibration import Calibration
-from realrun.api import LoadedCascade, cascade_of
+from realrun.api import LoadedCascade, cascade_of, demand_dtype
 from realrun.calibration.calibrate import CalibrationSettings
 from realrun.calibration.calibrate import calibrate as measure
 from realrun.calibration.roster import with_all_models
 from realrun.engine.policy import Policy
 from realrun.loading.ensemble import DTYPES, load_ensemble
+from realrun.loading.formats import dtype_of_run
 from realrun.loading.options import demand_calibratable
+from realrun.loading.transformers_models import dtype_of
 from realrun.runs.prompts import Prompt, read_prompt_file, shipped_prompts
 
 _MOST = 10**6
@@ -63,7 +65,7 @@ def calibrate(
         seed: Of samples, order and bootstrap, >= 0.
         follow_every: A drafter's own text is followed at every so many-th place where it leaves the target's, >= 1.
         turns: Turns of timing calls, >= 1.
-        dtype: Of all weights, where the models are not loaded yet: float32 (default), bfloat16 or float16.
+        dtype: Of all weights, where the models are not loaded yet, as in `realrun.load`.
         device: Where they run, likewise: cpu (default), cuda or cuda:N.
         traces: Where the recorded agreements go, for ``simulate replay``; by default nowhere. For greedy choice only.
 
@@ -89,10 +91,10 @@ def calibrate(
         raise InputError("traces", "given with a temperature, expected greedy choice to record agreements of")
     listed, sha256 = _prompts(prompts)
     loaded = _loaded(models, drafters, dtype, device)
-    weight = next(loaded.ensemble.target.network.parameters())
+    target = loaded.ensemble.target
     settings = CalibrationSettings(
         *(max_new_tokens, policies, seed, follow_every, turns),
-        *(str(weight.dtype).removeprefix("torch."), str(weight.device)),
+        *(dtype_of(target), str(target.network.device)),
     )
     with loaded.held():
         found = measure(loaded.cascade, loaded.ensemble, listed, settings, prompts_sha256=sha256)
@@ -121,12 +123,12 @@ def _loaded(
         cascade = Cascade(cascade.target, kept, {}, cascade.draft, cascade.lenience)
         demand_calibratable(cascade)
         return replace(models, cascade=cascade)
-    name = dtype or "float32"
-    if name not in DTYPES:
-        raise InputError("dtype", f"got {dtype!r}, expected one of {', '.join(DTYPES)}")
+    demand_dtype(dtype)
     cascade = cascade_of(models, drafters, None, needs_draft=False)
     demand_calibratable(cascade)
-    return LoadedCascade(cascade, load_ensemble(with_all_models(cascade), DTYPES[name], device or "cpu"))
+    place = device or "cpu"
+    name = dtype_of_run(dtype, cascade, place)
+    return LoadedCascade(cascade, load_ensemble(with_all_models(cascade), DTYPES[name], place))
 
 
 def _prompts(given: Prompts | None) -> tuple[list[Prompt], str | None]:

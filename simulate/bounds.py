@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from analysis.model import Cascade, InputError, Step, longest
+from analysis.model import ByDraft, Cascade, InputError, Step, longest
 
 Amount = TypeVar("Amount", int, float)
 
@@ -15,16 +15,16 @@ MAX_COST = 1e150
 
 def greatest_work(cascade: Cascade) -> int:
     """Most rounds plus tokens drafted by leaf steps that one cycle can hold, whatever is accepted; >= 1."""
-    return greatest_sum(cascade.target, cascade.draft, lambda reviewer, steps: 1, lambda drafter: 1)
+    return greatest_sum(cascade.target, cascade.draft, lambda reviewer, steps: 1, _most_tokens)
 
 
 def greatest_sum(
     reviewer: str,
     steps: Sequence[Step],
     of_review: Callable[[str, Sequence[Step]], Amount],
-    of_token: Callable[[str], Amount],
+    of_leaf: Callable[[Step], Amount],
 ) -> Amount:
-    """An upper bound on a sum over all reviews and all tokens drafted in one round.
+    """An upper bound on a sum over all reviews and all leaf steps of one round.
 
     An inner round yields at least one token, so a step that goes on until it holds n has at most n of them.
 
@@ -32,14 +32,14 @@ def greatest_sum(
         reviewer: Who reviews the round.
         steps: The draft of the round.
         of_review: What the review of a draft adds at most, by its reviewer and the draft's steps; >= 0.
-        of_token: What a token drafted by a leaf step adds, by its drafter; >= 0.
+        of_leaf: What a leaf step adds at most; >= 0.
     """
     total = of_review(reviewer, steps)
     for step in steps:
         if step.is_leaf:
-            total += (step.tokens or (step.until or 0) + step.block - 1) * of_token(step.by)
+            total += of_leaf(step)
         else:
-            total += (step.rounds or step.until or 0) * greatest_sum(step.by, step.draft, of_review, of_token)
+            total += (step.rounds or step.until or 0) * greatest_sum(step.by, step.draft, of_review, of_leaf)
     return total
 
 
@@ -54,7 +54,7 @@ def greatest_cost(cascade: Cascade, cycles: int = 1) -> float:
         cascade.target,
         cascade.draft,
         lambda reviewer, steps: _greatest_call(cascade, reviewer, longest(steps)) / unit,
-        lambda drafter: cascade.cost(drafter).at(1) / unit,
+        lambda step: _greatest_drafting(cascade, step) / unit,
     )
     if not bound <= MAX_COST:
         raise InputError(
@@ -81,8 +81,28 @@ def _greatest_call(cascade: Cascade, reviewer: str, length: int) -> float:
 def _call_costs(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> set[float]:
     costs = {cascade.cost(reviewer).at(q) for q in range(1, longest(steps) + 2)}
     for step in steps:
-        costs |= {cascade.cost(step.by).at(1)} if step.is_leaf else _call_costs(cascade, step.by, step.draft)
+        costs |= _leaf_costs(cascade, step) if step.is_leaf else _call_costs(cascade, step.by, step.draft)
     return costs
+
+
+def _leaf_costs(cascade: Cascade, step: Step) -> set[float]:
+    """Costs of the calls, or of the goes, that a leaf step may hold: goes may be cut short where a text ends."""
+    cost = cascade.cost(step.by)
+    longest_go = (step.tokens or step.block) if isinstance(cost, ByDraft) else 1
+    return {cost.drafting(tokens) for tokens in range(1, longest_go + 1)}
+
+
+def _greatest_drafting(cascade: Cascade, step: Step) -> float:
+    """An upper bound on the cost of a leaf step."""
+    goes = _most_tokens(step)
+    if isinstance(cascade.cost(step.by), ByDraft):
+        goes = 1 if step.tokens else -(-(step.until or 0) // step.block)
+    return goes * max(_leaf_costs(cascade, step))
+
+
+def _most_tokens(step: Step) -> int:
+    """Most tokens that a leaf step may draft."""
+    return step.tokens or (step.until or 0) + step.block - 1
 
 
 def _is_certain(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> bool:

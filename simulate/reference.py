@@ -91,10 +91,10 @@ class Cycles:
         return drafted, cost
 
     def _increment(self, step: Step) -> tuple[list[Token], float]:
-        """What the step adds at a time: a block of leaf tokens, or the yield of one review round."""
+        """What the step adds at a time: the leaf tokens of one go, or the yield of one review round."""
         if step.is_leaf:
-            block = step.block if step.until is not None else 1
-            return [Token(step.by, corrected=False)] * block, block * self._cascade.cost(step.by).at(1)
+            go = step.tokens or step.block
+            return [Token(step.by, corrected=False)] * go, self._cascade.cost(step.by).drafting(go)
         tokens, cost = self._round(step.by, step.draft)
         return [Token(step.by, corrected=False)] * (tokens - 1) + [Token(step.by, corrected=True)], cost
 
@@ -102,7 +102,7 @@ class Cycles:
 def _is_done(step: Step, repeats: int, drafted: int) -> bool:
     """Whether a step that has added `repeats` increments to a draft now of `drafted` tokens is finished."""
     if step.tokens is not None:
-        return repeats == step.tokens
+        return repeats == 1
     if step.rounds is not None:
         return repeats == step.rounds
     assert step.until is not None

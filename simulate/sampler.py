@@ -14,7 +14,8 @@ from simulate.bounds import greatest_work, is_certain
 from simulate.kernel.arrays import Outcomes, Rule, State, Text, new_state
 from simulate.kernel.draw import count_passing, draw_blocks
 from simulate.kernel.generator import BLOCK, lanes_for
-from simulate.kernel.program import Calls, Floats, Ints, Program, laid_out
+from simulate.kernel.goes import Calls, calls_of
+from simulate.kernel.program import Floats, Ints, Program, laid_out
 from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.processes import Independent, KernelPlan, Process
 from simulate.processes.base import PLAIN
@@ -190,8 +191,8 @@ class Sampler:
         at_least = [cycles, *passing.tolist(), 0]
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(length + 1)})
         calls: Calls = Counter({(self.cascade.target, length + 1): cycles})
-        for drafter in self.layout.orders[0] or ():
-            calls[drafter, 1] += cycles
+        for call, number in calls_of(self.layout.orders[0] or (), length).items():
+            calls[call] += number * cycles
         return totals_of_constant_cost(+yields, int(program.ticks[length]), calls)
 
     def _rule(self, forked: bool) -> Rule:

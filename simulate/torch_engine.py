@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from analysis.model import Acceptance, Cascade, InputError, Step, longest
+from analysis.model import Acceptance, ByDraft, Cascade, InputError, Step, longest
 from simulate.kernel.generator import lanes_for
-from simulate.kernel.program import Calls
+from simulate.kernel.goes import Calls
 from simulate.kernel.totals import MAX_CHUNK, Totals, block_moments, totals_of_constant_cost
 from simulate.sampler import Sampler
 
@@ -70,7 +70,8 @@ class TorchSampler:
 
     def _count(self, cycles: int, generator: torch.Generator) -> Totals:
         """Cycles of a draft that is always the same: one 63-bit number each, compared with every threshold."""
-        order = _drafters(self._cascade.draft)
+        goes = _goes(self._cascade.draft)
+        order = [by for by, tokens in goes for _ in range(tokens)]
         survival, thresholds = 1.0, []
         for position, drafter in enumerate(order):
             survival *= self._cascade.pair(self._cascade.target, drafter).at(position)
@@ -85,9 +86,10 @@ class TorchSampler:
         yields = Counter({j + 1: at_least[j] - at_least[j + 1] for j in range(len(at_least) - 1)})
         calls: Calls = Counter({(self._cascade.target, len(order) + 1): cycles})
         cost = self._cascade.cost(self._cascade.target).at(len(order) + 1)
-        for drafter in order:
-            calls[drafter, 1] += cycles
-            cost += self._cascade.cost(drafter).at(1)
+        for drafter, tokens in goes:
+            call, times = _call(self._cascade, drafter, tokens)
+            calls[call] += times * cycles
+            cost += self._cascade.cost(drafter).drafting(tokens)
         return totals_of_constant_cost(+yields, round(cost / self._unit / self._sampler.layout.tick), calls)
 
     def _draw_chunk(self, cycles: int, generator: torch.Generator) -> Totals:
@@ -106,14 +108,24 @@ class TorchSampler:
         return Totals(cycles, cycles, sums[0], sums[1], sums[2], sums[3], sums[4], yields, calls)
 
 
-def _drafters(steps: Sequence[Step]) -> list[str]:
-    """Who drafts each token of a draft of leaves."""
-    drafters: list[str] = []
+def _goes(steps: Sequence[Step]) -> list[tuple[str, int]]:
+    """(drafter, tokens) of every go of a draft of leaves."""
+    goes: list[tuple[str, int]] = []
+    length = 0
     for step in steps:
-        drafters += [step.by] * (step.tokens or 0)
-        while step.until is not None and len(drafters) < step.until:
-            drafters += [step.by] * step.block
-    return drafters
+        if step.tokens is not None:
+            goes.append((step.by, step.tokens))
+            length += step.tokens
+        while step.until is not None and length < step.until:
+            goes.append((step.by, step.block))
+            length += step.block
+    return goes
+
+
+def _call(cascade: Cascade, drafter: str, tokens: int) -> tuple[tuple[str, int], int]:
+    """What a go is counted as, (model, tokens), and how often: a call for each token, or once where priced by draft."""
+    at_once = isinstance(cascade.cost(drafter), ByDraft)
+    return ((drafter, tokens), 1) if at_once else ((drafter, 1), tokens)
 
 
 @dataclass
@@ -178,8 +190,9 @@ class _Lanes:
             repeats += 1
             if step.is_leaf:
                 size = step.tokens or step.block
-                self._calls[step.by, 1] += size * active.numel()
-                draft.ticks[active] += size * self._in_ticks(self._cascade.cost(step.by).at(1))
+                call, times = _call(self._cascade, step.by, size)
+                self._calls[call] += times * active.numel()
+                draft.ticks[active] += self._in_ticks(self._cascade.cost(step.by).drafting(size))
                 added = torch.full_like(active, size)
             else:
                 added, ticks = self.round(step.by, step.draft, active.numel())

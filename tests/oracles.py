@@ -43,6 +43,13 @@ def call_cost(value, q: int) -> Fraction:
     return exact(value["fixed"]) + q * exact(value["per_token"])
 
 
+def drafting_cost(value, k: int) -> Fraction:
+    """Cost of k tokens that a leaf drafts in one go, from a model's `cost`."""
+    if isinstance(value, dict) and "by_draft" in value:
+        return call_cost({"by_tokens": value["by_draft"], "beyond": value.get("beyond")}, k) if k else Fraction(0)
+    return k * call_cost(value, 1)
+
+
 def draft_outcomes(spec: Json, steps: list[Json]) -> dict[tuple[Tokens, Fraction], Fraction]:
     """Law of (drafted tokens, drafting cost)."""
     law: dict[tuple[Tokens, Fraction], Fraction] = {((), Fraction(0)): Fraction(1)}
@@ -79,7 +86,7 @@ def _increment_outcomes(spec, step):
             outcomes[((by, False),) * (tokens - 1) + ((by, True),), cost] += probability
         return outcomes
     k = step["tokens"] if "tokens" in step else step.get("block", 1)
-    return {(((by, False),) * k, k * call_cost(spec["models"][by]["cost"], 1)): Fraction(1)}
+    return {(((by, False),) * k, drafting_cost(spec["models"][by]["cost"], k)): Fraction(1)}
 
 
 def round_outcomes(spec: Json, reviewer: str, steps: list[Json]) -> dict[tuple[int, Fraction], Fraction]:

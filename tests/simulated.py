@@ -105,7 +105,7 @@ def _cut_increment(spec, step, room):
     by = step["by"]
     if "draft" not in step:
         size = min(room, step["tokens"] if "tokens" in step else step.get("block", 1))
-        return {(((by, False),) * size, size * oracles.call_cost(spec["models"][by]["cost"], 1)): Fraction(1)}
+        return {(((by, False),) * size, oracles.drafting_cost(spec["models"][by]["cost"], size)): Fraction(1)}
     outcomes = defaultdict(Fraction)
     for (tokens, cost), probability in cut_round(spec, by, step["draft"], room - 1).items():
         outcomes[((by, False),) * (tokens - 1) + ((by, True),), cost] += probability

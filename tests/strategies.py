@@ -40,6 +40,11 @@ call_costs = st.one_of(
 )
 """Any model's `cost`."""
 
+by_draft = st.fixed_dictionaries(
+    {"by_draft": st.lists(costs, min_size=2, max_size=4), "beyond": st.sampled_from(["last", "linear"])}
+)
+"""The `cost` of a model that drafts and never reviews, by tokens drafted in one go."""
+
 target_costs = st.one_of(
     st.floats(0.5, 2),
     st.fixed_dictionaries({"fixed": st.floats(0.5, 2), "per_token": costs}),
@@ -84,7 +89,7 @@ def as_rounds(steps):
 
 
 @st.composite
-def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=acceptances, lenient=False):
+def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=acceptances, lenient=False, goes=True):
     """A whole specification with target "t" and every acceptance pair, small enough to enumerate.
 
     Args:
@@ -95,11 +100,15 @@ def specs(draw, depth=3, greatest=2, max_size=2, costs=call_costs, acceptance=ac
         costs: Strategy for the drafters' costs.
         acceptance: Strategy for the acceptance entries.
         lenient: Whether leniences may be other than 1.
+        goes: Whether the cost of a drafter that only drafts may be by draft.
     """
+    drafting = dict.fromkeys(DRAFTERS, costs)
+    if goes and costs is call_costs:
+        drafting["c"] = st.one_of(costs, by_draft)  # for whom nobody drafts
     reviewers = {"t": DRAFTERS, "a": DRAFTERS[1:], "b": DRAFTERS[2:]}
     return {
         "target": "t",
-        "models": {"t": {"cost": draw(target_costs)}} | {d: {"cost": draw(costs)} for d in DRAFTERS},
+        "models": {"t": {"cost": draw(target_costs)}} | {d: {"cost": draw(of)} for d, of in drafting.items()},
         "acceptance": {r: {d: draw(acceptance) for d in below} for r, below in reviewers.items()},
         "draft": draw(drafts(DRAFTERS, depth, greatest, max_size=max_size, lenient=lenient)),
     }

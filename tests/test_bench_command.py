@@ -132,10 +132,10 @@ def test_without_json_the_tables_are_the_output(run, tmp_path, files):
     result = run(tmp_path / "full.json", *options(tmp_path, "--repeats", 2))
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:3] == ["method", "tok/s", "MAL"]
+    assert lines[0].split()[:3] == ["method", "dtype", "tok/s"]
     assert any(line.startswith("same settings  full") for line in lines)
     titles = [line.split() for line in lines if line.startswith("method")]
-    assert [title[1] for title in titles] == ["tok/s", "0", "prefill"]
+    assert [title[1] for title in titles] == ["dtype", "0", "prefill"]
     assert not any(path.suffix == ".jsonl" and path.name != "prompts.jsonl" for path in tmp_path.iterdir())
 
 
@@ -153,7 +153,7 @@ BAD = [
     (["--repeats", "none"], "--repeats: got 'none', expected a whole number in 1.."),
     (["--tune", "3"], "--tune: got '3', expected a whole number in 0..2"),
     (["--memory-prompt", "-1"], "--memory-prompt: got '-1', expected a whole number in 0.."),
-    (["--dtype", "int8"], "--dtype: got 'int8', expected one of float32"),
+    (["--dtype", "int4"], "--dtype: got 'int4', expected one of float32"),
     (["--seed", "x"], "--seed: got 'x', expected a whole number in 0.."),
     (["--prompts", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
     (["--out", "/nowhere/rows.jsonl"], "/nowhere/rows.jsonl: the folder /nowhere does not exist"),

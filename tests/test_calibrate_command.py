@@ -172,7 +172,7 @@ def test_another_target_can_be_named(run, quick, tmp_path, folder):
         (["--turns", "0"], "error: --turns: got '0', expected a whole number in 1..10000"),
         (["--follow-every", "x"], "error: --follow-every: got 'x', expected a whole number in 1..1000000"),
         (["--limit", "1"], "error: --limit: got '1', expected a whole number in 2..1000000"),
-        (["--dtype", "int8"], "error: --dtype: got 'int8', expected one of float32, bfloat16, float16"),
+        (["--dtype", "int4"], "error: --dtype: got 'int4', expected one of float32, bfloat16, float16, int8"),
         (["--target", "maxgram"], "error: --target: 'maxgram' cannot be the target, expected a neural model"),
         (["--traces", "x", "--temperature", "1"], "error: --traces: given with a temperature"),
         (["--out", "x", "--traces", "./x"], "error: --traces: got './x', expected another file than --out"),

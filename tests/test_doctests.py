@@ -5,8 +5,19 @@ import importlib
 
 import pytest
 
-MODULES = ["simulate.api", "simulate.results"]
-"""Every module that holds what a package exports."""
+MODULES = [
+    "simulate.api",
+    "simulate.results",
+    "analysis.engines.by_length",
+    "analysis.engines.comparison",
+    "analysis.engines.explanation",
+    "analysis.engines.readers.detect",
+    "analysis.engines.readers.matching",
+    "analysis.engines.specification",
+    "analysis.model.records.engine_counters",
+    "analysis.model.records.position_rates",
+]
+"""Every module that holds what a package exports, and those of what engines print."""
 
 
 @pytest.mark.parametrize("name", MODULES)

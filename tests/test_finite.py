@@ -51,7 +51,7 @@ def cut_increment(spec, step, left):
         law = cut_round(spec, by, step["draft"], left - 1)
         return {(((by, False),) * (n - 1) + ((by, True),), cost): mass for (n, cost), mass in law.items()}
     k = min(step.get("tokens", step.get("block", 1)), left)
-    return {(((by, False),) * k, k * oracles.call_cost(spec["models"][by]["cost"], 1)): Fraction(1)}
+    return {(((by, False),) * k, oracles.drafting_cost(spec["models"][by]["cost"], k)): Fraction(1)}
 
 
 def cut_round(spec, reviewer, steps, room):

@@ -232,8 +232,8 @@ def test_pieces_tell_who_made_each_part_of_the_text(models, watched):
 
 
 def test_bad_cascades_are_refused_by_name(folders, models):
-    with pytest.raises(InputError, match=r"dtype: got 'int8'"):
-        load(folders[0], dtype="int8")
+    with pytest.raises(InputError, match=r"dtype: got 'int4'"):
+        load(folders[0], dtype="int4")
     with pytest.raises(InputError, match=r"device: got 'abacus'"):
         load(folders[0], device="abacus")
     with pytest.raises(InputError, match="draft: given beside a whole cascade"):

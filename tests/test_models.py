@@ -23,6 +23,7 @@ from analysis.model import Advice, Cascade, InputError
 from realrun.engine.cascade import CascadeDecoder
 from realrun.loading import embedded, trial
 from realrun.loading.ensemble import DTYPES, load_ensemble
+from realrun.loading.formats import FLOATS
 from realrun.network import device
 from realrun.network.cached_model import CachedModel, check_cache
 from realrun.network.encoder_decoder import CachedEncoderDecoder
@@ -95,7 +96,7 @@ def test_a_cascade_with_a_narrow_drafter_loses_nothing(folders, drafter):
     assert generation.pairs["t", "a"].examined
 
 
-@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("name", FLOATS)
 def test_weights_have_the_type_asked_for_and_each_models_own_where_it_says(folders, name):
     cascade = spec(folders(), {"name": folders(seed=1), "dtype": name})
     models = load_ensemble(cascade, torch.float32).models

@@ -458,9 +458,9 @@ def test_a_text_that_is_not_the_targets_own_fails_the_artefact_and_stays_in_its_
     def commands(line, files, accepted):
         def build(run):
             lines.append(words_of(line, run, files))
-            kinds = ["identical", "near-tie" if "bfloat16" in line else "divergent", "identical"]
+            kinds = ["identical", "divergent" if "float32" in line else "near-tie", "identical"]
             rows = [{"cascade": "lossless-speculative", "category": kind} for kind in kinds]
-            run.write(f"real_lossless_{'bfloat16' if 'bfloat16' in line else 'float32'}.jsonl", rows)
+            run.write(f"real_lossless_{'float32' if 'float32' in line else 'measured'}.jsonl", rows)
 
         return build
 

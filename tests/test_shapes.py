@@ -247,7 +247,7 @@ def test_logits_that_are_not_finite_are_no_measurement():
     with pytest.raises(InputError, match=r"logits: got some of it that are .* at context 64, q 4.*another dtype"):
         measure.seconds_by_size(calls, plan, CPU, calls.now, "it")
     with pytest.raises(InputError, match="logits: got some of tiny-llama in float16 that are not finite"):
-        list(measure.rows(LLAMA, build.Sizes(1, 1, 1), calls, plan, torch.float16, CPU, False))
+        list(measure.rows(LLAMA, build.Sizes(1, 1, 1, 0, 0), calls, plan, torch.float16, CPU, False))
 
 
 def arguments(shape, out, **changes):
@@ -306,7 +306,7 @@ def test_all_leaves_out_what_does_not_fit_and_says_so(tmp_path, capsys, monkeypa
         (["gpt-5"], "NAME: got 'gpt-5', expected one of flan-t5-small"),
         (["llama-68m", "--q", "1,x"], "--q: got 'x'"),
         (["llama-68m", "--contexts", "0"], "--contexts: got '0'"),
-        (["llama-68m", "--dtype", "int8"], "--dtype: got 'int8'"),
+        (["llama-68m", "--dtype", "int4"], "--dtype: got 'int4'"),
         (["llama-68m", "--device", "cuda:9"], "device: got 'cuda:9'"),
         ([], "the following arguments are required: NAME"),
     ],

@@ -42,6 +42,10 @@ def test_every_kind_of_cost_is_drawn(key):
     find(call_costs, lambda value: isinstance(value, dict) and key in value, settings=MANY)
 
 
+def test_costs_by_draft_are_drawn():
+    find(specs(), lambda spec: "by_draft" in str(spec["models"]["c"]) and "'c'" in str(spec["draft"]), settings=MANY)
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_extreme_acceptances_are_drawn(value):
     find(acceptances, lambda drawn: drawn == value, settings=MANY)

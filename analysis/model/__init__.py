@@ -21,7 +21,7 @@ from analysis.model.boundary.reading import (
     text_of,
 )
 from analysis.model.cascade import Cascade
-from analysis.model.cost import Affine, Cost, Tabulated
+from analysis.model.cost import Affine, ByDraft, Cost, Tabulated
 from analysis.model.file import read_cascade
 from analysis.model.hazard import Acceptance, Decaying, PerPosition
 from analysis.model.kmatrix import draft_from_k_matrix
@@ -37,6 +37,7 @@ __all__ = [
     "Advice",
     "Affine",
     "Beyond",
+    "ByDraft",
     "Cascade",
     "Cost",
     "Decaying",

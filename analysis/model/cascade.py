@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.model.boundary.fields import InputError, inside, mapping, only_keys, read_name, read_number, reject
 from analysis.model.boundary.reading import inside_file, parse_json, read_text
-from analysis.model.cost import LEAST_OF_TARGET, Cost
+from analysis.model.cost import LEAST_OF_TARGET, ByDraft, Cost
 from analysis.model.display import as_html, as_text
 from analysis.model.hazard import Acceptance
 from analysis.model.kmatrix import Convention, draft_from_k_matrix
@@ -299,6 +299,10 @@ class Cascade:
             if model.cost is None and model.load is None:
                 raise InputError(f"models.{key}.cost", "missing (only a model with `load` may have none)")
         cost = self.models[self.target].cost
+        if isinstance(cost, ByDraft):
+            raise InputError(
+                f"models.{self.target}.cost", "got by_draft, expected a cost by tokens: the target reviews"
+            )
         if cost is not None and cost.least < LEAST_OF_TARGET:
             reject(f"models.{self.target}.cost", cost.to_json(), "a cost > 0 for the target (at least 1e-60)")
 
@@ -320,6 +324,9 @@ class Cascade:
                 reject(f"{path}.by", step.by, "a drafter, not the target")
             if step.by in above:
                 reject(f"{path}.by", step.by, "a model that does not draft for itself")
+            if step.draft and isinstance(self.models[step.by].cost, ByDraft):
+                problem = f"got by_draft, expected a cost by tokens: {path} has it review"
+                raise InputError(f"models.{step.by}.cost", problem)
             ancestors[path] = (*above, step.by)
             if self.acceptance.get(reviewer, {}).get(step.by) is None and not (
                 self.models[reviewer].load or self.models[step.by].load

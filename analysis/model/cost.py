@@ -1,7 +1,8 @@
-"""Cost of one call of a model as a function of q, the number of tokens it is called on."""
+"""What a model's calls cost: by q, the number of tokens of a call, or by k, the tokens that it drafts in one go."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -37,6 +38,10 @@ class Affine:
         """Cost of a call on q >= 1 tokens."""
         return self.fixed + self.per_token * q
 
+    def drafting(self, tokens: int) -> float:
+        """Cost of drafting so many tokens, >= 0, in a step of its own: a call on one token for each."""
+        return tokens * self.at(1)
+
     @property
     def end(self) -> None:
         """A formula has no end."""
@@ -66,13 +71,7 @@ class Tabulated:
     beyond: Beyond | None = None
 
     def __post_init__(self) -> None:
-        if not self.by_tokens:
-            reject("by_tokens", list(self.by_tokens), "a list of at least one number in [0, 1e+60]")
-        values = [read_number(t, f"by_tokens[{i}]", 0, GREATEST) for i, t in enumerate(self.by_tokens)]
-        object.__setattr__(self, "by_tokens", tuple(values))
-        object.__setattr__(self, "beyond", checked_beyond(self.beyond, ("last", "linear", "refuse")))
-        if self.beyond == "linear" and len(values) < 2:
-            reject("by_tokens", values, 'at least two entries to go on "linear" from')
+        object.__setattr__(self, "by_tokens", _checked("by_tokens", self.by_tokens, self.beyond))
 
     @property
     def end(self) -> int:
@@ -82,7 +81,7 @@ class Tabulated:
     @property
     def slope(self) -> float:
         """Further cost of each token beyond the end, >= 0: the last difference, or 0 where the list falls there."""
-        return max(0.0, self.by_tokens[-1] - self.by_tokens[-2]) if self.beyond == "linear" else 0.0
+        return _slope(self.by_tokens, self.beyond)
 
     @property
     def least(self) -> float:
@@ -91,8 +90,11 @@ class Tabulated:
 
     def at(self, q: int) -> float:
         """Cost of a call on q >= 1 tokens; beyond the end by `beyond`, the last entry where it refuses."""
-        further = q - len(self.by_tokens)
-        return self.by_tokens[q - 1] if further <= 0 else self.by_tokens[-1] + self.slope * further
+        return _entry(self.by_tokens, self.slope, q)
+
+    def drafting(self, tokens: int) -> float:
+        """Cost of drafting so many tokens, >= 0, in a step of its own: a call on one token for each."""
+        return tokens * self.by_tokens[0]
 
     def to_json(self) -> object:
         """The specification."""
@@ -106,11 +108,70 @@ class Tabulated:
         return {"by_tokens": list(values)} if len(values) > 1 else values[0]
 
 
-Cost: TypeAlias = Affine | Tabulated
+@dataclass(frozen=True)
+class ByDraft:
+    """Cost by_draft[k - 1] of drafting k tokens in one go, for a model that drafts and never reviews.
+
+    A go is a `tokens` step, or one block of an `until` step. What it costs depends on nothing but its length: heads
+    over the target's last hidden state cost the same for every k, other drafters rise with it.
+
+    Attributes:
+        by_draft: At least one cost in [0, 1e60].
+        beyond: Cost of longer goes than the list has entries, as that of a `Tabulated` cost.
+
+    >>> ByDraft((0.3, 0.31), "linear").drafting(4)
+    0.33
+    """
+
+    by_draft: tuple[float, ...]
+    beyond: Beyond | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_draft", _checked("by_draft", self.by_draft, self.beyond))
+
+    @property
+    def end(self) -> int:
+        """Tokens of the longest go that was tabulated."""
+        return len(self.by_draft)
+
+    @property
+    def slope(self) -> float:
+        """Further cost of each token beyond the end, >= 0: the last difference, or 0 where the list falls there."""
+        return _slope(self.by_draft, self.beyond)
+
+    @property
+    def least(self) -> float:
+        """Smallest cost of any go of at least one token."""
+        return min(self.by_draft)
+
+    def at(self, k: int) -> float:
+        """Cost of a go of k >= 1 tokens; beyond the end by `beyond`, the last entry where it refuses."""
+        return _entry(self.by_draft, self.slope, k)
+
+    def drafting(self, tokens: int) -> float:
+        """Cost of a go of so many tokens, >= 0; a go of none costs nothing."""
+        return self.at(tokens) if tokens else 0.0
+
+    def to_json(self) -> object:
+        """The specification."""
+        return as_json("by_draft", self.by_draft, self.beyond)
+
+    def law_json(self) -> object:
+        """The shortest specification with these costs, whether tabulated or continued; a number where all are 0."""
+        if self.slope > 0:
+            return self.to_json()
+        values = without_repeats(self.by_draft)
+        return {"by_draft": list(values)} if any(values) else 0.0
+
+
+Cost: TypeAlias = Affine | Tabulated | ByDraft
+
+TABLES = (Tabulated, ByDraft)
+"""The costs that are lists, which end somewhere."""
 
 
 def read_cost(value: object) -> Cost:
-    """Read a number, a `fixed`/`per_token` or a `by_tokens` object.
+    """Read a number, a `fixed`/`per_token`, a `by_tokens` or a `by_draft` object.
 
     Raises:
         InputError: naming the field below this cost, the value and the allowed range.
@@ -121,6 +182,33 @@ def read_cost(value: object) -> Cost:
     if "by_tokens" in fields:
         only_keys(fields, ("by_tokens", KEY))
         return Tabulated(tuple(sequence(fields["by_tokens"], "by_tokens")), read_beyond(fields))  # type: ignore[arg-type]
+    if "by_draft" in fields:
+        only_keys(fields, ("by_draft", KEY))
+        return ByDraft(tuple(sequence(fields["by_draft"], "by_draft")), read_beyond(fields))  # type: ignore[arg-type]
     keys = ("fixed", "per_token")
     only_keys(fields, keys, required=keys)
     return Affine(fields["fixed"], fields["per_token"])  # type: ignore[arg-type]
+
+
+def table_field(model: str, cost: Cost) -> str:
+    """Where a specification has the list of a cost that is one."""
+    return f"models.{model}.cost.{'by_draft' if isinstance(cost, ByDraft) else 'by_tokens'}"
+
+
+def _checked(key: str, listed: Sequence[object], beyond: object) -> tuple[float, ...]:
+    """The entries of a table of costs, in range, and enough of them to go on from."""
+    if not listed:
+        reject(key, list(listed), "a list of at least one number in [0, 1e+60]")
+    values = tuple(read_number(t, f"{key}[{i}]", 0, GREATEST) for i, t in enumerate(listed))
+    if checked_beyond(beyond, ("last", "linear", "refuse")) == "linear" and len(values) < 2:
+        reject(key, list(values), 'at least two entries to go on "linear" from')
+    return values
+
+
+def _slope(values: Sequence[float], beyond: Beyond | None) -> float:
+    return max(0.0, values[-1] - values[-2]) if beyond == "linear" else 0.0
+
+
+def _entry(values: Sequence[float], slope: float, number: int) -> float:
+    further = number - len(values)
+    return values[number - 1] if further <= 0 else values[-1] + slope * further

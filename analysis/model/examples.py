@@ -61,6 +61,19 @@ EXAMPLES: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "draft": [{"by": "d", "tokens": 3}],
         },
     ),
+    "heads": (
+        "a drafter whose cost hardly depends on how many tokens it drafts at once, and copying behind it",
+        {
+            "target": "t",
+            "models": {
+                "t": {"cost": {"fixed": 0.997, "per_token": 0.003}},
+                "eagle": {"cost": {"by_draft": [0.3, 0.3, 0.3, 0.301], "beyond": "linear"}},
+                "copy": {"cost": 0.001},
+            },
+            "acceptance": {"t": {"eagle": {"per_position": [0.82, 0.793, 0.738], "beyond": "last"}, "copy": 0.5}},
+            "draft": [{"by": "eagle", "tokens": 4}, {"by": "copy", "tokens": 4}],
+        },
+    ),
     "smollm2": (
         "real models: the embedded target, its two drafters and Max-Gram, to generate with or to calibrate",
         {

@@ -9,7 +9,7 @@ from analysis.model.beyond import Beyond, goes_on
 from analysis.model.boundary.advice import advise
 from analysis.model.boundary.fields import InputError
 from analysis.model.cascade import Cascade, demand_cascade
-from analysis.model.cost import Cost, Tabulated
+from analysis.model.cost import TABLES, ByDraft, Cost, Tabulated, table_field
 from analysis.model.hazard import Acceptance, Hazard, PerPosition
 from analysis.model.step import Step, longest, reached_by
 
@@ -21,7 +21,8 @@ class Reading:
     Attributes:
         field: Where the specification has the table, as in ``models.t.cost.by_tokens``.
         end: Number of its entries.
-        read: The greatest entry that the draft may read, from 1: tokens of a call, or the position of a token plus one.
+        read: The greatest entry that the draft may read, from 1: tokens of a call or of a go, or the position of a
+            token plus one.
         beyond: What the table says of entries past its end.
     """
 
@@ -63,7 +64,7 @@ def readings(cascade: Cascade) -> list[Reading]:
     found: dict[str, Reading] = {}
 
     def note(field: str, table: Cost | Hazard, read: int) -> None:
-        if isinstance(table, Tabulated | PerPosition) and table.end is not None:
+        if isinstance(table, Tabulated | ByDraft | PerPosition) and table.end is not None:
             known = found[field].read if field in found else 0
             found[field] = Reading(field, table.end, max(read, known), table.beyond)
 
@@ -79,8 +80,9 @@ def readings(cascade: Cascade) -> list[Reading]:
             if step.draft:
                 visit(step.by, step.draft)
             else:
-                note(f"models.{step.by}.cost.by_tokens", cascade.cost(step.by), 1)
-        note(f"models.{reviewer}.cost.by_tokens", cascade.cost(reviewer), longest(steps) + 1)
+                cost = cascade.cost(step.by)
+                note(table_field(step.by, cost), cost, (step.tokens or step.block) if isinstance(cost, ByDraft) else 1)
+        note(table_field(reviewer, cascade.cost(reviewer)), cascade.cost(reviewer), longest(steps) + 1)
 
     visit(cascade.target, cascade.draft)
     return list(found.values())
@@ -136,13 +138,13 @@ def holding_on(hazard: Hazard, beyond: Beyond = "last") -> Hazard:
 
 
 def _going_on(cost: Cost | None, beyond: Beyond) -> Cost | None:
-    if isinstance(cost, Tabulated) and cost.beyond is None:
+    if isinstance(cost, Tabulated | ByDraft) and cost.beyond is None:
         return replace(cost, beyond="last" if cost.end == 1 and beyond == "linear" else beyond)
     return cost
 
 
 def _has_tables(cascade: Cascade) -> bool:
-    return any(isinstance(model.cost, Tabulated) for model in cascade.models.values()) or any(
+    return any(isinstance(model.cost, TABLES) for model in cascade.models.values()) or any(
         isinstance(hazard, PerPosition) and hazard.is_list
         for row in cascade.acceptance.values()
         for pair in row.values()

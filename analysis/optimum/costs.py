@@ -28,6 +28,12 @@ def relative_cost(problem: Problem, model: str, q: int = 1) -> float:
     return rounded(cascade.cost(model).at(q) / cascade.cost(cascade.target).at(1))
 
 
+def relative_drafting(problem: Problem, drafter: str, tokens: int) -> float:
+    """Cost of drafting so many tokens in one step, in one-token target calls."""
+    cascade = problem.cascade
+    return rounded(cascade.cost(drafter).drafting(tokens) / cascade.cost(cascade.target).at(1))
+
+
 def relative_costs(problem: Problem) -> dict[str, float]:
     """Cost of a call on one token by model, in one-token target calls."""
     return {model: relative_cost(problem, model) for model in problem.models}

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from analysis.model import MAX_DRAFT_LENGTH, Cascade, PerPosition, Tabulated, goes_on
-from analysis.model.cost import Cost
+from analysis.model import MAX_DRAFT_LENGTH, ByDraft, Cascade, PerPosition, Tabulated, goes_on
+from analysis.model.cost import Cost, table_field
 from analysis.model.hazard import Hazard
 from analysis.model.reach import table_fields
 
@@ -49,6 +49,11 @@ class Ends:
         """Number of positions at which a drafter's tokens of a type may be, from 0 on."""
         return self._tokens[reviewer, by, corrected]
 
+    def go(self, drafter: str) -> int:
+        """Greatest number of tokens that a drafter may draft in one go, as far as its costs say."""
+        cost = self.cascade.cost(drafter)
+        return _end(cost) if isinstance(cost, ByDraft) else NO_END
+
     def length(self, reviewer: str) -> int:
         """Greatest length of a draft that a model may review; 0 where it reviews nothing."""
         return self._lengths.get(reviewer, 0)
@@ -57,7 +62,7 @@ class Ends:
         """Fields of tables that go on and are read past their end.
 
         Args:
-            calls: Greatest call by model.
+            calls: Greatest call, or go, by model.
             lengths: Greatest length of a draft by pair.
             reviewers: Models that review; the others' tokens are never corrected ones.
         """
@@ -68,7 +73,7 @@ class Ends:
                     found[field] = hazard
         for model, q in calls.items():
             if _ends_before(self.cascade.cost(model), q):
-                found[f"models.{model}.cost.by_tokens"] = self.cascade.cost(model)
+                found[table_field(model, self.cascade.cost(model))] = self.cascade.cost(model)
         return [field for field, table in found.items() if _goes_on(table)]
 
     def cutting(self, allowed: Mapping[str, int], reviewers: Collection[str]) -> list[tuple[str, int]]:
@@ -82,22 +87,23 @@ class Ends:
                     if _end(hazard) < allowed[reviewer] and (not corrected or by in reviewers):
                         yield field, _end(hazard)
         for model, length in allowed.items():
-            end = _end(self.cascade.cost(model))
-            if model in reviewers and end < length + 1:
-                yield f"models.{model}.cost.by_tokens", end
+            cost = self.cascade.cost(model)
+            most = allowed[self.cascade.target] if isinstance(cost, ByDraft) else length + 1
+            if _end(cost) < most and (model in reviewers or isinstance(cost, ByDraft)):
+                yield table_field(model, cost), _end(cost)
 
 
 def _end(table: object) -> int:
     """Entries of a table that may be read."""
-    if isinstance(table, Tabulated | PerPosition) and table.end is not None and not _goes_on(table):
+    if isinstance(table, Tabulated | ByDraft | PerPosition) and table.end is not None and not _goes_on(table):
         return table.end
     return NO_END
 
 
 def _goes_on(table: object) -> bool:
     """Whether a table has been told to go on."""
-    return isinstance(table, Tabulated | PerPosition) and goes_on(table.beyond)
+    return isinstance(table, Tabulated | ByDraft | PerPosition) and goes_on(table.beyond)
 
 
 def _ends_before(table: object, read: int) -> bool:
-    return isinstance(table, Tabulated | PerPosition) and table.end is not None and table.end < read
+    return isinstance(table, Tabulated | ByDraft | PerPosition) and table.end is not None and table.end < read

@@ -131,7 +131,13 @@ def best_k_matrix(problem: Problem) -> BestKMatrix:
 
     Drafters are taken from the dearest to the cheapest, as the paper orders them; a 0 leaves one out. An entry whose
     pair has no acceptance is 0.
+
+    Raises:
+        InputError: where a cost is by draft, for which there is no bound over matrices.
     """
+    for model in problem.models:
+        if problem.is_by_draft(model):
+            raise InputError(f"models.{model}.cost.by_draft", "K-matrices are compared for costs by tokens alone")
     matrices = _Matrices(problem)
     top, number = problem.max_tokens, len(matrices.entries)
     if (top + 1) ** number <= ENUMERATED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from analysis.model import MAX_DRAFT_LENGTH, Acceptance, Affine, Cascade, InputError, PerPosition, Step
+from analysis.model import MAX_DRAFT_LENGTH, Acceptance, Affine, ByDraft, Cascade, InputError, PerPosition, Step
 from analysis.optimum.ends import Ends
 
 MAX_DEPTH = 8
@@ -59,7 +59,9 @@ class Problem:
             level = {by: None for _, by in found}
         object.__setattr__(self, "pairs", tuple(pairs))
         for model in self.models:
-            self.cascade.cost(model)
+            if self.is_by_draft(model) and not self.is_flat:
+                problem = f"optimised for drafts of leaves alone, got max_depth {self.max_depth}: set it to 1"
+                raise InputError(f"models.{model}.cost.by_draft", problem)
 
     @cached_property
     def models(self) -> tuple[str, ...]:
@@ -70,6 +72,10 @@ class Problem:
     def ends(self) -> Ends:
         """Where the tables end that no feasible draft reads past."""
         return Ends(self.cascade, self.pairs)
+
+    def is_by_draft(self, model: str) -> bool:
+        """Whether a drafter's tokens cost what their go costs, so that two goes are not one longer go."""
+        return isinstance(self.cascade.cost(model), ByDraft)
 
     def drafters_after(self, path: Path) -> tuple[str, ...]:
         """Drafters whose tokens the last model of a path can review there."""
@@ -148,6 +154,8 @@ class Problem:
     @cached_property
     def is_constant(self) -> bool:
         """Whether every acceptance and cost that a feasible draft may read is one number, and none of them ends."""
+        if any(self.is_by_draft(model) for model in self.models):
+            return False
         for reviewer, by in self.pairs:
             length = self._length_reviewed(reviewer)
             types = (False, True) if by in self.reviewers else (False,)
@@ -175,10 +183,14 @@ class Problem:
     def beyond_data(self) -> list[str]:
         """Tables that some feasible draft reads past their end, since they have been told to go on."""
         return self.ends.beyond(
-            {m: self._length_reviewed(m) + 1 for m in self.models},
+            {m: self._most_read(m) for m in self.models},
             {pair: self._length_reviewed(pair[0]) for pair in self.pairs},
             self.reviewers,
         )
+
+    def _most_read(self, model: str) -> int:
+        """Greatest entry of a model's table of costs that a feasible draft may read."""
+        return self.longest(self.cascade.target) if self.is_by_draft(model) else self._length_reviewed(model) + 1
 
     def cut_short(self) -> list[tuple[str, int]]:
         """Tables that keep drafts within `max_tokens` from being feasible: (field, entries)."""

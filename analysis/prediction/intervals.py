@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from analysis.model import Acceptance, Affine, Cascade, Cost, PerPosition, Tabulated, longest
+from analysis.model import Acceptance, Affine, ByDraft, Cascade, Cost, PerPosition, Tabulated, longest
 from analysis.model.hazard import Hazard
 from analysis.model.records.calibration_parts import Pair
 from analysis.model.records.uncertainty import relative_cost_error
@@ -104,6 +104,7 @@ def _dearer(cascade: Cascade, name: str, step: float) -> Cascade:
     """Every cost of a model multiplied by 1 + step, but for the target's one-token call."""
     cost, factor = cascade.cost(name), 1 + step
     raised: Cost
+    assert not isinstance(cost, ByDraft)  # a calibration has none
     if isinstance(cost, Affine):
         raised = Affine(cost.fixed * factor, cost.per_token * factor)
     else:

@@ -1,8 +1,9 @@
 """Exact law of a cascade's cycle by a forward recursion over draft length.
 
 Works for every cascade of the specification: hazards constant, by position, decaying or by type; `tokens`, `rounds`
-and `until` steps nested to any depth; scalar, affine and tabulated costs. Nothing is sampled and nothing is solved:
-all terms are sums and products of probabilities, so results are accurate to rounding, alpha = 1 included.
+and `until` steps nested to any depth; scalar, affine and tabulated costs, by call or by draft. Nothing is sampled and
+nothing is solved: all terms are sums and products of probabilities, so results are accurate to rounding, alpha = 1
+included.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def _increment(cascade: Cascade, step: Step) -> _Increment:
         block = step.block if step.tokens is None else step.tokens
         sizes = np.zeros(block)
         sizes[-1] = 1.0
-        return _Increment(sizes, block * cascade.cost(step.by).at(1), ends_corrected=False)
+        return _Increment(sizes, cascade.cost(step.by).drafting(block), ends_corrected=False)
     inner = _round_law(cascade, step.by, step.draft)
     return _Increment(inner.pmf, inner.cost, ends_corrected=True)
 

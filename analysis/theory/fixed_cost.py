@@ -39,14 +39,16 @@ def _of_round(cascade: Cascade, reviewer: str, steps: Sequence[Step]) -> tuple[f
 
 def _of_leaf(cascade: Cascade, step: Step, least: int, most: int) -> tuple[float, int, int] | None:
     """(cost of a leaf step, least and greatest length of the draft behind it)."""
-    one = cascade.cost(step.by).at(1)
+    cost = cascade.cost(step.by)
     if step.tokens is not None:
-        return step.tokens * one, least + step.tokens, most + step.tokens
+        return cost.drafting(step.tokens), least + step.tokens, most + step.tokens
     assert step.until is not None
-    ends = {length: length + max(0, -(-(step.until - length) // step.block)) * step.block for length in (least, most)}
+    one = cost.drafting(step.block)
+    blocks = {length: max(0, -(-(step.until - length) // step.block)) for length in (least, most)}
+    ends = {length: length + number * step.block for length, number in blocks.items()}
     if least == most or least >= step.until or one == 0:
         greatest = max(ends[most], step.until - 1 + step.block if least < step.until and least != most else 0)
-        return (ends[least] - least) * one, max(least, min(step.until, ends[least])), greatest
+        return blocks[least] * one, max(least, min(step.until, ends[least])), greatest
     return None
 
 

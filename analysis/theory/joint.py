@@ -120,7 +120,7 @@ class JointRounds:
         rows, width = last - first + 1, min(greatest, room - first)
         sizes = self._taylor.zeros(rows, width)
         if step.is_leaf:
-            spent = self._taylor.exponential(self._parameters.costs(step.by, [1]) * np.arange(width + 1))
+            spent = self._taylor.exponential(self._parameters.drafting(step.by, width))
         for row in range(rows):
             left = room - first - row
             if step.is_leaf:

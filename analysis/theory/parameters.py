@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from analysis.model import Acceptance, Affine, Cascade, Cost, Decaying, PerPosition, check_reach, walk
+from analysis.model import Acceptance, Affine, ByDraft, Cascade, Cost, Decaying, PerPosition, check_reach, walk
 from analysis.model.hazard import Hazard
 from analysis.theory.taylor import Dual
 
@@ -79,7 +79,10 @@ class Parameters:
         return result
 
     def costs(self, model: str, q: Sequence[int]) -> Dual:
-        """Costs of calls on q tokens each, in the specification's unit, shape (1 + parameters, len(q))."""
+        """Costs of calls on q tokens each, in the specification's unit, shape (1 + parameters, len(q)).
+
+        Of a cost by draft they are those of goes of q tokens each.
+        """
         cost = self._cascade.cost(model)
         result = np.zeros((1 + len(self.listed), len(q)))
         result[0] = [cost.at(tokens) for tokens in q]
@@ -99,6 +102,12 @@ class Parameters:
             result[1 + self._index[names[-1]]] += further
             result[1 + self._index[names[-2]]] -= further
         return result
+
+    def drafting(self, model: str, most: int) -> Dual:
+        """Costs of drafting 0..most tokens in one step, shape (1 + parameters, most + 1)."""
+        if not isinstance(self._cascade.cost(model), ByDraft):
+            return self.costs(model, [1]) * np.arange(most + 1)
+        return np.concatenate([np.zeros((1 + len(self.listed), 1)), self.costs(model, range(1, most + 1))], axis=1)
 
 
 def _used(cascade: Cascade) -> list[tuple[Path, float]]:
@@ -136,6 +145,8 @@ def _cost_paths(cost: Cost, base: Path) -> list[tuple[Path, float]]:
         if not cost.per_token:
             return [(base, cost.fixed)]
         return [((*base, "fixed"), cost.fixed), ((*base, "per_token"), cost.per_token)]
+    if isinstance(cost, ByDraft):
+        return [((*base, "by_draft", k), t) for k, t in enumerate(cost.by_draft)]
     return [((*base, "by_tokens", i), t) for i, t in enumerate(cost.by_tokens)]
 
 

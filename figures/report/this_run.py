@@ -13,6 +13,7 @@ from figures.report.artefacts import Artefact, Build
 from figures.report.command_lines import Files, by_commands
 from figures.report.drawing import drawing
 from figures.report.given import Given
+from realrun.loading.formats import USUAL
 from realrun.runs.prompts import read_prompts
 
 FILES: Files = {
@@ -28,7 +29,8 @@ LADDER = (
     "--out @{0}.json --markdown @{0}.md"
 )
 
-LOSSLESS = {kind: f"real_lossless_{kind}.jsonl" for kind in ("float32", "bfloat16")}
+LOSSLESS = {kind: f"real_lossless_{kind}.jsonl" for kind in ("float32", "measured")}
+"""Rows by number format: exact, and that of the measurements."""
 CLASSES = ("identical", "near-tie", "divergent")
 
 
@@ -57,8 +59,9 @@ def build_lossless(run: Build, given: Given, prompts: int | None, tokens: int) -
     run.write("real_lossless_prompts.jsonl", run.read("real_prompts.jsonl")[:prompts])
     files = {"families": [f"lossless-{family}.json" for family in families]}
     counts: Counter[tuple[str, str, str]] = Counter()
+    formats = {"float32": "--dtype float32", "measured": _format(given)}
     for kind, out in LOSSLESS.items():
-        options = f"--max-new-tokens {tokens} --dtype {kind} --out @{out}"
+        options = f"--max-new-tokens {tokens} {formats[kind]} --out @{out}"
         line = f"realrun lossless @families --prompts @real_lossless_prompts.jsonl {options}"
         by_commands(line, files=files, accepted=(0, 1))(run)
         counts.update((kind, row["cascade"].removeprefix("lossless-"), row["category"]) for row in run.read(out))
@@ -67,6 +70,15 @@ def build_lossless(run: Build, given: Given, prompts: int | None, tokens: int) -
     divergent = sum(n for (_, _, category), n in counts.items() if category == "divergent")
     if divergent:
         raise InputError("real-lossless", f"{divergent} texts are not the target's own, see real_lossless.md")
+
+
+def _format(given: Given) -> str:
+    """Option of the number format in which real runs are measured: the usual one of our own models."""
+    return "" if given.models is None else "--dtype bfloat16"
+
+
+def _said_format(given: Given) -> str:
+    return f"in {USUAL}" if given.models is None else "in bfloat16"
 
 
 def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
@@ -87,7 +99,7 @@ def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
             (*map(str, FILES["calibration"]), *map(str, FILES["traces"])),
             by_commands(
                 f"realrun calibrate @real_models.json --prompts @real_calibration_prompts.jsonl {size} "
-                "--dtype bfloat16 --seed @seed --out @calibration --traces @traces",
+                f"{_format(given)} --seed @seed --out @calibration --traces @traces",
                 files=FILES,
             ),
             title="Calibration of this run's models",
@@ -119,7 +131,7 @@ def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
             tuple(map(str, FILES["measured"])),
             by_commands(
                 "realrun bench @real_models.json --drafts @real_chosen.jsonl --prompts @real_prompts.jsonl "
-                f"--max-new-tokens {tokens} --dtype bfloat16 --memory-prompt 0 --seed @seed --out @measured",
+                f"--max-new-tokens {tokens} {_format(given)} --memory-prompt 0 --seed @seed --out @measured",
                 files=FILES,
             ),
             title="Rows of this run",
@@ -131,9 +143,9 @@ def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
             lambda run: build_lossless(run, given, None if full else 3, tokens),
             title="Is the text the target's own?",
             caption="Texts that are the autoregressive ones token for token, that differ first at a near-tie, or are "
-            "off, which none may be. A call on several tokens rounds differently from a call on one; a first "
-            "difference is a tie where the tokens' float32 logits are within 1e-4, or within 4 units in the last "
-            "place of bfloat16.",
+            "off, which none may be: in float32, and in the number format of the measurements. But for int8 a call on "
+            "several tokens rounds differently from a call on one; a first difference is a tie where the tokens' "
+            "logits, in float32, are within 1e-4, or within 4 units in the last place of a type of half precision.",
         ),
         Artefact(
             "real-ladder",
@@ -141,7 +153,8 @@ def of_this_run(given: Given, full: bool) -> tuple[Artefact, ...]:
             ("real_ladder.json", "real_ladder.md"),
             by_commands(LADDER.format("real_ladder"), files=FILES),
             title="Predicted and measured, in this run",
-            caption="Measured now, in bfloat16, on other prompts than those calibrated on. The quick profile takes few "
+            caption=f"Measured now, {_said_format(given)}, on other prompts than those calibrated on. The quick "
+            "profile takes few "
             "prompts, so its intervals are wide, and of every family the cascade of the greatest prediction. "
             "Predictions from one acceptance per pair and one cost per model (iid), with call times by the number of "
             "tokens (iid+t(q)), by position and type (fits), and by decoding the recorded texts again (replay). "

@@ -9,17 +9,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle, islice
 
-from analysis.model import Cascade, InputError, progress
-from realrun.bench import AUTOREGRESSIVE
+from analysis.model import Cascade, InputError, progress, progress_bar
+from realrun.bench import AUTOREGRESSIVE, LLAMA
+from realrun.bench.compiled_decoder import Compiled
 from realrun.bench.flashspec_decoder import demand_decoders
+from realrun.bench.llama_decoder import LlamaCpp, demand_same_rules
+from realrun.bench.llama_server import Llama
 from realrun.bench.memory import cache_bytes, peak_bytes
-from realrun.bench.plan import counterpart, defaults, demand_whole_heads, surroundings
+from realrun.bench.outcome import Surroundings
+from realrun.bench.plan import counterparts, defaults, demand_whole_heads, surroundings
 from realrun.bench.search import LADDER, Trial, fastest_settings, identity
+from realrun.bench.strongest import against_strongest, speed_summary
 from realrun.bench.summary import Comparison, Row, compare, equality, summarise_method
 from realrun.duration import announce
 from realrun.engine.record import provenance
 from realrun.loading.ensemble import Ensemble
+from realrun.loading.transformers_models import dtype_of
 from realrun.network.cached_model import CachedModel
+from realrun.network.int8_model import Int8Model
 from realrun.runs.generate import encode_all
 from realrun.runs.journal import Journal
 from realrun.runs.measure import WARM_UP_TOKENS, CascadeMethod, Method, interleave
@@ -59,11 +66,13 @@ class BenchPlan:
         methods: By what they do.
         comparisons: Over names of these methods.
         trials: What the search tried, by side.
+        unavailable: Why a baseline that was asked for does not run here, by its name.
     """
 
     methods: dict[tuple[str, str], Method] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
     trials: dict[str, list[Trial]] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
 
     def add(self, method: Method) -> str:
         """Measure this method, unless one that does the same is there; the name it goes by."""
@@ -85,6 +94,7 @@ def run_bench(
     settings: BenchSettings,
     keep: Callable[[Row], None],
     journal: Journal | None = None,
+    llama: Sequence[Llama] = (),
 ) -> dict[str, object]:
     """Measure everything and sum it up.
 
@@ -97,12 +107,13 @@ def run_bench(
         settings: How to measure.
         keep: Given every measured row as soon as it is there, those that the journal has first.
         journal: Keeps all that is measured, for the same call to go on with.
+        llama: The ways to run llama.cpp, where it is a baseline.
 
     Raises:
         InputError: where a baseline has nothing in common with any cascade, or a text would not fit.
     """
     journal = Journal() if journal is None else journal
-    plan = make_plan(cascades, baselines, ensemble, others, prompts, settings, journal)
+    plan = make_plan(cascades, baselines, ensemble, others, prompts, settings, journal, llama)
     methods = list(plan.methods.values())
     measured = prompts[settings.tuning :]
     if not len(journal):
@@ -114,12 +125,16 @@ def run_bench(
         )
         for method in _bar(methods)
     }
+    target = next(iter(cascades.values())).target
+    dtypes = {method.name: _dtype(method, ensemble.neural(target), others.neural(target)) for method in methods}
     rows: list[Row] = []
     for row in interleave(methods, ensemble, measured, settings.max_new_tokens, "bench", settings.repeats, journal):
-        keep(row)
-        rows.append(row)
-    target = next(iter(cascades.values())).target
+        rows.append({**row, "dtype": dtypes[str(row["method"])]})
+        keep(rows[-1])
     equal = equality(rows, _reference(methods))
+    mine = list(dict.fromkeys(method for _, method, _ in plan.comparisons))
+    theirs = list(dict.fromkeys(against for _, _, against in plan.comparisons))
+    by_method = {method.name: [row for row in rows if row["method"] == method.name] for method in methods}
     return {
         "prompts": len(measured),
         "repeats": settings.repeats,
@@ -131,13 +146,17 @@ def run_bench(
         "methods": {
             method.name: {
                 "settings": method.settings,
-                **summarise_method([row for row in rows if row["method"] == method.name], target),
+                "dtype": dtypes[method.name],
+                **summarise_method(by_method[method.name], target),
+                **speed_summary(by_method[method.name], settings.seed),
                 "equal_tokens": equal[method.name],
                 "memory": memory[method.name],
             }
             for method in methods
         },
         "comparisons": [compare(comparison, rows, settings.seed) for comparison in plan.comparisons],
+        "strongest": against_strongest(rows, mine, theirs, settings.seed),
+        "unavailable": plan.unavailable,
         "trials": plan.trials,
         "provenance": provenance() | {"cores": os.cpu_count()},
     }
@@ -151,17 +170,11 @@ def make_plan(
     prompts: Sequence[Prompt],
     settings: BenchSettings,
     journal: Journal | None = None,
+    llama: Sequence[Llama] = (),
 ) -> BenchPlan:
     """Which methods to measure: the cascades, their counterparts, and where wanted each side's best settings."""
-    around = surroundings(next(iter(cascades.values())), others)
-    limit = settings.max_new_tokens
-    if set(baselines) - {AUTOREGRESSIVE}:
-        demand_whole_heads(others)
-    if "flashspec" in baselines:
-        demand_decoders(around)
-        _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
-    elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
-        _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
+    around = _around(next(iter(cascades.values())), others, prompts, settings, llama)
+    _demand_fit(baselines, ensemble, others, around, prompts, settings.max_new_tokens)
     plan = BenchPlan()
     ours = {name: CascadeMethod(name, cascade, ensemble) for name, cascade in cascades.items()}
     alone = CascadeMethod(AUTOREGRESSIVE, next(iter(cascades.values())).with_draft(()), ensemble)
@@ -169,11 +182,19 @@ def make_plan(
     for method in ours.values():
         plan.add(method)
     for baseline in baselines:
+        if baseline == "hf-compiled":
+            with progress_bar("compile", "model", total=1) as bar:  # which takes minutes
+                problem = Compiled(around, around.room).problem(encode_all(prompts[:1], ensemble)[0])
+                bar.update()
+            if problem is not None:
+                plan.unavailable[baseline] = problem
+                continue
         for name, cascade in cascades.items():
-            other = alone if baseline == AUTOREGRESSIVE else counterpart(baseline, cascade, around)
-            if other is not None:
+            mine: list[Method] = [alone] if baseline == AUTOREGRESSIVE else counterparts(baseline, cascade, around)
+            for other in mine:
                 plan.compare(SAME, ours[name], other)
-                theirs.setdefault(baseline, []).append(other)
+            if mine:
+                theirs.setdefault(baseline, []).extend(mine)
         if baseline not in theirs:
             raise InputError("baseline", f"got {baseline}, but no cascade has a drafter that it could use")
     if settings.tuning:
@@ -186,8 +207,46 @@ def make_plan(
     return plan
 
 
+def _around(
+    cascade: Cascade, others: Ensemble, prompts: Sequence[Prompt], settings: BenchSettings, llama: Sequence[Llama]
+) -> Surroundings:
+    around = surroundings(cascade, others)
+    longest = max(map(len, encode_all(prompts, others)))
+    room = min(longest + max(settings.max_new_tokens, WARM_UP_TOKENS), around.context)
+    return replace(around, room=room, llama=[replace(way, context=room) for way in llama])
+
+
+def _demand_fit(
+    baselines: Sequence[str],
+    ensemble: Ensemble,
+    others: Ensemble,
+    around: Surroundings,
+    prompts: Sequence[Prompt],
+    limit: int,
+) -> None:
+    """Refuse what one of the baselines cannot run.
+
+    Raises:
+        InputError: naming the baseline, or a text that would not fit.
+    """
+    if set(baselines).intersection(LLAMA):
+        demand_same_rules(around)
+    if set(baselines) - {AUTOREGRESSIVE, *LLAMA}:
+        demand_whole_heads(others)
+    if "flashspec" in baselines:
+        demand_decoders(around)
+        _demand_room(prompts, ensemble, limit, LADDER[-1] + 1, "flashspec, which drafts beyond the text's end")
+    elif set(baselines) - {AUTOREGRESSIVE} and around.context < ensemble.context:
+        _demand_room(prompts, ensemble, limit, 0, "programs that end a text where a drafter's context does")
+
+
 def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], length: int) -> dict[str, object] | None:
-    """Peak memory of one generation above models and whatever else is there before it, and what caches take of it."""
+    """Peak memory of one generation above models and whatever else is there before it, and what caches take of it.
+
+    None where it cannot be told: of another process, of a cache set up beforehand, or by this system.
+    """
+    if not method.networks:
+        return None
     length = min(length, ensemble.shared_context - MEMORY_TOKENS - LADDER[-1] - 1)
     if length < 1:
         return None
@@ -196,11 +255,13 @@ def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], l
     method.run(prompt, MEMORY_TOKENS)  # libraries set themselves up
     method.run(prompt[:1], 1)  # caches of the run before are let go,
     emptied = without_caches(method)  # ours too, which otherwise keep their buffers for the next prompt
-    networks = list(method.networks.values())
-    peak = peak_bytes(lambda: emptied.run(prompt, MEMORY_TOKENS), networks[0].device)
+    networks = method.networks
+    peak = peak_bytes(lambda: emptied.run(prompt, MEMORY_TOKENS), next(iter(networks.values())).device)
     if peak is None:
         return None
-    caches = cache_bytes(networks, length + MEMORY_TOKENS)
+    models = method.ensemble.models if isinstance(method, CascadeMethod) else {}
+    in_int8 = {name for name, model in models.items() if isinstance(model, Int8Model)}
+    caches = cache_bytes(networks, length + MEMORY_TOKENS, in_int8)
     return {
         "prompt_tokens": length,
         "new_tokens": MEMORY_TOKENS,
@@ -208,6 +269,13 @@ def used_memory(method: Method, ensemble: Ensemble, prompts: Sequence[Prompt], l
         "cache_bytes": caches,
         "above_cache_bytes": peak - caches,
     }
+
+
+def _dtype(method: Method, ours: CachedModel, theirs: CachedModel) -> str:
+    """Name of the number format that a method runs the target in."""
+    if isinstance(method, LlamaCpp):
+        return "gguf"  # the file's own blocks
+    return dtype_of(ours if isinstance(method, CascadeMethod) else theirs)
 
 
 def _reference(methods: Sequence[Method]) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import gc
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 import torch
@@ -42,18 +42,25 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int | None:
     return _resident("VmHWM") - before
 
 
-def cache_bytes(networks: Iterable[PreTrainedModel], tokens: int) -> int:
-    """Bytes of keys and values of all models for so many tokens, were every layer to keep all of them."""
-    return sum(tokens * _bytes_a_token(network) for network in networks)
+def cache_bytes(networks: Mapping[str, PreTrainedModel], tokens: int, in_int8: Container[str] = ()) -> int:
+    """Bytes of keys and values of all models for so many tokens, were every layer to keep all of them.
+
+    Args:
+        networks: By name.
+        tokens: How many each holds.
+        in_int8: Names of those that run in 8-bit integers, whose caches hold whole numbers in float32.
+    """
+    types = {name: torch.float32 if name in in_int8 else network.dtype for name, network in networks.items()}
+    return sum(tokens * _values_a_token(network) * types[name].itemsize for name, network in networks.items())
 
 
-def _bytes_a_token(network: PreTrainedModel) -> int:
+def _values_a_token(network: PreTrainedModel) -> int:
     config = network.config.get_text_config(decoder=True)
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or getattr(config, "d_kv", None) or config.hidden_size // heads
     shared = getattr(config, "num_key_value_heads", None) or heads
     values: int = 2 * config.num_hidden_layers * shared * width
-    return values * network.dtype.itemsize
+    return values
 
 
 def _reset_peak() -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from transformers import PreTrainedModel
 
+from realrun.bench.llama_server import Llama
 from realrun.bench.watch import ForwardWatch
 from realrun.engine.record import Cycle, Finish, GenerationRecord, PairLog
 from realrun.runs.measure import Outcome
@@ -57,6 +58,8 @@ class Surroundings:
         context: Greatest number of tokens that every model can hold.
         eos: Ids that end the text.
         settings: Generation settings of the target that our engine applies too, by transformers' names.
+        room: Tokens that the longest prompt takes with its text, for programs that set their caches up beforehand.
+        llama: Ways to run llama.cpp.
     """
 
     target: str
@@ -64,10 +67,18 @@ class Surroundings:
     context: int
     eos: frozenset[int]
     settings: Mapping[str, object] = field(default_factory=dict)
+    room: int = 0
+    llama: Sequence[Llama] = ()
 
     def only(self, *names: str | None) -> dict[str, PreTrainedModel]:
         """Some of the models; None names none."""
         return {name: self.networks[name] for name in names if name is not None}
+
+    def finish(self, prompt: Sequence[int], max_new_tokens: int, tokens: Sequence[int]) -> Finish:
+        """Why a text ended."""
+        if tokens and tokens[-1] in self.eos:
+            return "eos"
+        return "length" if len(prompt) + max_new_tokens <= self.context else "context"
 
     def outcome(
         self,
@@ -81,13 +92,9 @@ class Surroundings:
     ) -> Outcome:
         """What a baseline did, in the terms of our engine."""
         calls = watch.logs()
-        if tokens and tokens[-1] in self.eos:
-            finish: Finish = "eos"
-        else:
-            finish = "length" if len(prompt) + max_new_tokens <= self.context else "context"
         generation = GenerationRecord(
             tokens=tokens,
-            finish=finish,
+            finish=self.finish(prompt, max_new_tokens, tokens),
             seconds=seconds,
             prefill_seconds=sum(log.prefill_seconds for log in calls.values()),
             cycles=len(cycles),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from analysis.model import Cascade
 from realrun.loading.drafters import folder_of
 from realrun.loading.ensemble import MAXGRAM, Ensemble
+from realrun.loading.formats import dtype_as_loaded, dtype_as_run
 from realrun.loading.options import Source
 from realrun.network.attention import NAME as GROUPED
 from realrun.network.cached_model import CachedModel
@@ -17,7 +18,7 @@ STANDARD_ATTENTION = "sdpa"
 
 
 def plain_cascade(cascade: Cascade) -> Cascade:
-    """The same models without what our engine alone can use: packed weights, and output layers cut short.
+    """The same models without what our engine alone can use: packed or int8 weights, and output layers cut short.
 
     A distilled drafter has no further columns, so its logits are spread over the whole vocabulary.
     """
@@ -28,11 +29,23 @@ def plain_cascade(cascade: Cascade) -> Cascade:
     return replace(cascade, models=models)
 
 
+def plain_dtype(cascade: Cascade, dtype: str) -> str:
+    """Name of the number format of these models: bfloat16, on which transformers is fastest, beside a target in int8.
+
+    Args:
+        cascade: With a `load` of its target.
+        dtype: Name of the run's.
+    """
+    source = Source.of(cascade, cascade.target)
+    return "bfloat16" if dtype_as_run(source, dtype) == "int8" else dtype_as_loaded(source, dtype)
+
+
 def _plain(load: str | Mapping[str, object]) -> str | Mapping[str, object]:
     name, options = (load, {}) if isinstance(load, str) else (str(load["name"]), dict(load))
     if name == MAXGRAM:
         return load
-    options.pop("head", None)
+    for ours in ("head", "weights"):
+        options.pop(ours, None)
     if folder_of(Source(name, {}, "")) is not None:
         return {"name": name, "spread": True}
     if not name.startswith("skip:"):  # which has the layers of the target as they are

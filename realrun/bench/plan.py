@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
 
 from analysis.model import Cascade, InputError, Step, longest, walk
+from realrun.bench.compiled_decoder import Compiled
 from realrun.bench.flashspec_decoder import FlashSpec
+from realrun.bench.llama_decoder import Kind, LlamaCpp, LlamaNgram
 from realrun.bench.outcome import Surroundings
 from realrun.bench.transformers_decoders import Assisted, Plain, PromptLookup
 from realrun.loading.ensemble import Ensemble
 from realrun.loading.options import with_target
 from realrun.network.cached_model import CachedModel
+from realrun.network.int8_model import Int8Model
 from realrun.runs.measure import Method
 
 
@@ -57,7 +62,7 @@ def surroundings(cascade: Cascade, ensemble: Ensemble) -> Surroundings:
 
 
 def demand_whole_heads(ensemble: Ensemble) -> None:
-    """Refuse, for other programs, a model whose output layer is cut short, which they would misread.
+    """Refuse, for other programs, a model whose output layer is cut short or whose weights are int8.
 
     Raises:
         InputError: naming the model.
@@ -65,6 +70,24 @@ def demand_whole_heads(ensemble: Ensemble) -> None:
     for name, model in ensemble.models.items():
         if isinstance(model, CachedModel) and model.output_ids is not None:
             raise InputError("baseline_models", f"got shared, expected plain, since {name!r} has a `head` cut short")
+        if isinstance(model, Int8Model):
+            raise InputError("baseline_models", f"got shared, expected plain, since {name!r} runs in int8")
+
+
+def counterparts(baseline: str, cascade: Cascade, around: Surroundings) -> list[Method]:
+    """All that a baseline has to hold against a cascade, none or more.
+
+    llama.cpp runs in every way it is to run. Its n-gram drafters copy as many tokens as the cascade's Max-Gram, or
+    without one as its whole draft has, where a match is as long as transformers' prompt lookup wants it.
+    """
+    match baseline:
+        case "llama.cpp":
+            return [LlamaCpp(around, llama) for llama in around.llama]
+        case "llama.cpp-ngram" if cascade.draft:
+            tokens = _most_copied(cascade, around) or longest(cascade.draft)
+            return [LlamaNgram(around, llama, match=2, tokens=tokens) for llama in around.llama]
+    found = counterpart(baseline, cascade, around)
+    return [] if found is None else [found]
 
 
 def counterpart(baseline: str, cascade: Cascade, around: Surroundings) -> Method | None:
@@ -78,11 +101,12 @@ def counterpart(baseline: str, cascade: Cascade, around: Surroundings) -> Method
         The method, or None where the cascade has no such drafter.
     """
     drafting = next((step for step in cascade.draft if step.by in around.networks), None)
-    copying = [longest((s,)) for _, _, s in walk(cascade.draft, cascade.target) if s.by not in around.networks]
-    lookup = max(copying, default=0)
+    lookup = _most_copied(cascade, around)
     match baseline:
         case "hf-autoregressive":
             return Plain(around)
+        case "hf-compiled":
+            return Compiled(around, around.room)
         case "hf-assisted" if drafting:
             return Assisted(around, drafting.by, longest((drafting,)))
         case "hf-prompt-lookup" if lookup:
@@ -104,4 +128,20 @@ def defaults(baseline: str, around: Surroundings) -> list[Method]:
             return [PromptLookup(around, tokens=10)]
         case "flashspec":
             return [FlashSpec(around, 6, drafter, 2) for drafter in drafters] or [FlashSpec(around, 6)]
+        case "llama.cpp-ngram":
+            return [start for llama in around.llama for start in _ngram_starts(LlamaNgram(around, llama))]
     return []
+
+
+def _ngram_starts(shipped: LlamaNgram) -> list[Method]:
+    """Each kind of drafter with llama.cpp's own settings, all of them for long repetitions, and with short matches."""
+    starts: list[Method] = [shipped, replace(shipped, kind="mod", match=24, tokens=64, least=48)]
+    for kind in get_args(Kind):
+        starts.append(replace(shipped, kind=kind, match=3, tokens=8))
+    return starts
+
+
+def _most_copied(cascade: Cascade, around: Surroundings) -> int:
+    """Tokens that the cascade's longest step of Max-Gram drafts, 0 without one."""
+    copying = [longest((s,)) for _, _, s in walk(cascade.draft, cascade.target) if s.by not in around.networks]
+    return max(copying, default=0)

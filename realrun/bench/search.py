@@ -10,10 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import get_args
 
 from analysis.model import Draft, Step
 from analysis.model.neighbours import DROPPED, Edit, climb, count_of, counted, edited, nested
 from realrun.bench.flashspec_decoder import FlashSpec
+from realrun.bench.llama_decoder import Kind, LlamaNgram
 from realrun.bench.summary import Row, seconds_per_token
 from realrun.bench.transformers_decoders import Assisted, PromptLookup
 from realrun.runs.measure import CascadeMethod, Method
@@ -28,6 +30,8 @@ MARGIN = 1.01
 THRESHOLDS = (0.0, 0.4)
 SCHEDULES = ("constant", "heuristic")
 NGRAMS = (1, 2, 3, 4)
+MATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""Lengths of the n-grams that llama.cpp looks up."""
 
 
 Runner = Callable[[Sequence[Method]], Sequence[Row]]
@@ -110,6 +114,13 @@ def _neighbours(method: Method) -> Iterator[Method]:
                 yield from (replace(method, lookup=lookup) for lookup in _steps(method.lookup))
             if method.drafter is not None:
                 yield from (replace(method, tokens=tokens) for tokens in _steps(method.tokens))
+        case LlamaNgram():
+            for tokens in _steps(method.tokens):
+                yield replace(method, tokens=tokens, least=min(method.least, tokens))
+            yield from (replace(method, match=n) for n in _steps(method.match, MATCHES))
+            yield from (replace(method, kind=kind, least=1) for kind in get_args(Kind) if kind != method.kind)
+            if method.least > 1:
+                yield replace(method, least=1)
 
 
 def counts(draft: Draft) -> str:
@@ -134,8 +145,8 @@ def _steps_beside(step: Step) -> Iterator[Step]:
     yield from nested(step, drafts_beside)
 
 
-def _steps(value: int) -> list[int]:
+def _steps(value: int, ladder: Sequence[int] = LADDER) -> list[int]:
     """The next count of the ladder below, and the next above."""
-    below = [count for count in LADDER if count < value][-1:]
-    above = [count for count in LADDER if count > value][:1]
+    below = [count for count in ladder if count < value][-1:]
+    above = [count for count in ladder if count > value][:1]
     return below + above

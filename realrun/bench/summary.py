@@ -43,6 +43,7 @@ def summarise_method(rows: Sequence[Row], target: str) -> dict[str, object]:
     accepted = _added(counts["accepted"] for (reviewer, _), counts in pairs.items() if reviewer == target)
     hazard = _hazard({"examined": examined, "accepted": accepted})
     drafted = sum(row["drafted"] for row in rows)
+    kept = sum(accepted) + sum(row.get("accepted", 0) for row in rows)
     return {
         "runs": len(rows),
         "tokens": tokens,
@@ -52,8 +53,8 @@ def summarise_method(rows: Sequence[Row], target: str) -> dict[str, object]:
         "mean_acceptance_length": tokens / reviews,
         "drafted": drafted,
         "examined": sum(examined),
-        "accepted": sum(accepted),
-        "accepted_per_drafted": _share(sum(accepted), drafted),
+        "accepted": kept,
+        "accepted_per_drafted": _share(kept, drafted),
         "accepted_per_examined": _share(sum(accepted), sum(examined)),
         "positions": {"examined": examined, "accepted": accepted, "hazard": hazard, "survival": _survival(hazard)},
         "pairs": [

@@ -10,6 +10,9 @@ Summary = Mapping[str, Any]
 SHOWN_POSITIONS = 8
 
 METHODS_NOTE = """\
+dtype: number format of the target's weights; gguf: the file's own.
+tok/s: tokens a second, prefill included; decode: after the first review, which reads the prompt. Both are medians over
+prompts, the second with its 95 % bootstrap interval.
 MAL: mean acceptance length, tokens a target review, its bonus or correction counted. acc/draft, acc/exam:
 of the tokens offered to the target, those accepted over all, and over those up to the first one rejected.
 p50, p95: ms a token, the time of a cycle shared over its tokens. equal: prompts with the target's tokens.
@@ -19,7 +22,9 @@ POSITIONS_NOTE = """\
 Hazard and survival in % by position in the whole draft: accepted over examined there, and the product of
 the hazards so far."""
 
-TIME_NOTE = "Parts of the wall time in %. loop: all outside models and Max-Gram, acceptance and argmax included."
+TIME_NOTE = """\
+Parts of the wall time in %. loop: all outside models and Max-Gram, acceptance and argmax included. Of llama.cpp and of
+compiled transformers all decoding counts as the target's."""
 
 COMPARISONS_NOTE = """\
 ratio: median over prompts of how many times as fast a token came, prefill included, with its 95 % bootstrap
@@ -35,11 +40,28 @@ def render(summary: Summary) -> str:
     parts += [_time(summary), TIME_NOTE]
     if summary["comparisons"]:
         parts += [_comparisons(summary), COMPARISONS_NOTE]
+    parts += [f"{name}: not available: {reason}" for name, reason in summary["unavailable"].items()]
+    if summary["strongest"]:
+        parts.append(_strongest(summary["strongest"]))
     return "\n\n".join(parts)
 
 
 def _methods(summary: Summary) -> str:
-    header = ["method", "tok/s", "MAL", "acc/draft", "acc/exam", "p50", "p95", "equal", "peak MB", "caches MB"]
+    header = [
+        "method",
+        "dtype",
+        "tok/s",
+        "decode",
+        "95 % interval",
+        "MAL",
+        "acc/draft",
+        "acc/exam",
+        "p50",
+        "p95",
+        "equal",
+        "peak MB",
+        "caches MB",
+    ]
     rows = []
     for name, method in summary["methods"].items():
         latency = method["ms_per_token"] or {"p50": None, "p95": None}
@@ -47,7 +69,10 @@ def _methods(summary: Summary) -> str:
         rows.append(
             [
                 name,
+                method["dtype"],
                 _number(method["tokens_per_second"], 1),
+                _number(method["decode_tokens_per_second"], 1),
+                "{:.1f} to {:.1f}".format(*method["decode_ci95"]) if method["decode_ci95"] else "-",
                 _number(method["mean_acceptance_length"], 2),
                 _number(method["accepted_per_drafted"], 3),
                 _number(method["accepted_per_examined"], 3),
@@ -58,7 +83,7 @@ def _methods(summary: Summary) -> str:
                 _number(memory["cache_bytes"], 1, 1e-6),
             ]
         )
-    return aligned(header, rows)
+    return aligned(header, rows, text_columns=2)
 
 
 def _positions(summary: Summary) -> str:
@@ -99,6 +124,21 @@ def _comparisons(summary: Summary) -> str:
         for found in summary["comparisons"]
     ]
     return aligned(["with", "method", "against", "ratio", "95 % interval", "faster on"], rows, text_columns=3)
+
+
+def _strongest(found: Mapping[str, Any]) -> str:
+    """The strongest baseline, and how many times as fast each cascade decodes."""
+    head = f"Strongest baseline: {found['baseline']}, {found['decode_tokens_per_second']:.1f} tokens a second (decode)."
+    rows = [
+        [
+            name,
+            _number(ratio["ratio"], 3),
+            "{:.3f} to {:.3f}".format(*ratio["ci95"]),
+            f"{ratio['faster_on']}/{ratio['prompts']}",
+        ]
+        for name, ratio in found["cascades"].items()
+    ]
+    return f"{head}\n\n{aligned(['decode against it', 'ratio', '95 % interval', 'faster on'], rows)}"
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:

@@ -17,6 +17,7 @@ from analysis.model import Cascade, progress
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.calibration_parts import TracesFile
 from analysis.model.records.call_tables import CallTables
+from analysis.model.records.machine_rates import MachineRates
 from realrun.calibration.agreements import RecordedText, Recorder
 from realrun.calibration.costs import call_tables, cost_tables, proposal_costs, reference_context
 from realrun.calibration.evidence import Evidence, greedy_evidence
@@ -35,6 +36,7 @@ from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.network.device import device_named, make_of
 from realrun.network.parameters import multiplied_parameters
+from realrun.roofline.rates import measured_rates
 from realrun.runs.generate import encode_all
 from realrun.runs.journal import Journal
 from realrun.runs.prompts import Prompt
@@ -105,6 +107,7 @@ def calibrate(
         prompts_sha256: Hash of the file that the prompts are from; None for none.
     """
     journal = Journal() if journal is None else journal
+    rates = journal.once("machine rates", lambda: measured_rates(settings.device).to_json())
     roster = Roster.of(cascade, ensemble)
     drawn = resamples(len(prompts), np.random.default_rng([settings.seed, 0]))
     first, *others = settings.policies
@@ -165,6 +168,7 @@ def calibrate(
             if isinstance(model, CachedModel)
         },
         match=next((law for law in reversed(laws) if law is not None), None),
+        rates=MachineRates.of_json(rates),
         notes=notes,
     )
     return Measured(calibration, traces(recordings, roster).file_bytes(loads) if recordings else None)

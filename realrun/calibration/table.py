@@ -1,9 +1,10 @@
-"""What a calibration found, as text: acceptance of every pair, cost of every model, and the target's review costs."""
+"""What a calibration found, as text: acceptances, costs of models and of the target's reviews, the machine's rates."""
 
 from __future__ import annotations
 
 from analysis.model.records.calibration import Calibration
 from analysis.model.records.uncertainty import cost_error
+from realrun.roofline.table import rates_text
 
 REVIEWED = (1, 2, 4, 8, 16, 32, 64)
 """Tokens of a review whose cost is shown."""
@@ -36,6 +37,7 @@ def render(calibration: Calibration) -> str:
             _aligned([("model", "cost", "se"), *costs]),
             _aligned(reviews),
             NOTE,
+            *([] if calibration.rates is None else [rates_text(calibration.rates)]),
         ]
     )
 

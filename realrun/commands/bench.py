@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import Cascade, InputError, Subparsers, add_command, demand_place
+from analysis.model import Cascade, InputError, Subparsers, add_command, advise, demand_place
 from analysis.model.boundary.options import (
     add_device,
     add_dtype,
@@ -29,9 +29,10 @@ from analysis.model.boundary.options import (
 )
 from analysis.model.boundary.same_run import demand_same
 from analysis.model.records.named import read_named_drafts
-from realrun.bench import AUTOREGRESSIVE, BASELINES
+from realrun.bench import AUTOREGRESSIVE, BASELINES, LLAMA, WAITS
 from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_target
 from realrun.commands.specifications import read_loadable
+from realrun.loading.formats import USUAL, dtype_of_run
 from realrun.runs.identity import digest, loaded_models, measured_identity, task_keys
 from realrun.runs.journal import journal_of, open_journal
 from realrun.runs.prompts import read_prompts, shipped_prompts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from realrun.bench.summary import Row
 
 BASELINE_MODELS = ("plain", "shared")
+MOST_THREADS = 512
 
 
 def add(commands: Subparsers) -> None:
@@ -50,7 +52,8 @@ def add(commands: Subparsers) -> None:
         run,
         more="Needs a specification with a `load` on its models; `cascade-ewif example smollm2` prints one.",
         example="cascade-ewif example smollm2 > my.json\n"
-        "cascade-ewif bench my.json --baseline autoregressive hf-assisted --out rows.jsonl",
+        "cascade-ewif bench my.json --baseline autoregressive hf-assisted --out rows.jsonl\n"
+        "cascade-ewif bench my.json --baseline autoregressive llama.cpp --llama-threads 1 2",
     )
     parser.add_argument(
         "cascades", nargs="+", metavar="CASCADE.json", help="specifications with `load` on their models, one target"
@@ -73,8 +76,27 @@ def add(commands: Subparsers) -> None:
         parser,
         "--baseline-models",
         BASELINE_MODELS,
-        "what the other programs run: plain, the models as transformers loads them, a second copy in memory, or "
-        "shared, our engine's copies with packed weights and its attention",
+        "what the other programs run: plain, the models as transformers loads them, a second copy in memory, in "
+        "bfloat16 beside int8; or shared, our engine's copies with packed weights and its attention; not of llama.cpp, "
+        "which reads the target's own GGUF file in a process of its own, stopped while others run",
+    )
+    parser.add_argument(
+        "--llama-threads",
+        nargs="+",
+        type=whole(1, MOST_THREADS),
+        metavar="N",
+        help="threads of llama.cpp, one method for each number (default: as many as torch has); more than there are "
+        "free cores slow it down tenfold",
+    )
+    parser.add_argument(
+        "--llama-wait",
+        nargs="+",
+        type=word(WAITS),
+        choices=WAITS,
+        default=[WAITS[0]],
+        metavar="HOW",
+        help="how threads of llama.cpp wait for one another, one method each: spinning, its default, best on idle "
+        "cores, or passive, best beside other programs",
     )
     add_prompts(parser)
     add_max_new_tokens(parser, 128)
@@ -95,7 +117,7 @@ def add(commands: Subparsers) -> None:
         metavar="N",
         help="tokens of the prompt on which peak memory is measured (default 512; 0: don't)",
     )
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser)
     add_seed(parser, "the bootstrap", 2**31)
@@ -129,7 +151,8 @@ def run(arguments: argparse.Namespace) -> int:
     from analysis.model.boundary.journal import rows_file
     from realrun.bench.driver import BenchSettings, run_bench  # when all else is known to be right: torch takes seconds
     from realrun.bench.flashspec_decoder import demand_flashspec
-    from realrun.bench.plain import plain_cascade, restore_attention
+    from realrun.bench.llama_decoder import demand_llama, llama_ways
+    from realrun.bench.plain import plain_cascade, plain_dtype, restore_attention
     from realrun.bench.plan import joint_cascade
     from realrun.bench.table import render
     from realrun.engine.record import provenance
@@ -138,32 +161,43 @@ def run(arguments: argparse.Namespace) -> int:
 
     if "flashspec" in baselines:
         demand_flashspec()
+    uses_llama = not set(baselines).isdisjoint(LLAMA)
+    if uses_llama:
+        demand_llama()
+    elif arguments.llama_threads:
+        advise("--llama-threads: changes nothing without --baseline llama.cpp or llama.cpp-ngram")
     logging.set_verbosity_error()  # transformers warns about how its own assistant is called
     settings = BenchSettings(
         arguments.max_new_tokens, arguments.repeats, arguments.tune, arguments.memory_prompt, arguments.seed
     )
     joint = joint_cascade(cascades, arguments.target)
+    dtype_name = dtype_of_run(arguments.dtype, joint, arguments.device)
     loads = {name: model.load for name, model in sorted(joint.models.items())}
     conditions = {
         "max_new_tokens": arguments.max_new_tokens,
-        "dtype": arguments.dtype,
+        "dtype": dtype_name,
         "device": arguments.device,
         "baseline_models": arguments.baseline_models,
     }
+    llama = []
+    if uses_llama:
+        llama = llama_ways(joint, arguments.device, arguments.llama_threads, list(dict.fromkeys(arguments.llama_wait)))
     drafts = {name: cascade.to_json()["draft"] for name, cascade in cascades.items()}
     lenience = {name: cascade.lenience for name, cascade in cascades.items()}
     texts = [prompt_key(prompt) for prompt in prompts]
-    request = digest([joint.target, loads, drafts, lenience, baselines, asdict(settings), conditions, texts])
+    asked_of_llama = [[way.threads, way.wait] for way in llama]
+    asked = [joint.target, loads, drafts, lenience, baselines, asdict(settings), conditions, texts]
+    request = digest(asked + ([asked_of_llama] if llama else []))
     with ExitStack() as files:
         kept = None if arguments.out is None else journal_of(arguments.out)
         journal = files.enter_context(open_journal(kept, request))
         file = None if arguments.out is None else files.enter_context(rows_file(arguments.out, [], more="method"))
-        dtype = DTYPES[arguments.dtype]
-        ensemble = others = load_ensemble(joint, dtype, device=arguments.device)
+        ensemble = others = load_ensemble(joint, DTYPES[dtype_name], device=arguments.device)
         encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
         journal.begin(measured_identity(request, ensemble, encoded, provenance()))
-        if arguments.baseline_models == "plain" and baselines != [AUTOREGRESSIVE]:
-            others = load_ensemble(plain_cascade(joint), dtype, device=arguments.device)
+        if arguments.baseline_models == "plain" and set(baselines) - {AUTOREGRESSIVE, *LLAMA}:
+            theirs = DTYPES[plain_dtype(joint, dtype_name)]
+            others = load_ensemble(plain_cascade(joint), theirs, device=arguments.device)
             restore_attention(others)
         models = loaded_models(ensemble, ensemble.models)
         there = iter(() if file is None else list(file.rows))
@@ -171,17 +205,18 @@ def run(arguments: argparse.Namespace) -> int:
         def keep(row: Row) -> None:
             if file is None:
                 return
-            asked = digest([joint.target, loads, row["method"], row["settings"], conditions])
+            task = digest([joint.target, loads, row["method"], row["settings"], conditions])
             if arguments.counts_only:
                 row = {key: value for key, value in row.items() if key != "text"} | {"tokens": len(row["tokens"])}
-            whole = {**row, **conditions, **task_keys(asked, models), **provenance()}
+            whole = {**conditions, **row, **task_keys(task, models), **provenance()}
             before = next(there, None)
             if before is None:
                 file.append(whole)
             else:
                 demand_same(before, json.loads(json.dumps(whole)), arguments.out)
 
-        summary = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep, journal) | conditions
+        found = run_bench(cascades, baselines, ensemble, others, prompts, settings, keep, journal, llama)
+        summary = found | conditions
     print(render(summary), file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(summary, ensure_ascii=False, allow_nan=False))

@@ -28,6 +28,7 @@ from analysis.model.boundary.options import (
 from analysis.model.records.calibration import Calibration
 from realrun.commands.options import MAX_NEW_TOKENS, add_max_new_tokens, add_sampling, add_target
 from realrun.commands.specifications import read_loadable
+from realrun.loading.formats import USUAL, dtype_of_run
 from realrun.loading.options import demand_calibratable, with_target
 from realrun.runs.identity import digest, measured_identity
 from realrun.runs.journal import journal_of, open_journal
@@ -83,7 +84,7 @@ def add(commands: Subparsers) -> None:
         help="follow a drafter's own text at every N-th place where it leaves the target's",
     )
     parser.add_argument("--turns", type=whole(1, 10**4), default=9, metavar="N", help="how often every call is timed")
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser)
     add_json(parser, "a summary as one JSON object")
@@ -127,7 +128,8 @@ def run(arguments: argparse.Namespace) -> int:
     from realrun.runs.generate import encode_all, prompt_key
 
     policies = tuple(Policy(temperature, arguments.top_k, arguments.top_p) for temperature in temperatures)
-    settings = CalibrationSettings(limit, policies, arguments.seed, stride, turns, arguments.dtype, arguments.device)
+    dtype = dtype_of_run(arguments.dtype, cascade, arguments.device)
+    settings = CalibrationSettings(limit, policies, arguments.seed, stride, turns, dtype, arguments.device)
     loads = {name: model.load for name, model in cascade.models.items()}
     how = [*asdict(settings).values(), [prompt_key(prompt) for prompt in prompts]]
     request = digest([cascade.target, list(loads.items()), cascade.to_json()["draft"], repr(how)])
@@ -135,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         journal = files.enter_context(open_journal(journal_of(arguments.out), request))
         out = files.enter_context(whole_file(arguments.out))
         recorded = files.enter_context(whole_file(traces, "wb")) if temperatures[0] == 0 else None
-        ensemble = load_ensemble(with_all_models(cascade), DTYPES[arguments.dtype], arguments.device)
+        ensemble = load_ensemble(with_all_models(cascade), DTYPES[dtype], arguments.device)
         encoded = dict(zip((p.id for p in prompts), encode_all(prompts, ensemble), strict=True))
         journal.begin(measured_identity(request, ensemble, encoded, provenance()))
         if not len(journal):

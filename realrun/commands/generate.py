@@ -27,6 +27,7 @@ from realrun.commands.options import (
     advise_of_idle_sampling,
 )
 from realrun.commands.specifications import read_loadable
+from realrun.loading.formats import USUAL, dtype_of_run
 from realrun.loading.options import Source, demand_file, with_target
 from realrun.runs.prompts import Prompt, read_prompts, shipped_prompts
 
@@ -62,7 +63,7 @@ def add(commands: Subparsers) -> None:
     add_prompts(parser)
     add_max_new_tokens(parser, 128)
     add_word(parser, "--method", METHODS, "the cascade, or the target alone")
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser)
     parser.add_argument(
@@ -119,17 +120,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     policy = Policy(sampling.temperature, sampling.top_k, sampling.top_p)
     settings = RunSettings(limit, policy, sampling.seed, tuple(arguments.stop), arguments.verification)
-    request = request_id(cascade, settings, arguments.dtype)
+    dtype = dtype_of_run(arguments.dtype, cascade, arguments.device)
+    request = request_id(cascade, settings, dtype)
     expected = [prompt_key(prompt) | {"request": request} for prompt in prompts]
     with rows_file(arguments.out, expected, {"tokens": is_ids, "seconds": is_seconds}) as file:
         done = len(file.rows)
         if any(("trace" in row) != arguments.trace for row in file.rows):
             raise InputError("--trace", f"differs from that of the rows in {arguments.out}, expected the same")
-        ensemble = load_ensemble(cascade, DTYPES[arguments.dtype], arguments.device)
-        task = row_task(cascade, settings, arguments.dtype, ensemble)
+        ensemble = load_ensemble(cascade, DTYPES[dtype], arguments.device)
+        task = row_task(cascade, settings, dtype, ensemble)
         encoded = encode_all(prompts, ensemble)
         file.demand([{"id": p.id} | task | prompt_ids_key(ids) for p, ids in zip(prompts, encoded, strict=True)])
-        rows = generate_rows(cascade, ensemble, prompts, settings, arguments.dtype, arguments.trace, done)
+        rows = generate_rows(cascade, ensemble, prompts, settings, dtype, arguments.trace, done)
         for row in progress(rows, arguments.method, "prompt", total=len(prompts), initial=done):
             file.append(row)
     tokens, seconds = sum(len(row["tokens"]) for row in file.rows), sum(row["seconds"] for row in file.rows)

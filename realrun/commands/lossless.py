@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from analysis.model import InputError, Subparsers, add_command
 from analysis.model.boundary.options import (
-    DTYPE_NAMES,
     add_device,
     add_dtype,
     add_json,
@@ -21,6 +20,7 @@ from analysis.model.boundary.options import (
 )
 from realrun.commands.bench import named_cascades
 from realrun.commands.options import add_max_new_tokens, add_target
+from realrun.loading.formats import USUAL, dtype_as_run, dtype_of_run
 from realrun.loading.options import Source, with_target
 from realrun.runs.prompts import read_prompts, shipped_prompts
 
@@ -58,7 +58,7 @@ def add(commands: Subparsers) -> None:
     )
     add_prompts(parser)
     add_max_new_tokens(parser, 64)
-    add_dtype(parser)
+    add_dtype(parser, USUAL)
     add_device(parser)
     add_target(parser, f"the target (default: the specifications', or {DEFAULT_TARGET})")
     add_out(
@@ -91,10 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     cascades = named or shipped_cascades(arguments.target or DEFAULT_TARGET)
     joint = joint_cascade(cascades, arguments.target)
     source = Source.of(joint, joint.target)
-    dtype = source.choice("dtype", DTYPE_NAMES, arguments.dtype)  # what its `load` says goes before the option
+    dtype_name = dtype_of_run(arguments.dtype, joint, arguments.device)
+    dtype = dtype_as_run(source, dtype_name)  # what its `load` says goes before the option
     cascades = {name: with_target(cascade, arguments.target) for name, cascade in cascades.items()}
     settings = RunSettings(limit)
-    requests = {name: request_id(cascade, settings, arguments.dtype) for name, cascade in cascades.items()}
+    requests = {name: request_id(cascade, settings, dtype_name) for name, cascade in cascades.items()}
     expected = [
         prompt_key(prompt) | {"cascade": name, "request": request}
         for prompt in prompts
@@ -110,12 +111,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     with rows_file(arguments.out, expected, {**_NEEDS, "tokens": is_count}) as file:
         done = len(file.rows)
-        ensemble = load_ensemble(joint, DTYPES[arguments.dtype], device=arguments.device)
-        tasks = {name: row_task(cascade, settings, arguments.dtype, ensemble) for name, cascade in cascades.items()}
+        ensemble = load_ensemble(joint, DTYPES[dtype_name], device=arguments.device)
+        tasks = {name: row_task(cascade, settings, dtype_name, ensemble) for name, cascade in cascades.items()}
         texts = [prompt_ids_key(ids) for ids in encode_all(prompts, ensemble) for _ in cascades]
         keys = [key | tasks[str(key["cascade"])] | text for key, text in zip(expected, texts, strict=True)]
         file.demand(keys)
-        found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], exact, done)
+        judge = (lambda: ensemble) if dtype == "int8" else exact  # which is exact itself: it reads a text at once
+        found = comparisons(cascades, ensemble, prompts, limit, DTYPES[dtype], judge, done)
         for key, (_, _, comparison) in zip(keys[done:], found, strict=True):
             file.append(key | asdict(comparison) | {"dtype": dtype, **provenance()})
     counts = Counter(row["category"] for row in file.rows)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from analysis.model import parse_json, read_text
+from analysis.model import InputError, parse_json, read_text
 from realrun.distill.export import CARD, SCHEMA, WEIGHTS, probe, restored
 from realrun.distill.student import build, give_weights
 from realrun.loading.checkpoint import listing
@@ -95,11 +95,17 @@ def load_distilled(
     network.requires_grad_(False).eval()
     narrow = rows_of(network.get_output_embeddings(), ids, len(ids))
     packed = source.flag("packed", True)
+    in_int8 = wants_int8(source, dtype)
     if source.flag("spread", False):
+        if in_int8:
+            raise InputError(
+                f"{source.field}.spread",
+                'got true in int8, expected "weights": "float" beside it: it is for programs that do not run int8',
+            )
         network.set_output_embeddings(SpreadHead(narrow, ids, target.get_output_embeddings().out_features))
         return cached(network)
     network.set_output_embeddings(narrow)
-    if wants_int8(source, dtype):
+    if in_int8:
         return quantised(source, network, ids)
     if source.flag("lean", True) and is_lean(network):
         return LeanModel(network, ids, limits_of(network), packed)

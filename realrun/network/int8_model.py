@@ -1,21 +1,24 @@
 """A Llama-like model in 8-bit integers, whose result for a token does not depend on the tokens beside it.
 
 Weights are quantised for each output channel, activations for each token, products are integers (`Int8Linear`), and so
-are those of attention (`realrun.network.int8_attention`). What is left works row by row. So a review of n tokens gives,
-to the bit, the logits that n calls on one token give, and greedy text written by a cascade is the text of
-autoregressive decoding. The quantised model is another model than the one it is made of.
+are those of attention (`realrun.network.int8_cache`). What is left works row by row (`realrun.network.int8_rows`). So a
+review of n tokens gives, to the bit, the logits that n calls on one token give, and greedy text written by a cascade is
+the text of autoregressive decoding. The quantised model is another model than the one it is made of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch import Tensor
+from torch.nn.functional import silu
 from transformers import (
     LlamaForCausalLM,
+    MistralConfig,
     MistralForCausalLM,
     PreTrainedConfig,
     PreTrainedModel,
@@ -24,22 +27,17 @@ from transformers import (
 )
 
 from realrun.network.cached_model import CachedModel
-from realrun.network.int8_attention import (
-    LONGEST,
-    WIDEST_HEAD,
-    Heads,
-    IntegerCache,
-    Slice,
-    attended,
-    visible,
-)
-from realrun.network.int8_linear import Int8Embedding, Int8Linear, NormedInt8Linear, why_unavailable
+from realrun.network.int8_cache import Heads, IntegerCache, LayerCache
+from realrun.network.int8_linear import Int8Embedding, Int8Linear, array_of, why_unavailable
+from realrun.network.int8_rows import LONGEST, WIDEST_HEAD, Floats, added, gated, normed, split
 from realrun.network.kv_cache import GRAIN
 from realrun.network.limits import Limits
 
 ARCHITECTURES = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 _ROTARY = ("default", "linear", "llama3", "yarn")
 _NONE = Limits()
+_KEPT = 64
+"""Buffers for calls on so many tokens are kept."""
 
 
 def why_not_int8(network: PreTrainedModel) -> str | None:
@@ -49,8 +47,9 @@ def why_not_int8(network: PreTrainedModel) -> str | None:
     if type(network) not in ARCHITECTURES:
         known = ", ".join(kind.__name__ for kind in ARCHITECTURES)
         return f"is a {type(network).__name__}, expected one of {known} for int8 weights"
-    config = network.config
-    rotary = network.model.rotary_emb
+    config: Any = network.config
+    model: Any = network.model
+    rotary = model.rotary_emb
     width = _width(config)
     if config.hidden_act != "silu":
         return f"has the activation {config.hidden_act!r}, expected 'silu' for int8 weights"
@@ -84,7 +83,8 @@ class Int8Model(CachedModel):
         super().__init__(network, output_ids, replace(whole, text=min(whole.text, LONGEST)))
         self.weights = weights or Int8Weights(network)
         self._held = IntegerCache(len(self.weights.layers), self.weights.heads)
-        self._turns = torch.empty(0, 1, self.weights.heads.width // 2, dtype=torch.complex64)
+        self._turns = self.weights.turns(0)
+        self._rows: dict[int, Rows] = {}
 
     def afresh(self) -> Int8Model:
         """The same model with a cache that holds nothing yet, and no buffers."""
@@ -106,16 +106,36 @@ class Int8Model(CachedModel):
             return self._changed(self.afresh()._forward(self._ids(sequence), 1), prompt, sequence)[0]
 
     def _forward(self, ids: Tensor, keep: int) -> Tensor:
-        start, end = self._length, self._length + ids.shape[1]
-        weights = self.weights
-        if end > len(self._turns):
+        start, count = self._length, ids.shape[1]
+        end, weights = start + count, self.weights
+        if end > self._turns.shape[1]:
             self._turns = weights.turns(-(-end // GRAIN) * GRAIN)
-        turns = self._turns[start:end]
-        masks = {window: visible(start, end, window) for window in weights.windows}
-        states = weights.embedding(ids[0])
-        for layer, part in zip(weights.layers, self._held.slices(start, end), strict=True):
-            states = layer(states, turns, part, masks[layer.window])
+        rows = self._rows.get(count) or Rows(count, weights)
+        if count <= _KEPT:
+            self._rows[count] = rows
+        states: Floats = weights.embedding(ids[0]).numpy()
+        for layer, cache in zip(weights.layers, self._held.layers(start, end), strict=True):
+            layer(states, rows, cache, self._turns, start)
         return weights.head(states[-keep:])
+
+
+class Rows:
+    """Buffers for what the layers of a model hand from one step to the next, in a call on so many tokens.
+
+    Args:
+        count: Number of tokens.
+        weights: Of the model.
+    """
+
+    def __init__(self, count: int, weights: Int8Weights) -> None:
+        heads = weights.heads
+        self.unit, self.unit_array = _both(count, weights.width)
+        self.read, self.read_array = _both(count, heads.queries * heads.width)
+        self.inner, self.inner_array = _both(count, weights.inner)
+        self.queries, self.queries_array = _both(heads.keys, heads.groups * count, heads.width)
+        self.query_steps = np.empty((heads.keys, heads.groups * count), np.float32)
+        self.scales, self.scales_array = _both(count, 1)
+        self.peaks = np.empty((count, 1), np.float32)
 
 
 class Int8Weights:
@@ -126,28 +146,50 @@ class Int8Weights:
 
     Attributes:
         heads: Of each layer.
+        width: Of the states between layers.
+        inner: Width inside a layer's gated part.
         embedding: Of tokens.
         layers: In order.
-        windows: Every window of a layer, once.
         head: Output layer, with the norm before it.
     """
 
     def __init__(self, network: PreTrainedModel) -> None:
-        config, model = network.config, network.model
+        config: Any = network.config
+        model: Any = network.model
         keys = config.num_key_value_heads
         self.heads = Heads(keys, config.num_attention_heads // keys, _width(config))
+        self.width: int = config.hidden_size
+        self.inner: int = config.intermediate_size
         self.embedding = Int8Embedding(model.embed_tokens.weight)
         self.layers = [Int8Layer(layer, self.heads, _window(config, i)) for i, layer in enumerate(model.layers)]
-        self.windows = {layer.window for layer in self.layers}
-        head, norm = network.lm_head, model.norm
-        self.head = NormedInt8Linear(head.weight, head.bias, norm.weight, norm.variance_epsilon)
+        self.head = Int8Head(network.lm_head, model.norm)
         self._frequencies = model.rotary_emb.inv_freq.float()
         self._scaling = float(model.rotary_emb.attention_scaling)
 
-    def turns(self, length: int) -> Tensor:
-        """Rotations of positions 0..length - 1 as complex numbers, shape (length, 1, width / 2)."""
+    def turns(self, length: int) -> Floats:
+        """Cosines and sines of positions 0..length - 1, shape (2, length, width of a head / 2)."""
         angles = torch.arange(length)[:, None].float() * self._frequencies
-        return torch.polar(torch.full_like(angles, self._scaling), angles)[:, None]
+        return array_of(torch.stack((angles.cos(), angles.sin())) * self._scaling)
+
+
+class Int8Head:
+    """The output layer of a model, with the norm before it.
+
+    Args:
+        layer: The layer.
+        norm: The norm.
+    """
+
+    def __init__(self, layer: Any, norm: Any) -> None:
+        self._layer = Int8Linear(layer.weight, layer.bias)
+        self._gain, self._epsilon = array_of(norm.weight), np.float32(norm.variance_epsilon)
+
+    def __call__(self, states: Floats) -> Tensor:
+        """Logits, shape (tokens, columns), of states of shape (tokens, width)."""
+        unit, scales = np.empty_like(states), np.empty((len(states), 1), np.float32)
+        normed(states, self._gain, self._epsilon, unit, scales)
+        logits = self._layer(torch.from_numpy(unit)).mul_(torch.from_numpy(scales))
+        return logits.add_(torch.from_numpy(self._layer.bias)) if len(self._layer.bias) else logits
 
 
 class Int8Layer:
@@ -156,67 +198,75 @@ class Int8Layer:
     Args:
         layer: Of one of `ARCHITECTURES`.
         heads: How its attention divides.
-        window: How many tokens, itself included, a token sees; None for all before it.
+        window: How many tokens, itself included, a token sees; 0 for all before it.
     """
 
-    def __init__(self, layer: nn.Module, heads: Heads, window: int | None) -> None:
+    def __init__(self, layer: Any, heads: Heads, window: int) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         before, after = layer.input_layernorm, layer.post_attention_layernorm
-        self.window = window
-        self._heads = heads
-        self._gains, self._epsilon = _head_gains(attention, heads)
-        scaled = attention.scaling if self._gains is None else 1.0
-        projections = [
-            (attention.q_proj, scaled, True),
-            (attention.k_proj, 1.0, True),
-            (attention.v_proj, 1.0, False),
-        ]
-        read = [_in_pairs(p.weight.detach().float() * s, heads.width, pairs) for p, s, pairs in projections]
-        bias = None
-        if attention.q_proj.bias is not None:
-            bias = torch.cat([_in_pairs(p.bias.detach().float() * s, heads.width, q) for p, s, q in projections])
-        self._read = NormedInt8Linear(torch.cat(read), bias, before.weight, before.variance_epsilon)
+        self._window = window
+        self._gains, self._head_epsilon = _head_gains(attention, heads)
+        scale = 1.0 if len(self._gains) else attention.scaling  # of queries
+        read = (attention.q_proj, attention.k_proj, attention.v_proj)
+        scales = (scale, 1.0, 1.0)
+        self._read = _side_by_side(read, scales)
         self._write = Int8Linear(attention.o_proj.weight, attention.o_proj.bias)
-        up = torch.cat((mlp.gate_proj.weight.detach(), mlp.up_proj.weight.detach()))
-        up_bias = None if mlp.gate_proj.bias is None else torch.cat((mlp.gate_proj.bias, mlp.up_proj.bias)).detach()
-        self._up = NormedInt8Linear(up, up_bias, after.weight, after.variance_epsilon)
+        self._up = _side_by_side((mlp.gate_proj, mlp.up_proj), (1.0, 1.0))
         self._down = Int8Linear(mlp.down_proj.weight, mlp.down_proj.bias)
+        self._before, self._after = array_of(before.weight), array_of(after.weight)
+        self._epsilon = np.float32(before.variance_epsilon)
 
-    def __call__(self, states: Tensor, turns: Tensor, part: Slice, mask: Tensor | None) -> Tensor:
-        """States after the layer, shape (tokens, width of the model), of those before it."""
-        heads = self._heads
-        split = self._read(states).view(len(states), -1, heads.width)
-        turned = split[:, : heads.queries + heads.keys]
-        if self._gains is not None:
-            turned.copy_(rms_norm(turned, (heads.width,), None, self._epsilon).mul_(self._gains))
-        torch.view_as_complex(turned.unflatten(2, (-1, 2))).mul_(turns)
-        states = _added(states, self._write, attended(split, heads, part, mask))
-        gate, up = self._up(states).chunk(2, -1)
-        return _added(states, self._down, silu(gate).mul_(up))
+    def __call__(self, states: Floats, rows: Rows, cache: LayerCache, turns: Floats, start: int) -> None:
+        """Take the layer into the states of some tokens, shape (tokens, width of the model).
+
+        Args:
+            states: Written over.
+            rows: Buffers for so many tokens.
+            cache: The layer's part; keys and values of these tokens are written to it.
+            turns: Cosines and sines, as `split` takes them.
+            start: Position of the first token.
+        """
+        scales = rows.scales_array
+        normed(states, self._before, self._epsilon, rows.unit_array, scales)
+        products, bias = self._read(rows.unit).numpy(), self._read.bias
+        queries, steps = rows.queries_array, rows.query_steps
+        kept = (cache.states, cache.steps, cache.tops)
+        split(products, scales, bias, self._gains, self._head_epsilon, turns, start, queries, steps, *kept)
+        cache.read(rows.queries, steps, start, self._window, rows.read_array, rows.peaks)
+        added(states, self._write(rows.read).numpy(), rows.peaks, self._write.bias)
+        normed(states, self._after, self._epsilon, rows.unit_array, scales)
+        both, bias = self._up(rows.unit), self._up.bias
+        width = rows.inner.shape[1]
+        gates = both[:, :width] * rows.scales
+        if len(bias):
+            gates += torch.from_numpy(bias[:width])
+        gated(silu(gates).numpy(), both.numpy(), scales, bias, rows.inner_array, rows.peaks)
+        added(states, self._down(rows.inner).numpy(), rows.peaks, self._down.bias)
 
 
-def _added(states: Tensor, linear: Int8Linear, inner: Tensor) -> Tensor:
-    """States with a linear layer's result added to them."""
-    products, scales = linear(inner)
-    result = torch.addcmul(states, products, scales)
-    return result if linear.bias is None else result.add_(linear.bias)
+def _side_by_side(layers: Sequence[Any], factors: Sequence[float]) -> Int8Linear:
+    """One layer for several that read the same states, the results of each times a factor."""
+    weight = torch.cat([layer.weight.detach().float() * f for layer, f in zip(layers, factors, strict=True)])
+    if layers[0].bias is None:
+        return Int8Linear(weight)
+    bias = torch.cat([layer.bias.detach().float() * f for layer, f in zip(layers, factors, strict=True)])
+    return Int8Linear(weight, bias)
 
 
-def _head_gains(attention: nn.Module, heads: Heads) -> tuple[Tensor | None, float]:
-    """Weights of norms over each query and key head (Qwen3's), scaled as queries are, with their epsilon."""
-    norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
-    if norms[0] is None or norms[1] is None:
-        return None, 0.0
-    query, key = (_in_pairs(norm.weight.detach().float(), heads.width, True) for norm in norms)
+def _both(*shape: int) -> tuple[Tensor, Floats]:
+    """A buffer as torch and as NumPy see it."""
+    buffer = torch.empty(shape)
+    return buffer, buffer.numpy()
+
+
+def _head_gains(attention: Any, heads: Heads) -> tuple[Floats, np.float32]:
+    """Weights of norms over each query and key head (Qwen3's), scaled as queries are, with their epsilon; or empty."""
+    norms = [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
+    if not norms:
+        return np.empty((0, heads.width), np.float32), np.float32(0)
+    query, key = (norm.weight.detach().float() for norm in norms)
     gains = torch.cat(((query * attention.scaling).expand(heads.queries, -1), key.expand(heads.keys, -1)))
-    return gains, norms[0].variance_epsilon
-
-
-def _in_pairs(rows: Tensor, width: int, pairs: bool) -> Tensor:
-    """Rows of heads, where wanted in the order in which the two that one rotation turns are neighbours."""
-    if not pairs:
-        return rows
-    return rows.view(-1, 2, width // 2, *rows.shape[1:]).transpose(1, 2).reshape(rows.shape)
+    return array_of(gains), np.float32(norms[0].variance_epsilon)
 
 
 def _width(config: PreTrainedConfig) -> int:
@@ -224,12 +274,9 @@ def _width(config: PreTrainedConfig) -> int:
     return width
 
 
-def _window(config: PreTrainedConfig, layer: int) -> int | None:
-    """How many tokens, itself included, a token of a layer sees; None for all before it."""
+def _window(config: PreTrainedConfig, layer: int) -> int:
+    """How many tokens, itself included, a token of a layer sees; 0 for all before it."""
     kinds = getattr(config, "layer_types", None)
     window: int | None = getattr(config, "sliding_window", None)
-    if kinds is not None and kinds[layer] != "sliding_attention":
-        return None
-    if kinds is None and type(config).__name__ != "MistralConfig":
-        return None
-    return window
+    slides = kinds[layer] == "sliding_attention" if kinds else isinstance(config, MistralConfig)
+    return window or 0 if slides else 0

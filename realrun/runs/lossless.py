@@ -2,7 +2,8 @@
 
 In exact arithmetic they are equal. On a machine a call on several tokens may round otherwise than several calls, and
 where two tokens are nearly as likely the text may fork. The first difference of each pair of texts is therefore
-judged by the float32 logits at that place: near-tie, or divergent, which an engine without errors never is.
+judged by the float32 logits at that place: near-tie, or divergent, which an engine without errors never is. A target in
+8-bit integers rounds alike in both and judges itself.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from realrun.runs.prompts import Prompt
 Class = Literal["identical", "near-tie", "divergent"]
 
 FLOAT32_MARGIN = 1e-4
-"""Greatest margin of a near-tie of a float32 run, in logits."""
+"""Greatest margin of a near-tie of a run in float32 or int8, in logits."""
 
 HALF_ULPS = 4.0
 """Greatest margin of a near-tie of a run in half precision, in units in the last place of its logits."""
@@ -41,7 +42,7 @@ class TextComparison:
         expected: The target's token there; None where its text has ended.
         found: The cascade's token there; None where its text has ended.
         margin: How far the lower of the two is below the greatest logit there, in float32; None without two tokens.
-        ulps: The margin in units in the last place of that logit in the run's type.
+        ulps: The margin in units in the last place of that logit in the type of the run's logits.
     """
 
     category: Class
@@ -74,8 +75,9 @@ def compare(
     logits = logits_at(position)
     greatest = float(logits.max())
     margin = greatest - float(logits[[expected[position], found[position]]].min())
-    ulps = margin / unit_in_last_place(greatest, dtype)
-    near = margin < FLOAT32_MARGIN if dtype == torch.float32 else ulps <= HALF_ULPS
+    computed = torch.float32 if dtype == torch.int8 else dtype
+    ulps = margin / unit_in_last_place(greatest, computed)
+    near = margin < FLOAT32_MARGIN if computed == torch.float32 else ulps <= HALF_ULPS
     category: Class = "near-tie" if near else "divergent"
     return TextComparison(category, len(expected), position, expected[position], found[position], margin, ulps)
 
@@ -103,7 +105,8 @@ def comparisons(
         prompts: What to continue.
         max_new_tokens: Greatest number of tokens a prompt, >= 1.
         dtype: Of the run.
-        exact: Loads the target with float32 arithmetic and the run's weights; called at the first difference.
+        exact: Loads the target with float32 arithmetic and the run's weights, or for int8 gives the run's own models;
+            called at the first difference.
         first: How many texts, counted prompt by prompt, are compared already and passed over.
     """
     target = next(iter(cascades.values())).target

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from analysis.model import Cascade, progress_bar
 from realrun.engine.cascade import CascadeDecoder
-from realrun.engine.record import GenerationRecord
+from realrun.engine.record import Cycle, GenerationRecord
 from realrun.loading.ensemble import Ensemble
 from realrun.network.cached_model import CachedModel
 from realrun.runs.generate import encode_all, result_row
@@ -30,10 +30,14 @@ class Outcome:
     Attributes:
         generation: The tokens, and what they took.
         drafted: Tokens offered to the target, in all its reviews.
+        accepted: Tokens of them that it accepted, of an engine that does not tell where; else None.
+        decoding: Tokens and seconds after the first review, of an engine that tells no cycles; else None.
     """
 
     generation: GenerationRecord
     drafted: int
+    accepted: int | None = None
+    decoding: Cycle | None = None
 
 
 class Method(Protocol):
@@ -49,7 +53,7 @@ class Method(Protocol):
 
     @property
     def networks(self) -> Mapping[str, PreTrainedModel]:
-        """The neural models that it calls, by name."""
+        """The neural models that it calls, by name; none where they are in another process or cannot be watched."""
 
     def run(self, prompt: Sequence[int], max_new_tokens: int) -> Outcome:
         """Continue one prompt."""
@@ -151,7 +155,7 @@ def interleave(
 def _row(
     method: Method, repeat: int, prompt: Prompt, ids: Sequence[int], outcome: Outcome, ensemble: Ensemble
 ) -> dict[str, object]:
-    return {
+    row: dict[str, object] = {
         "method": method.name,
         "settings": method.settings,
         "repeat": repeat,
@@ -159,6 +163,10 @@ def _row(
         "drafted": outcome.drafted,
         "cycle_log": [[cycle.tokens, round(cycle.seconds, 6)] for cycle in outcome.generation.cycle_log],
     }
+    row |= {} if outcome.accepted is None else {"accepted": outcome.accepted}
+    if outcome.decoding is not None:
+        row["decoding"] = [outcome.decoding.tokens, round(outcome.decoding.seconds, 6)]
+    return row
 
 
 Item = TypeVar("Item")

@@ -32,6 +32,7 @@ BUILT_ENCODER_LAYERS = 1
 WORKING_BYTES = 2**29
 """Allowance for activations, logits and what libraries keep."""
 
+_BUILT_FOR_INT8 = torch.bfloat16
 _TILE = 2**20
 """Weights repeat after so many values: random to every cache and vector unit, and as quick to write as a copy."""
 
@@ -50,11 +51,26 @@ class Sizes:
         all: All of them, shared ones once.
         read: Those that a decoding call reads: what it multiplies by, and the decoder's table of relative positions.
         linear: Of the greatest linear layer.
+        vectors: Those that are no matrix's: biases and gains.
+        rows: Rows of all matrices.
     """
 
     all: int
     read: int
     linear: int
+    vectors: int
+    rows: int
+
+    def bytes(self, dtype: torch.dtype) -> int:
+        """Bytes of all parameters in a type.
+
+        Args:
+            dtype: A floating-point type, or int8: a byte for each entry of a matrix, and four for the scale of each of
+                its rows and for each entry of a vector.
+        """
+        if dtype != torch.int8:
+            return self.all * dtype.itemsize
+        return self.all - self.vectors + torch.float32.itemsize * (self.rows + self.vectors)
 
 
 def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConfig:
@@ -91,7 +107,11 @@ def config_of(shape: Shape, encoder_layers: int | None = None) -> PreTrainedConf
 def empty_network(
     shape: Shape, dtype: torch.dtype, device: torch.device, encoder_layers: int | None = None
 ) -> PreTrainedModel:
-    """The network with whatever its memory holds; on the device ``meta`` it takes none."""
+    """The network with whatever its memory holds; on the device ``meta`` it takes none.
+
+    For int8 it is in bfloat16, to be quantised.
+    """
+    dtype = _BUILT_FOR_INT8 if dtype == torch.int8 else dtype
     config = config_of(shape, encoder_layers)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     with no_init_weights(), device:
@@ -108,10 +128,14 @@ def sizes(network: PreTrainedModel) -> Sizes:
     """Numbers of parameters."""
     embedding = embedding_weight(network)
     tables = (m.weight for m in network.get_decoder().modules() if isinstance(m, nn.Embedding))
+    vectors = [p.numel() for p in network.parameters() if p.dim() < 2]
+    matrices = [p for p in network.parameters() if p.dim() > 1]
     return Sizes(
-        all=sum(p.numel() for p in network.parameters()),
+        all=sum(vectors) + sum(p.numel() for p in matrices),
         read=multiplied_parameters(network) + sum(t.numel() for t in tables if t is not embedding),
         linear=max(layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Linear)),
+        vectors=sum(vectors),
+        rows=sum(len(p) for p in matrices),
     )
 
 
@@ -119,12 +143,16 @@ def needed_bytes(shape: Shape, dtype: torch.dtype, device: torch.device, tokens:
     """Memory for the network that is built, its caches of so many tokens, and its calls."""
     network = empty_network(shape, dtype, torch.device("meta"), BUILT_ENCODER_LAYERS)
     found = sizes(network)
+    width = HEAD_WIDTH_T5 if shape.kind == "t5" else shape.hidden // shape.heads
+    caches = 2 * shape.layers * shape.key_heads * width * tokens * (2 if shape.kind == "t5" else 1)
+    head = network.get_output_embeddings().weight.numel() if shape.tied else 0
+    if dtype == torch.int8:  # beside what is quantised, of which two layers at once stand in float32 twice
+        floats = torch.float32.itemsize * (caches + 4 * found.linear)
+        return found.bytes(_BUILT_FOR_INT8) + found.bytes(dtype) + head + floats + WORKING_BYTES
     weights = found.all
     if device.type == "cpu" and dtype in PACKED_TYPES:  # the layer that is being packed stands twice
         weights += found.linear
-        weights += network.get_output_embeddings().weight.numel() if shape.tied else 0  # as embedding and packed
-    width = HEAD_WIDTH_T5 if shape.kind == "t5" else shape.hidden // shape.heads
-    caches = 2 * shape.layers * shape.key_heads * width * tokens * (2 if shape.kind == "t5" else 1)
+        weights += head  # as embedding and packed
     return (weights + caches) * dtype.itemsize + WORKING_BYTES
 
 
@@ -162,6 +190,18 @@ def demand_memory(shape: Shape, dtype: torch.dtype, device: torch.device, tokens
         )
 
 
+def demand_int8(shape: Shape) -> None:
+    """Refuse a shape that is not run in 8-bit integers.
+
+    Raises:
+        InputError: naming it and what is.
+    """
+    if shape.kind == "t5":
+        raise InputError(
+            "NAME", f"{shape.name!r} is an encoder-decoder, expected a Llama-like decoder for int8 weights"
+        )
+
+
 def random_network(shape: Shape, dtype: torch.dtype, device: torch.device, packed: bool = True) -> PreTrainedModel:
     """The network with random weights of usual size, made ready as our engine would make it ready.
 
@@ -169,13 +209,13 @@ def random_network(shape: Shape, dtype: torch.dtype, device: torch.device, packe
 
     Args:
         shape: What to build.
-        dtype: Of the weights.
+        dtype: Of the weights; for int8 the network is made in bfloat16, to be quantised.
         device: Where it goes.
         packed: Whether its linear layers may be packed for a CPU.
     """
     network = empty_network(shape, dtype, device, BUILT_ENCODER_LAYERS)
     generator = torch.Generator().manual_seed(0)
-    tile = (torch.rand(_TILE, generator=generator) * 2 - 1).to(dtype).to(device)
+    tile = (torch.rand(_TILE, generator=generator) * 2 - 1).to(network.dtype).to(device)
     for parameter in network.parameters():
         if parameter.dim() < 2:
             parameter.fill_(1.0)

@@ -6,6 +6,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from realrun.loading.transformers_models import cached
+from realrun.network.int8_model import Int8Model
 
 
 class EagerCalls:
@@ -16,12 +17,13 @@ class EagerCalls:
         held: Greatest number of tokens held before a call.
         q: Greatest number of tokens of a call.
         encoded: Tokens that the encoder reads; of no account for a decoder.
+        in_int8: Whether to quantise the network, which is then as `why_not_int8` wants it.
     """
 
     mode = "eager"
 
-    def __init__(self, network: PreTrainedModel, held: int, q: int, encoded: int) -> None:
-        self._model = cached(network)
+    def __init__(self, network: PreTrainedModel, held: int, q: int, encoded: int, in_int8: bool = False) -> None:
+        self._model = Int8Model(network) if in_int8 else cached(network)
         vocabulary = self._model.vocabulary
         self._before = encoded - 1 if network.config.is_encoder_decoder else 0  # tokens that count as held at first
         self._text = [(7 * i) % vocabulary for i in range(self._before + held + q)]

@@ -140,7 +140,7 @@ def rows(
             **row_key(shape, plan, dtype, device, calls.mode, context, q),
             "parameters": found.all,
             "parameters_read": found.read,
-            "bytes": found.all * dtype.itemsize,
+            "bytes": found.bytes(dtype),
             "packed": packed,
             "median": float(f"{middle:.4g}"),
             "spread": float(f"{(high - low) / 2:.3g}"),

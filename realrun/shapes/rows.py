@@ -63,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cold", action="store_true", help="have the processor's caches forget before every call")
     parser.add_argument("--unpacked", action="store_true", help="do not pack linear layers for a CPU")
     parser.add_argument("--turns", type=whole(1, 10_000), default=9, metavar="N", help="how often every call is timed")
-    add_dtype(parser, SHAPE_DTYPE)
+    add_dtype(parser, SHAPE_DTYPE, SHAPE_DTYPE)
     add_device(parser)
     add_json(parser, "a summary as one JSON object")
     add_quiet(parser)
@@ -81,18 +81,22 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from analysis.model.boundary.journal import is_seconds, rows_file
     from realrun.loading.ensemble import DTYPES
     from realrun.network.device import device_named
-    from realrun.shapes.build import demand_memory
+    from realrun.shapes.build import demand_int8, demand_memory
     from realrun.shapes.compiled import CompiledCalls
     from realrun.shapes.eager import EagerCalls
     from realrun.shapes.measure import EVICTED_BYTES, TimingPlan, row_key
 
     dtype, device = DTYPES[dtype_name], device_named(arguments.device)
+    if dtype == torch.int8:
+        _demand_int8(arguments)
     plan = TimingPlan(q, contexts, encoded, arguments.turns, arguments.seconds, arguments.cold, not arguments.unpacked)
     tokens = max(contexts) + max(q) + encoded
     beside = EVICTED_BYTES if arguments.cold else 0
     fitting = []
     for shape in shapes:
         try:
+            if dtype == torch.int8:
+                demand_int8(shape)
             demand_memory(shape, dtype, device, tokens, beside)
             fitting.append(shape)
         except InputError as error:
@@ -126,6 +130,21 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _demand_int8(arguments: argparse.Namespace) -> None:
+    """Refuse int8 where it is not run, and what says nothing of it."""
+    from realrun.network.int8_linear import why_unavailable
+
+    if arguments.device != "cpu":
+        raise InputError("--device", f"got {arguments.device!r}, expected cpu with --dtype int8")
+    problem = why_unavailable()
+    if problem is not None:
+        raise InputError("--dtype", f"got 'int8', but {problem}")
+    if arguments.compile:
+        raise InputError("--compile", "given with --dtype int8, whose calls are not compiled")
+    if arguments.unpacked:
+        raise InputError("--unpacked", "given with --dtype int8, whose weights are always packed")
+
+
 def _timed(
     shape: Shape, dtype: torch.dtype, device: torch.device, plan: TimingPlan, compiled: bool, packed: bool
 ) -> list[dict[str, object]]:
@@ -139,10 +158,11 @@ def _timed(
     from realrun.shapes.measure import rows
 
     found = sizes(empty_network(shape, dtype, torch.device("meta")))
-    network = random_network(shape, dtype, device, packed and not compiled)
-    kind = CompiledCalls if compiled else EagerCalls
-    calls = kind(network, max(plan.contexts), max(plan.q), plan.encoded)
-    is_packed = any(isinstance(layer, PackedLinear) for layer in network.modules())
+    in_int8 = dtype == torch.int8
+    network = random_network(shape, dtype, device, packed and not compiled and not in_int8)
+    size = max(plan.contexts), max(plan.q), plan.encoded
+    calls = CompiledCalls(network, *size) if compiled else EagerCalls(network, *size, in_int8)
+    is_packed = in_int8 or any(isinstance(layer, PackedLinear) for layer in network.modules())
     return list(rows(shape, found, calls, plan, dtype, device, is_packed))
 
 

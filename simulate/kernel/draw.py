@@ -137,7 +137,7 @@ def _cycle(
         program: The cascade.
         text: What acceptances depend on besides.
         state: Random numbers and text, advanced in place.
-        counters: Reviews by node and length and leaf tokens by step, increased.
+        counters: Reviews by node and length, and leaf steps by how many tokens they drafted, increased.
         forked: Whether the block draws from its own stream.
         trace: Recorded acceptances of the block, if any.
         offset: Where in them the block begins.
@@ -170,8 +170,8 @@ def _cycle(
                     at_a_time = steps[step].at_a_time
                     count = (count - length + at_a_time - 1) // at_a_time * at_a_time
                 added = min(count, room - length)
-                ticks += added * steps[step].leaf_ticks
-                counters[steps[step].leaf_count] += added
+                ticks += program.ticks[steps[step].leaf_ticks + added]
+                counters[steps[step].leaf_count + added] += 1
             elif nodes[node].by_table and nodes[inner].single:
                 length, ticks, index = over_rounds(program, state, counters, forked, step, length, room, ticks, index)
                 step += 1

@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 from analysis.model import Cascade, InputError, Step, longest, walk
 from simulate.bounds import greatest_cost, greatest_work, least_positive_cost
 from simulate.kernel.generator import ONE, UNIFORM_BITS
+from simulate.kernel.goes import Calls, Go, calls_of, drafters_of, goes_of, spent_on
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
-Calls: TypeAlias = Counter[tuple[str, int]]
-"""Calls by (model, tokens of the call)."""
-
 NODE = np.dtype(
     [
         (name, np.int64)
@@ -52,9 +50,9 @@ STEP = np.dtype(
             "count",  # tokens, rounds, or the length to reach
             "at_a_time",  # tokens that an `until` leaf drafts at a time
             "inner",  # node of the inner draft
-            "leaf_ticks",  # cost of a leaf token
+            "leaf_ticks",  # index of the cost of drafting no leaf tokens
             "pair",  # (reviewer, drafter)
-            "leaf_count",  # index of the counter of leaf tokens
+            "leaf_count",  # index of the counter of that
         )
     ]
 )
@@ -83,7 +81,8 @@ class Program(NamedTuple):
         shape: (states, pairs, 2, yields, positions) of `hazards`.
         thresholds: Survival probabilities times 2^62 by node, non-increasing: token j passes if u < thresholds[j].
         guides: By node, for each of the 2^10 ranges of u the number of tokens that surely pass.
-        ticks: By node and length of the draft: cost of its review, for nodes of leaves with that of the draft.
+        ticks: By node and length of the draft: cost of its review, for nodes of leaves with that of the draft; by leaf
+            step and number of its tokens: cost of drafting them.
         depth: Greatest nesting of nodes.
         reach: Greatest distance, in tokens, between the text so far and a token under any review.
     """
@@ -110,9 +109,9 @@ class Layout:
         greatest_cost: An upper bound on the cost of a block, in one-token target calls.
         greatest_yield: Greatest possible tokens of a cycle.
         pairs: Index of every (reviewer, drafter) in the hazards.
-        orders: By node of leaves only, the drafters of its draft in order; None for composite nodes.
+        orders: By node of leaves only, the goes of its draft in order; None for composite nodes.
         reviewers: The reviewer of every node.
-        leaves: The drafter of every leaf counter.
+        leaves: For every leaf step, the index of its first counter and its goes.
     """
 
     program: Program
@@ -121,9 +120,9 @@ class Layout:
     greatest_cost: float
     greatest_yield: int
     pairs: dict[tuple[str, str], int]
-    orders: list[list[str] | None]
+    orders: list[list[Go] | None]
     reviewers: list[str]
-    leaves: list[tuple[int, str]]
+    leaves: list[tuple[int, list[Go]]]
 
     @property
     def is_flat(self) -> bool:
@@ -138,11 +137,11 @@ class Layout:
             for drafted, times in enumerate(counters[first : first + length + 1].tolist()):
                 if times:
                     result[reviewer, drafted + 1] += times
-                    for drafter, tokens in Counter(order[:drafted] if order is not None else ()).items():
-                        result[drafter, 1] += tokens * times
-        for index, drafter in self.leaves:
-            if counters[index]:
-                result[drafter, 1] += int(counters[index])
+                    _add(result, calls_of(order or (), drafted), times)
+        for first, goes in self.leaves:
+            for tokens in range(1, sum(go.tokens for go in goes) + 1):
+                if times := int(counters[first + tokens]):
+                    _add(result, calls_of(goes, tokens), times)
         return result
 
 
@@ -194,9 +193,9 @@ class _Builder:
         self._guides: list[int] = []
         self._ticks: list[int] = []
         self._counters = 0
-        self._orders: list[list[str] | None] = []
+        self._orders: list[list[Go] | None] = []
         self._reviewers: list[str] = []
-        self._leaves: list[tuple[int, str]] = []
+        self._leaves: list[tuple[int, list[Go]]] = []
         pairs = {(reviewer, step.by): None for _, reviewer, step in walk(cascade.draft, cascade.target)}
         self._pairs = {pair: i for i, pair in enumerate(pairs)}
         self._positions = 1
@@ -232,10 +231,9 @@ class _Builder:
         length = longest(steps)
         self._positions = max(self._positions, length)
         review = [self._cascade.cost(reviewer).at(drafted + 1) for drafted in range(length + 1)]
-        order = None if self._sequential else _drafters_in_order(steps)
+        order = None if self._sequential else goes_of(self._cascade, steps)
         if order is not None:
-            spent = np.concatenate([[0.0], np.cumsum([self._cascade.cost(by).at(1) for by in order])])
-            review = [cost + float(before) for cost, before in zip(review, spent, strict=True)]
+            review = [cost + before for cost, before in zip(review, spent_on(self._cascade, order), strict=True)]
         table = self._table(reviewer, steps, order, length)
         node = dict.fromkeys(NODE.names or (), 0) | {
             "leaves_only": order is not None,
@@ -278,24 +276,28 @@ class _Builder:
             "pair": self._pairs[reviewer, step.by],
         }
         if step.is_leaf:
-            row["leaf_ticks"] = self._in_ticks(self._cascade.cost(step.by).at(1))
+            goes = goes_of(self._cascade, [step]) or []
+            spent = spent_on(self._cascade, goes)
+            row["leaf_ticks"] = len(self._ticks)
             row["leaf_count"] = self._counters
-            self._leaves.append((self._counters, step.by))
-            self._counters += 1
+            self._ticks += [self._in_ticks(cost) for cost in spent]
+            self._leaves.append((self._counters, goes))
+            self._counters += len(spent)
         return row
 
-    def _table(self, reviewer: str, steps: Sequence[Step], order: list[str] | None, length: int) -> list[int] | None:
+    def _table(self, reviewer: str, steps: Sequence[Step], order: list[Go] | None, length: int) -> list[int] | None:
         """Survival thresholds of a review whose hazards depend on position alone; None for any other review."""
         if self._sequential:
             return None
+        drafters = drafters_of(order or ())
         if order is None:
             hazards = {self._cascade.pair(reviewer, step.by) for step in steps}
             only = hazards.pop()
             if any(other.law_json() != only.law_json() for other in hazards) or only.is_typed:
                 return None
-            order = [steps[0].by] * length
+            drafters = [steps[0].by] * length
         survival, table = 1.0, []
-        for position, drafter in enumerate(order):
+        for position, drafter in enumerate(drafters):
             survival *= self._cascade.pair(reviewer, drafter).at(position)
             table.append(round(survival * ONE))
         return table
@@ -315,6 +317,11 @@ class _Builder:
 
     def _in_ticks(self, cost: float) -> int:
         return round(cost / self._unit / self._tick)
+
+
+def _add(calls: Calls, more: Calls, times: int) -> None:
+    for call, number in more.items():
+        calls[call] += number * times
 
 
 def _rows(values: Sequence[Mapping[str, int]], kind: np.dtype[np.void]) -> NDArray[np.void]:
@@ -338,19 +345,6 @@ def _tick(cascade: Cascade, greatest: float) -> float:
             f"expected costs within a factor of {2**TICK_BITS * TICK_ERROR / 2:.2g} for exact sums",
         )
     return tick
-
-
-def _drafters_in_order(steps: Sequence[Step]) -> list[str] | None:
-    """Who drafts each token, for a draft of leaves only; None where a step has an inner draft."""
-    order: list[str] = []
-    for step in steps:
-        if not step.is_leaf:
-            return None
-        if step.tokens is not None:
-            order += [step.by] * step.tokens
-        elif step.until is not None:
-            order += [step.by] * (max(0, -(-(step.until - len(order)) // step.block)) * step.block)
-    return order
 
 
 def _guide(table: Sequence[int]) -> list[int]:

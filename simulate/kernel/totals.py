@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.kernel.compiled import compiled
-from simulate.kernel.program import Calls
+from simulate.kernel.goes import Calls
 
 _LIMB_BITS = 22
 """Costs of blocks have at most 62 bits; three limbs of 22 keep sums of their products within 64 bits."""

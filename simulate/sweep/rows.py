@@ -10,7 +10,7 @@ Columns:
     batch: Index of the batch, >= 0; seed, task and batch name the random numbers.
     blocks, cycles, tokens, ticks, tokens_squared, ticks_squared, tokens_ticks: As in `Totals`.
     yields: JSON object, cycles by tokens.
-    calls: JSON object, by model and tokens of the call the number of calls.
+    calls: JSON object, by model and tokens of the call the number of calls; of a drafter priced by draft, of its goes.
     draws, code: As in `DrawingCode`, of the process that drew the batch.
     version, commit, python, numpy, numba, machine, finished: As in `Provenance`, of the same process.
     check: First 16 hexadecimal digits of the SHA-256 of the row up to here.
@@ -33,7 +33,7 @@ from functools import lru_cache
 from analysis.model import InputError, parse_json
 from analysis.model.boundary.fields import mapping, shown
 from analysis.model.boundary.provenance import Provenance
-from simulate.kernel.program import Calls
+from simulate.kernel.goes import Calls
 from simulate.kernel.totals import Totals
 from simulate.sampler import Sampler
 from simulate.sweep.consistency import demand_consistency

@@ -144,14 +144,21 @@ def add_prompts(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_dtype(parser: argparse.ArgumentParser, first: str = DTYPE_NAMES[0]) -> None:
-    """Add ``--dtype``."""
+def add_dtype(parser: argparse.ArgumentParser, usual: str, default: str | None = None) -> None:
+    """Add ``--dtype``.
+
+    Args:
+        parser: Of the command.
+        usual: What the help says of the default.
+        default: The value where the option is left out.
+    """
     parser.add_argument(
         "--dtype",
-        default=first,
+        default=default,
         type=word(DTYPE_NAMES),
         choices=DTYPE_NAMES,
-        help="number format of the models; float32 is exact",
+        help="number format of the models: in float32, and in int8 for the quantised model, greedy cascades write the "
+        f"target's own text (default {usual})",
     )
 
 

@@ -19,6 +19,7 @@ from analysis.model.boundary.fields import InputError, count, inside, mapping, r
 from analysis.model.boundary.outputs import whole_file
 from analysis.model.boundary.reading import inside_file
 from analysis.model.cascade import Cascade
+from analysis.model.cost import ByDraft
 from analysis.model.file import read_cascade
 from analysis.model.reach import with_beyond
 from analysis.model.records.calibration_parts import (
@@ -31,6 +32,7 @@ from analysis.model.records.calibration_parts import (
 )
 from analysis.model.records.call_tables import CallTables, SmoothedTimes
 from analysis.model.records.call_times import CallTimes
+from analysis.model.records.machine_rates import MachineRates
 from analysis.model.records.uncertainty import relative_cost_error
 
 MAX_GRAM = "maxgram"
@@ -41,6 +43,7 @@ _MOST = 1e9
 _KEYS = (
     *("schema", "acceptance_iid", "acceptance_iid_se", "by_type", "by_prompt", "parameters", "seconds"),
     *("reference_context", "loop_seconds", "max_new_tokens", "match", "traces"),
+    "machine_rates",
 )
 """Keys of ``meta.calibration`` that have an attribute; all others are notes."""
 
@@ -65,6 +68,7 @@ class Calibration:
         parameters: Parameters of each network that a call multiplies with.
         match: How copies fare; None without a drafter that tells.
         traces: Where the recorded agreements are; None without them.
+        rates: How fast the device read and multiplied when the calibration began; None where the file does not say.
         notes: All else that the file says, as it says it, and that no number is computed from: when, where, with what
             settings and by which versions it was made, checks on it, acceptances at other temperatures.
     """
@@ -81,9 +85,14 @@ class Calibration:
     parameters: Mapping[str, int] = field(default_factory=dict)
     match: MatchLaw | None = None
     traces: TracesFile | None = None
+    rates: MachineRates | None = None
     notes: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, model in self.specification.models.items():
+            if isinstance(model.cost, ByDraft):
+                problem = "got by_draft, expected a number or a cost by tokens: a calibration has the times of calls"
+                raise InputError(f"models.{name}.cost", problem)
         for name in self.seconds.networks.keys() & self.specification.models.keys():
             relative_cost_error(self.specification, name)
         with inside("meta.calibration.seconds"):
@@ -181,6 +190,7 @@ class Calibration:
             "loop_seconds": self.loop.to_json(),
             "match": self.match and self.match.to_json(),
             "traces": self.traces and self.traces.to_json(),
+            "machine_rates": self.rates and self.rates.to_json(),
         }
         facts = {key: value for key, value in facts.items() if value is not None}
         given = self.specification
@@ -257,6 +267,9 @@ def calibration_of(cascade: Cascade) -> Calibration:
             law = None if match is None else MatchLaw.of_json(match)
         with inside("traces"):
             file = None if traces is None else TracesFile.of_json(traces)
+        with inside("machine_rates"):
+            rates = details.get("machine_rates")
+            machine = None if rates is None else MachineRates.of_json(rates)
     return Calibration(
         specification=replace(cascade.with_draft(()), meta=others or None),
         seconds=seconds,
@@ -270,6 +283,7 @@ def calibration_of(cascade: Cascade) -> Calibration:
         parameters=parameters,
         match=law,
         traces=file,
+        rates=machine,
         notes={key: value for key, value in details.items() if key not in _KEYS},
     )
 

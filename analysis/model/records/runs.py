@@ -44,6 +44,8 @@ class MeasuredRun:
         statistical: Drafters that are no networks.
         cycle_count: Number of cycles.
         cycles: Tokens and seconds of every cycle, where the row tells.
+        weights: Format of the target's weights: the file's name of a program that runs a file of its own, or the
+            `weights` or `dtype` of the run; None where the row tells none.
     """
 
     method: str
@@ -64,6 +66,7 @@ class MeasuredRun:
     statistical: frozenset[str]
     cycle_count: int
     cycles: Sequence[tuple[int, float]]
+    weights: str | None = None
 
     @property
     def calls(self) -> dict[str, int]:
@@ -170,7 +173,13 @@ def _run(row: Mapping[str, object], target: str, file: int) -> MeasuredRun:
         statistical=statistical,
         cycle_count=int(read_number(row.get("cycles", len(cycles)), "cycles", 0)),
         cycles=cycles,
+        weights=_weights(row, settings),
     )
+
+
+def _weights(row: Mapping[str, object], settings: Mapping[str, object]) -> str | None:
+    told = (settings.get("file"), settings.get("weights"), row.get("weights"), row.get("dtype"))
+    return next((name for name in told if isinstance(name, str) and name), None)
 
 
 def _reviews(row: Mapping[str, object]) -> dict[str, int]:

@@ -90,14 +90,15 @@ def cost_error(uncertainty: Mapping[str, object] | None, model: str, q: int) -> 
     Args:
         uncertainty: Standard errors as a specification has them.
         model: Its name.
-        q: Tokens fed, >= 1.
+        q: Tokens fed, or drafted in one go where the cost is by draft, >= 1.
     """
     given = dict(error_entries(uncertainty)).get(("models", model, "cost"), 0.0)
     if isinstance(given, (int, float)):
         return float(given)
-    listed = given.get("by_tokens") if isinstance(given, Mapping) else given
+    key = "by_draft" if isinstance(given, Mapping) and "by_draft" in given else "by_tokens"
+    listed = given.get(key) if isinstance(given, Mapping) else given
     if isinstance(listed, Sequence) and listed:
-        return read_number(listed[min(q, len(listed)) - 1], f"uncertainty.models.{model}.cost.by_tokens", 0)
+        return read_number(listed[min(q, len(listed)) - 1], f"uncertainty.models.{model}.cost.{key}", 0)
     weights: dict[Path, float] = {("fixed",): 1.0, ("per_token",): float(q)}
     variance = 0.0
     for paths, covariance in _covariances((), given):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import engine_texts as texts
+import numpy as np
 import pytest
 
 from analysis.engines.readers import read_counters, read_counters_file
@@ -325,6 +326,16 @@ def test_a_gap_between_positions_is_refused():
         ('{"survival": [0.5], "colour": 3}', "colour: unknown key"),
         ("vllm:broken{ 1\n", "no metrics page"),
         ('{"accept_lengths": [1, 2.5]}', r"accept_lengths\[1\]"),
+        ('{"accept_lengths": [1, 1e30]}', r"accept_lengths\[1\]: got 1e\+30"),
+        (
+            '{"internal_states": [{"avg_spec_accept_length": 2}], "speculative_num_steps": 999999999}',
+            "draft_length: got",
+        ),
+        ("Acceptance length: 3.2\nPosition 0: 1e400\n", "Position: got '1e400', expected a number in"),
+        (
+            "SpecDecoding metrics: Accepted: 5 tokens, Drafted: 9 tokens, Per-position acceptance rate: 0.5 0.4",
+            "Per-position acceptance rate: got '0.5 0.4'",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(text, message):
@@ -374,3 +385,24 @@ def test_real_pages_of_vllm_agree_with_themselves():
             assert seen.has_one_length is False
         read += 1
     assert read >= 21
+
+
+def test_damaged_texts_are_read_or_refused_and_nothing_else():
+    """400 texts with pieces cut out, doubled or replaced by what numbers cannot be."""
+    generator = np.random.default_rng(11)
+    short = texts.drawn_run(seed=5, requests=4, steps=8, abstaining=0.2)
+    whole = [form(short) for form in (*FORMS.values(), texts.sglang_log)]
+    junk = ("0", "-1", "nan", "null", "[]", "{}", '"x"', "1e400", "9" * 30, "{", ":", ",", "\n", "inf")
+    refused = []
+    for _ in range(400):
+        text = whole[generator.integers(len(whole))]
+        for _ in range(generator.integers(1, 4)):
+            at, length = int(generator.integers(len(text) + 1)), int(generator.integers(1, 30))
+            piece = (junk[generator.integers(len(junk))], text[at : at + length] * 2, "")[generator.integers(3)]
+            text = text[:at] + piece + text[at + length :]
+        try:
+            read_counters(text).rates()
+        except InputError as error:
+            refused.append(str(error))
+    assert 50 < len(refused) < 400
+    assert not any("\n" in message for message in refused)

@@ -28,8 +28,8 @@ def named_costs(name: str, batch: int = 1) -> EngineCosts:
     """Costs from elsewhere: published ones by their name, or those of a file of times (`microbenchmark.read_times`).
 
     Args:
-        name: Of the published costs, or the path of the file.
-        batch: Sequences decoded at a time, for published costs that tell it.
+        name: One of `PUBLISHED`, or the path of a file.
+        batch: Sequences decoded in step, 1..4096, for published costs; a file has those of its own load.
 
     Raises:
         InputError: naming the file and what is wrong in it.

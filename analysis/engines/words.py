@@ -20,6 +20,9 @@ NAMES = {
 }
 """How engines write their own names, where not as the record has them."""
 
+HARDLY = 0.02
+"""Gain below which speculation hardly pays."""
+
 _INDENT = 13
 
 
@@ -118,6 +121,8 @@ def _answer(advice: EngineAdvice) -> str:
     else:
         text = f"draft {advice.tokens} token{'s' * (advice.tokens > 1)}: expected speedup {_range(rows)}"
     limit = "a limit on drafts that end by themselves" if advice.counters.has_one_length is False else ""
+    if advice.tokens and max(row.ewif for row in rows) < 1 + HARDLY:
+        text += ", which hardly pays: without speculation it is 1"
     parts = [text + (f" ({limit})" if limit and advice.tokens else "")]
     if advice.tokens == advice.used_length and not limit:
         parts.append("as many as now")

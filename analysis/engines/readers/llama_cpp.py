@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from analysis.engines.readers.matching import NUMBER, demand_no_model, drafts_of_rates, number_after, summed
+from analysis.engines.readers.matching import (
+    NUMBER,
+    demand_no_model,
+    drafts_of_rates,
+    listed_rates,
+    number_after,
+    summed,
+)
 from analysis.engines.readers.prometheus import read_page
 from analysis.model import InputError
 from analysis.model.boundary.fields import inside, read_number
@@ -106,7 +113,7 @@ def _request(found: re.Match[str]) -> tuple[float, float, float | None, tuple[fl
     """(accepted, drafted, drafts, accepted by position) of one request's line."""
     accepted, drafted, rest = float(found[1]), float(found[2]), found[3]
     listed = _TUPLE.search(rest)
-    rates = [float(part) for part in listed[1].split(",") if part.strip()] if listed else []
+    rates = listed_rates(listed[1], "acceptance rate per position") if listed else []
     mean = number_after("mean len", rest) or number_after("mean acceptance length", rest)
     drafts = drafts_of_rates(accepted, rates)
     if drafts is None and mean is not None and mean > 1:

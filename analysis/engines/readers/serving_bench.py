@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.engines.readers.matching import NUMBER, demand_no_model, number_after
+from analysis.engines.readers.matching import NUMBER, demand_no_model, listed_rates, number_after
 from analysis.model.boundary.fields import read_number, sequence
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -77,7 +77,7 @@ def read(text: str, model: str | None = None) -> EngineCounters:
             mean=number_after("Acceptance length", text),
             accept_length=number_after("Accept length", text),
             concurrency=number_after("Concurrency", text) or number_after("Maximum request concurrency", text),
-            shares=tuple(float(each) / 100 for each in _POSITION.findall(text)),
+            shares=tuple(listed_rates(",".join(_POSITION.findall(text)), "Position", 100)),
             is_sglang=re.search(r"^\s*Backend:\s*sglang", text, re.MULTILINE) is not None or "Accept length:" in text,
         )
     )

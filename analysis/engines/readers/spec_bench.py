@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analysis.model import InputError
+from analysis.model import MAX_DRAFT_LENGTH, InputError
 from analysis.model.boundary.fields import inside, mapping, read_number, sequence
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -74,7 +74,7 @@ def _choices(row: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
 def _lengths(choice: Mapping[str, object]) -> list[int]:
     found = []
     for j, value in enumerate(sequence(choice.get("accept_lengths"), "accept_lengths")):
-        length = read_number(value, f"accept_lengths[{j}]", 0)
+        length = read_number(value, f"accept_lengths[{j}]", 0, MAX_DRAFT_LENGTH)
         if length != int(length):
             raise InputError(f"accept_lengths[{j}]", f"got {length:g}, expected a whole number of tokens")
         if length:  # some methods list 0 for the step that found the end of the text

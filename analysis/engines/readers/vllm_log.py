@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.engines.readers.matching import demand_no_model, drafts_of_rates, number_after, summed
+from analysis.engines.readers.matching import demand_no_model, drafts_of_rates, listed_rates, number_after, summed
 from analysis.model import InputError
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -59,7 +59,7 @@ def _line(line: str) -> tuple[float, float, float, tuple[float, ...]]:
     rates = _RATES.search(line)
     if accepted is None or drafted is None or rates is None:
         raise InputError(MARK, f"got {line[line.index(MARK) :][:60]!r}, expected Accepted, Drafted and rates in it")
-    shares = [float(part) for part in rates[1].split(",") if part.strip()]
+    shares = listed_rates(rates[1], "Per-position acceptance rate")
     drafts = _drafts(accepted, drafted, number_after("Mean acceptance length", line), shares)
     return drafts, drafted, accepted, tuple(float(round(share * drafts)) for share in shares)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from analysis.model.boundary.fields import InputError, read_number
+from analysis.model.boundary.fields import InputError, count, read_number, reject
 from analysis.model.records.counter_checks import check_falling, check_most, difference, difference_of_lists
 from analysis.model.records.position_rates import (
     PositionRate,
@@ -16,6 +16,7 @@ from analysis.model.records.position_rates import (
     rates_of_requests,
     rates_of_shares,
 )
+from analysis.model.step import MAX_DRAFT_LENGTH
 
 LEAST_REQUESTS = 10
 """Least number of requests whose spread tells how far acceptance may be off."""
@@ -89,7 +90,11 @@ class EngineCounters:
         for name in (*_COUNTS, "concurrency"):
             if (value := getattr(self, name)) is not None:
                 read_number(value, name, 0)
+        if self.draft_length is not None:
+            count(self.draft_length, "draft_length", MAX_DRAFT_LENGTH)
         for name in _LISTS:
+            if len(getattr(self, name)) > MAX_DRAFT_LENGTH:
+                reject(name, f"{len(getattr(self, name))} positions", f"at most {MAX_DRAFT_LENGTH}")
             for j, value in enumerate(getattr(self, name)):
                 read_number(value, f"{name}[{j}]", 0)
         check_falling("accepted_by_position", self.accepted_by_position, self.drafts, "drafts", self._slack)

@@ -36,8 +36,8 @@ class Divergence:
 
         Example:
             >>> laws = torch.tensor([[0.5, 0.5], [0.75, 0.25]]).log()
-            >>> Divergence.between(laws[:1], laws[1:]).total_variation
-            [0.25]
+            >>> round(Divergence.between(laws[:1], laws[1:]).total_variation[0], 6)
+            0.25
         """
         first, second = (logits.double().log_softmax(-1) for logits in (reference, other))
         weights = first.exp()

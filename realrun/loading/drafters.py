@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -57,7 +58,12 @@ def folder_of(source: Source) -> Path | None:
 
 
 def load_distilled(
-    source: Source, folder: Path, target: PreTrainedModel, tokenizer: str, dtype: torch.dtype
+    source: Source,
+    folder: Path,
+    target: PreTrainedModel,
+    tokenizer: str,
+    dtype: torch.dtype,
+    texts: Sequence[Sequence[int]],
 ) -> CachedModel:
     """Load a drafter for its target, whose embedding and output layer it shares.
 
@@ -67,6 +73,7 @@ def load_distilled(
         target: The target, not packed yet; its type and device are the drafter's too.
         tokenizer: Fingerprint of the target's tokenizer.
         dtype: Of the run.
+        texts: Token ids to find outliers along, where it is run in 8-bit integers.
 
     Raises:
         InputError: where the folder is broken, or was made for another target.
@@ -106,7 +113,7 @@ def load_distilled(
         return cached(network)
     network.set_output_embeddings(narrow)
     if in_int8:
-        return quantised(source, network, ids)
+        return quantised(source, network, texts, ids)
     if source.flag("lean", True) and is_lean(network):
         return LeanModel(network, ids, limits_of(network), packed)
     return cached(network, ids)

@@ -28,9 +28,11 @@ from realrun.network.head import narrow_head
 from realrun.network.limits import Limits
 from realrun.network.packed import can_pack, pack
 from realrun.network.skip import skip_layers
+from realrun.runs.prompts import encode, read_prompts, shipped_prompts
 
 __all__ = ["DTYPES", "MAXGRAM", "Ensemble", "load_ensemble", "load_target", "load_tokenizer"]
 
+_SAMPLES, _SAMPLE_TOKENS = 12, 160
 _MOST = 1024
 """Greatest `max_match` and `candidates` of Max-Gram: what an index may cost per token."""
 
@@ -120,7 +122,8 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
     networks.tell_unreadable(source, network, tokenizer)
     fingerprint = tokenizer_fingerprint(vocabulary)
     in_int8 = networks.wants_int8(source, dtype)
-    target: CachedModel = networks.quantised(source, network) if in_int8 else networks.cached(network)
+    texts = _sample_texts(tokenizer) if _any_int8(cascade, dtype) else []
+    target: CachedModel = networks.quantised(source, network, texts) if in_int8 else networks.cached(network)
     models: dict[str, Drafter] = {cascade.target: target}
     packable = [network] if source.flag("packed", True) and not in_int8 else []
     for by, drafter in _drafters(cascade):
@@ -129,7 +132,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             continue
         distilled = drafters.folder_of(drafter)
         if distilled is not None:
-            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint, dtype)
+            models[by] = small = drafters.load_distilled(drafter, distilled, network, fingerprint, dtype, texts)
             packable += [small.network] if drafters.wants_packing(drafter, small) else []
             continue
         if SKIP.fullmatch(drafter.name):
@@ -144,7 +147,7 @@ def load_ensemble(cascade: Cascade, dtype: torch.dtype, device: str = "cpu") -> 
             packs = drafter.flag("packed", True)
         columns = _narrowed(drafter, smaller)
         if networks.wants_int8(drafter, dtype):
-            models[by] = networks.quantised(drafter, smaller, columns)
+            models[by] = networks.quantised(drafter, smaller, texts, columns)
             continue
         models[by] = networks.cached(smaller, columns)
         packable += [smaller] if packs else []
@@ -177,6 +180,22 @@ def _fingerprints(cascade: Cascade, vocabulary: str, dtype: torch.dtype) -> dict
         in_int8 = source.name != MAXGRAM and networks.wants_int8(source, dtype)
         found[by] = networks.fingerprint_as_run(own, in_int8)
     return found
+
+
+def _any_int8(cascade: Cascade, dtype: torch.dtype) -> bool:
+    """Whether any model of a cascade is to be run in 8-bit integers."""
+    neural = [source for _, source in _drafters(cascade) if source.name != MAXGRAM]
+    return any(networks.wants_int8(source, dtype) for source in (Source.of(cascade, cascade.target), *neural))
+
+
+def _sample_texts(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Token ids of some of the prompts that come with the package, in which models show their outliers."""
+    prompts = read_prompts(shipped_prompts())[:_SAMPLES]
+    try:
+        encoded = [encode(prompt, tokenizer) for prompt in prompts]
+    except InputError:  # of a chat template: whoever renders a chat is told
+        encoded = [list(tokenizer(prompt.text)["input_ids"]) for prompt in prompts]
+    return [ids[:_SAMPLE_TOKENS] for ids in encoded if ids]
 
 
 def load_tokenizer(target: str) -> PreTrainedTokenizerBase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -31,6 +31,7 @@ from realrun.network.embedding import embedding_rows
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
 from realrun.network.int8_linear import token_levels
 from realrun.network.int8_model import Int8Model, why_not_int8
+from realrun.network.int8_smoothing import Smoothing
 from realrun.network.limits import limits_of, switches
 
 DTYPES = {
@@ -169,8 +170,19 @@ def dtype_of(model: CachedModel) -> str:
     return "int8" if isinstance(model, Int8Model) else name_of(model.network.dtype)
 
 
-def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor | None = None) -> Int8Model:
+def quantised(
+    source: Source,
+    network: PreTrainedModel,
+    texts: Sequence[Sequence[int]],
+    output_ids: torch.Tensor | None = None,
+) -> Int8Model:
     """The model in 8-bit integers.
+
+    Args:
+        source: What it was loaded from.
+        network: The model.
+        texts: Token ids to find its outliers along; those that it cannot read are left out.
+        output_ids: As for `CachedModel`.
 
     Raises:
         InputError: where its architecture, its device or this machine does not allow it.
@@ -178,7 +190,9 @@ def quantised(source: Source, network: PreTrainedModel, output_ids: torch.Tensor
     problem = why_not_int8(network)
     if problem is not None:
         raise source.reject(f'{problem} (or the option "weights": "float" in its `load`)')
-    model = Int8Model(network, output_ids, limits_of(network))
+    readable = [text for text in texts if max(text) < embedding_rows(network)]
+    smoothing = Smoothing.of(network, readable) if readable else None
+    model = Int8Model(network, output_ids, limits_of(network), smoothing)
     demand_independence(source, model)
     return model
 

@@ -30,6 +30,7 @@ from realrun.network.cached_model import CachedModel
 from realrun.network.int8_cache import Heads, IntegerCache, LayerCache
 from realrun.network.int8_linear import Int8Embedding, Int8Linear, array_of, why_unavailable
 from realrun.network.int8_rows import LONGEST, WIDEST_HEAD, Floats, added, gated, normed, split
+from realrun.network.int8_smoothing import Smoothing
 from realrun.network.kv_cache import GRAIN
 from realrun.network.limits import Limits
 
@@ -73,6 +74,7 @@ class Int8Model(CachedModel):
             needs the model in transformers' form; its weights are copied.
         output_ids: As for `CachedModel`.
         limits: As for `CachedModel`; `LONGEST` tokens at most.
+        smoothing: What to do about outliers; nothing where it is None.
         weights: What another of these has made of the same network.
     """
 
@@ -81,18 +83,19 @@ class Int8Model(CachedModel):
         network: PreTrainedModel,
         output_ids: Tensor | None = None,
         limits: Limits | int = _NONE,
+        smoothing: Smoothing | None = None,
         weights: Int8Weights | None = None,
     ) -> None:
         whole = limits if isinstance(limits, Limits) else Limits(limits)
         super().__init__(network, output_ids, replace(whole, text=min(whole.text, LONGEST)))
-        self.weights = weights or Int8Weights(network)
+        self.weights = weights or Int8Weights(network, smoothing or Smoothing.none(network))
         self._held = IntegerCache(len(self.weights.layers), self.weights.heads)
         self._turns = self.weights.turns(0)
         self._rows: dict[int, Rows] = {}
 
     def afresh(self) -> Int8Model:
         """The same model with a cache that holds nothing yet, and no buffers."""
-        fresh = Int8Model(self.network, self.output_ids, self.limits, self.weights)
+        fresh = Int8Model(self.network, self.output_ids, self.limits, weights=self.weights)
         fresh.settings = self.settings
         return fresh
 
@@ -147,6 +150,7 @@ class Int8Weights:
 
     Args:
         network: As for `Int8Model`.
+        smoothing: What to do about outliers.
 
     Attributes:
         heads: Of each layer.
@@ -157,7 +161,7 @@ class Int8Weights:
         head: Output layer, with the norm before it.
     """
 
-    def __init__(self, network: PreTrainedModel) -> None:
+    def __init__(self, network: PreTrainedModel, smoothing: Smoothing) -> None:
         config: Any = network.config
         model: Any = network.model
         keys = config.num_key_value_heads
@@ -165,8 +169,13 @@ class Int8Weights:
         self.width: int = config.hidden_size
         self.inner: int = config.intermediate_size
         self.embedding = Int8Embedding(model.embed_tokens.weight)
-        self.layers = [Int8Layer(layer, self.heads, _window(config, i)) for i, layer in enumerate(model.layers)]
-        self.head = Int8Head(network.lm_head, model.norm)
+        self.layers = [
+            Int8Layer(layer, self.heads, _window(config, i), read, up, down)
+            for i, (layer, read, up, down) in enumerate(
+                zip(model.layers, smoothing.read, smoothing.up, smoothing.down, strict=True)
+            )
+        ]
+        self.head = Int8Head(network.lm_head, model.norm, smoothing.head)
         self._frequencies = model.rotary_emb.inv_freq.float()
         self._scaling = float(model.rotary_emb.attention_scaling)
 
@@ -182,11 +191,12 @@ class Int8Head:
     Args:
         layer: The layer.
         norm: The norm.
+        factors: Of the layer's columns.
     """
 
-    def __init__(self, layer: Any, norm: Any) -> None:
-        self._layer = Int8Linear(layer.weight, layer.bias)
-        self._gain, self._epsilon = array_of(norm.weight), np.float32(norm.variance_epsilon)
+    def __init__(self, layer: Any, norm: Any, factors: Tensor) -> None:
+        self._layer = Int8Linear(layer.weight * factors, layer.bias)
+        self._gain, self._epsilon = array_of(norm.weight / factors), np.float32(norm.variance_epsilon)
 
     def __call__(self, states: Floats) -> Tensor:
         """Logits, shape (tokens, columns), of states of shape (tokens, width)."""
@@ -203,21 +213,25 @@ class Int8Layer:
         layer: Of one of `ARCHITECTURES`.
         heads: How its attention divides.
         window: How many tokens, itself included, a token sees; 0 for all before it.
+        read_factors: Of the columns of what attention reads.
+        up_factors: Of the columns of what the gated part reads.
+        down_factors: Of the columns of what the gated part hands on.
     """
 
-    def __init__(self, layer: Any, heads: Heads, window: int) -> None:
+    def __init__(
+        self, layer: Any, heads: Heads, window: int, read_factors: Tensor, up_factors: Tensor, down_factors: Tensor
+    ) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         before, after = layer.input_layernorm, layer.post_attention_layernorm
         self._window = window
         self._gains, self._head_epsilon = _head_gains(attention, heads)
         scale = 1.0 if len(self._gains) else attention.scaling  # of queries
         read = (attention.q_proj, attention.k_proj, attention.v_proj)
-        scales = (scale, 1.0, 1.0)
-        self._read = _side_by_side(read, scales)
+        self._read = _side_by_side(read, (scale, 1.0, 1.0), read_factors)
         self._write = Int8Linear(attention.o_proj.weight, attention.o_proj.bias)
-        self._up = _side_by_side((mlp.gate_proj, mlp.up_proj), (1.0, 1.0))
-        self._down = Int8Linear(mlp.down_proj.weight, mlp.down_proj.bias)
-        self._before, self._after = array_of(before.weight), array_of(after.weight)
+        self._up = _side_by_side((mlp.gate_proj, mlp.up_proj), (1.0, 1 / down_factors), up_factors)
+        self._down = Int8Linear(mlp.down_proj.weight * down_factors, mlp.down_proj.bias)
+        self._before, self._after = array_of(before.weight / read_factors), array_of(after.weight / up_factors)
         self._epsilon = np.float32(before.variance_epsilon)
 
     def __call__(self, states: Floats, rows: Rows, cache: LayerCache, turns: Floats, start: int) -> None:
@@ -261,13 +275,20 @@ def _activated(gates: Tensor) -> Tensor:
     return gates
 
 
-def _side_by_side(layers: Sequence[Any], factors: Sequence[float]) -> Int8Linear:
-    """One layer for several that read the same states, the results of each times a factor."""
-    weight = torch.cat([layer.weight.detach().float() * f for layer, f in zip(layers, factors, strict=True)])
+def _side_by_side(layers: Sequence[Any], rows: Sequence[float | Tensor], columns: Tensor) -> Int8Linear:
+    """One layer for several that read the same states.
+
+    Args:
+        layers: The layers.
+        rows: Factors of the results of each: one for all, or shape (its outputs,).
+        columns: Factors of what they read, shape (inputs,).
+    """
+    factors = [torch.as_tensor(factor).expand(len(layer.weight)) for layer, factor in zip(layers, rows, strict=True)]
+    pairs = list(zip(layers, factors, strict=True))
+    weight = torch.cat([layer.weight.detach().float() * factor[:, None] for layer, factor in pairs]) * columns
     if layers[0].bias is None:
         return Int8Linear(weight)
-    bias = torch.cat([layer.bias.detach().float() * f for layer, f in zip(layers, factors, strict=True)])
-    return Int8Linear(weight, bias)
+    return Int8Linear(weight, torch.cat([layer.bias.detach().float() * factor for layer, factor in pairs]))
 
 
 def _both(*shape: int) -> tuple[Tensor, Floats]:

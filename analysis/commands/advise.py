@@ -124,6 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
         counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     if not counters.is_speculative and not counters.drafted:
         raise InputError("--metrics", f"{arguments.metrics} has no drafts: speculation was off, or nothing was drafted")
+    with as_options("draft_length"):
+        counters = counters.with_draft_length(arguments.draft_length)
     comparison = read_comparison(arguments, counters)
     laws = _laws(arguments, counters, comparison)
     with as_options("draft_length"):
@@ -187,8 +189,11 @@ def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> 
 
 
 def _guessed(counters: EngineCounters) -> str:
-    """What probably drafts: drafts that end by themselves are a suffix decoder's, and only copiers abstain."""
-    if counters.has_one_length is False:
+    """What probably drafts: drafts that end by themselves are a suffix decoder's, and only copiers abstain.
+
+    In llama.cpp a draft model's drafts end too, below a probability.
+    """
+    if counters.has_one_length is False and counters.engine != "llama.cpp":
         return "suffix"
     return "ngram" if counters.abstained else "model"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.engines.advice import EngineAdvice, PricedLengths
 from analysis.engines.by_length import LengthEstimate
+from analysis.engines.comparison import ALIKE
 from analysis.engines.settings import EngineSettings
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -50,7 +51,8 @@ def _whose(counters: EngineCounters) -> str:
 
 def _counted(counters: EngineCounters) -> str:
     if not counters.is_speculative and not counters.drafted:
-        return "no speculation" + (f", {counters.tokens:,.0f} tokens" if counters.tokens else "")
+        counted = None if counters.is_rounded and counters.requests is None else counters.tokens
+        return "no speculation" + (f", {counted:,.0f} tokens" if counted else "")
     parts = []
     if counters.drafts is not None:
         parts.append(f"{counters.drafts:,.0f} drafts{_length(counters)}")
@@ -160,7 +162,8 @@ def _measured(advice: EngineAdvice) -> str:
         f"which costs {both.step_cost:.3f} steps without speculation. Two runs tell this sum alone, not how it "
         "divides into drafting, review and overhead"
     )
-    return text + ("; and they had batches of different size" if both.loads_differ else "") + "."
+    text += ("; and they had batches of different size" if both.loads_differ else "") + "."
+    return text + (f" {both.doubts[0]}" if both.step_cost < 1 - ALIKE else "")
 
 
 def _alpha_lines(advice: EngineAdvice) -> Iterator[str]:

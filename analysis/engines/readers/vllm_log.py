@@ -58,7 +58,8 @@ def _line(line: str) -> tuple[float, float, float, tuple[float, ...]]:
     accepted, drafted = number_after("Accepted", line), number_after("Drafted", line)
     rates = _RATES.search(line)
     if accepted is None or drafted is None or rates is None:
-        raise InputError(MARK, f"got {line[line.index(MARK) :][:60]!r}, expected Accepted, Drafted and rates in it")
+        got = f"got {line[line.index(MARK) :][:60]!r}"
+        raise InputError(MARK.removesuffix(":"), f"{got}, expected Accepted, Drafted and rates in it")
     shares = listed_rates(rates[1], "Per-position acceptance rate")
     drafts = _drafts(accepted, drafted, number_after("Mean acceptance length", line), shares)
     return drafts, drafted, accepted, tuple(float(round(share * drafts)) for share in shares)

@@ -173,6 +173,8 @@ def test_a_given_draft_length_takes_the_cost_of_a_step_as_it_was_measured(tmp_pa
     assert found["drafter"] == "model"
     for law in found["lengths"]:
         assert law["rows"][5]["ewif"] == pytest.approx(2534.2 / 1534.2, abs=1e-3)
+    told = json.loads(run(explain, capsys, monkeypatch, "explain", *words).stdout)["tokens_of_a_step"]
+    assert (told["possible"], told["shorter"]) == (6, pytest.approx(5 - 140 / 43))
     by_token = found["lengths"][0]["rows"][2]["cost_per_step"]
     assert by_token == pytest.approx(1 + 2 * (1534.2 / 43 / (2534.2 / 127) - 1) / (140 / 43))
 
@@ -205,3 +207,10 @@ def test_a_baseline_of_another_model_is_doubted(files, tmp_path, capsys, monkeyp
     told = json.loads(run(explain, capsys, monkeypatch, "explain", *words, "--json").stdout)["unknown"]
     assert "The runs had 20 (with) and 5 (without) requests." in told
     assert "Whether both are of one model: their pages say meta/target and meta/other." in told
+
+
+def test_settings_of_a_copier_say_that_its_match_is_not_in_the_counters(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["copier"], "--draft-cost", "0")
+    told = "which match the run asked for"
+    assert told in " ".join(run(advise, capsys, monkeypatch, *words).stdout.split())
+    assert told not in " ".join(run(advise, capsys, monkeypatch, *words, "--match-min", "3").stdout.split())

@@ -77,7 +77,8 @@ def _cost(found: Explanation) -> str:
 def _parts(found: Explanation) -> str:
     cost = found.cost
     if cost.drafting is None:
-        copies = found.comparison.speculative.abstained or found.comparison.speculative.has_one_length is False
+        seen = found.comparison.speculative
+        copies = seen.abstained or (seen.has_one_length is False and seen.engine != "llama.cpp")
         hint = (
             " A drafter that abstains is mostly a copier, which costs next to nothing: then it is review and overhead."
         )

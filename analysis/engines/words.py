@@ -212,9 +212,13 @@ def _table(each: PricedLengths) -> Iterator[str]:
         )
 
 
-def settings_lines(typed: Sequence[EngineSettings], kind: str, *, is_guess: bool) -> Iterator[str]:
-    """What to type, engine by engine."""
+def settings_lines(
+    typed: Sequence[EngineSettings], kind: str, *, is_guess: bool, has_match: bool = False
+) -> Iterator[str]:
+    """What to type, engine by engine; a copier's match is not in the counters, so it may have to be given."""
     whose = f"for a drafter of kind {kind}" + (" (a guess; --drafter says otherwise)" if is_guess else "")
+    if kind == "ngram" and not has_match:
+        whose += "; which match the run asked for is not told, but advice holds for it (--match-min, --match-max)"
     yield from labelled("settings", whose)
     for each in typed:
         yield f"{each.engine:<{_INDENT}}{each.text or '(nothing to type)'}"

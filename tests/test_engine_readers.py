@@ -429,3 +429,10 @@ def test_a_page_with_too_few_times_between_tokens_tells_no_steps_and_says_so():
 def test_a_log_of_means_alone_names_no_count_of_tokens_without_speculation():
     line = "Decode batch. #running-req: 1, #token: 513, gen throughput (token/s): 60.0, #queue-req: 0"
     assert "\n".join(read_lines("baseline", read_counters(line))).startswith("baseline     SGLang: no speculation\n")
+
+
+def test_a_server_that_drafts_trees_tells_no_acceptance_of_one_sequence():
+    seen = {"speculative_num_steps": 5, "internal_states": [{"avg_spec_accept_length": 4.1}]}
+    assert read_counters(json.dumps(seen | {"speculative_eagle_topk": 1})).draft_length == 5
+    with pytest.raises(InputError, match="speculative_eagle_topk: got 8, expected 1: drafts are trees"):
+        read_counters(json.dumps(seen | {"speculative_eagle_topk": 8}))

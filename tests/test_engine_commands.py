@@ -184,12 +184,20 @@ def test_a_given_draft_length_takes_the_cost_of_a_step_as_it_was_measured(tmp_pa
     [
         (LLAMA, 2, "--draft-length: got 2, expected at least 3.26"),
         (texts.vllm_page(RUN), 3, "--draft-length: got 3, expected 4, which the engine tells"),
+        (
+            "SpecDecoding metrics: Accepted: 5 tokens, Drafted: 9 tokens",
+            None,
+            "--draft-length: is not told by the engine",
+        ),
     ],
 )
-def test_a_draft_length_that_the_counters_exclude_is_refused(text, length, message, tmp_path, capsys, monkeypatch):
+def test_a_draft_length_that_lacks_or_that_the_counters_exclude_is_refused(
+    text, length, message, tmp_path, capsys, monkeypatch
+):
     path = tmp_path / "seen.txt"
     path.write_text(text)
-    words = ("advise", "--metrics", path, "--draft-cost", ".07", "--draft-length", str(length))
+    asked = () if length is None else ("--draft-length", str(length))
+    words = ("advise", "--metrics", path, "--draft-cost", ".07", *asked)
     ended = run(advise, capsys, monkeypatch, *words)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert message in ended.stderr

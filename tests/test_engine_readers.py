@@ -436,3 +436,22 @@ def test_a_server_that_drafts_trees_tells_no_acceptance_of_one_sequence():
     assert read_counters(json.dumps(seen | {"speculative_eagle_topk": 1})).draft_length == 5
     with pytest.raises(InputError, match="speculative_eagle_topk: got 8, expected 1: drafts are trees"):
         read_counters(json.dumps(seen | {"speculative_eagle_topk": 8}))
+
+
+def test_early_log_lines_tell_a_mean_once_the_draft_length_is_given():
+    """519 of 1000 tokens, in drafts of 3: 1 + 519 / (1000 / 3) tokens a draft."""
+    line = (
+        "INFO metrics.py: SpecDecoding metrics: Draft acceptance rate: 51.9%, Accepted: {} tokens, Drafted: {} tokens"
+    )
+    seen = read_counters("\n".join((line.format(500, 900), line.format(19, 100))))
+    assert (seen.accepted, seen.drafted, seen.drafts) == (519, 1000, None)
+    assert seen.with_draft_length(3).tokens_per_draft() == pytest.approx(2.557)
+    with pytest.raises(InputError, match="expected Accepted and Drafted"):
+        read_counters("SpecDecoding metrics: Draft acceptance rate: 51.9%")
+
+
+def test_the_log_of_the_former_engine_is_refused_by_name():
+    with pytest.raises(InputError, match="Speculative metrics: are of vLLM's former engine"):
+        read_counters(
+            "INFO metrics.py:471] Speculative metrics: Draft acceptance rate: 0.653, System efficiency: 0.522"
+        )

@@ -129,7 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
     with as_options("model"):
         counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     if not counters.is_speculative and not counters.drafted:
-        raise InputError("--metrics", f"{arguments.metrics} has no drafts: speculation was off, or nothing was drafted")
+        since = f" since {arguments.start}" if arguments.start else ""
+        problem = f"{arguments.metrics} has no drafts{since}: speculation was off, or nothing was drafted"
+        raise InputError("--metrics", problem)
     counters = at_draft_length(arguments, counters)
     comparison = read_comparison(arguments, counters)
     laws = _laws(arguments, counters, comparison)

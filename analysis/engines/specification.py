@@ -47,10 +47,10 @@ def step_rates(counters: EngineCounters, draft_length: int | None = None) -> tup
 def _of_mean(counters: EngineCounters, draft_length: int | None) -> tuple[PositionRate, ...]:
     mean = counters.tokens_per_step() or counters.tokens_per_draft()
     length = counters.draft_length or draft_length
-    if mean is None:
-        raise InputError("accepted", "missing, expected accepted tokens, their mean, or acceptance by position")
-    if length is None:
+    if length is None and (mean is not None or counters.accepted is not None):
         raise InputError("draft_length", "is not told by the engine, expected the tokens of a draft to be given")
+    if mean is None or length is None:
+        raise InputError("accepted", "missing, expected accepted tokens, their mean, or acceptance by position")
     if mean > length + 1:
         raise InputError(
             "draft_length", f"got {length}, expected at least {mean - 1:.3g}, the tokens accepted in a step"

@@ -223,6 +223,8 @@ class EngineCounters:
     def with_draft_length(self, length: int | None) -> EngineCounters:
         """The same, with the length of drafts where the engine does not tell it.
 
+        Where neither drafts nor steps are counted, all drafts are taken to be that long.
+
         Args:
             length: Tokens of the longest draft that was asked for; None leaves all as it is.
 
@@ -240,7 +242,8 @@ class EngineCounters:
         steps = self.steps if self.drafts is None else self.drafts
         if self.drafted and steps and self.drafted > length * (steps + length * (self.requests or 0.0)):
             reject("draft_length", length, f"at least {self.drafted / steps:.3g}, the tokens drafted in a step")
-        return replace(self, draft_length=length)
+        drafts = self.drafted / length if self.drafted and not steps else self.drafts
+        return replace(self, draft_length=length, drafts=drafts)
 
     def since(self, start: EngineCounters) -> EngineCounters:
         """What was counted after an earlier reading of the same engine.

@@ -10,6 +10,7 @@ import tiny
 import torch
 import toys
 
+import realrun
 from analysis.model import Cascade, InputError
 from realrun.bench import plain
 from realrun.bench.driver import BenchSettings, run_bench
@@ -31,7 +32,7 @@ from realrun.shapes.eager import EagerCalls
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason="torch has no int8 products here")
 
-PROMPTS = [[3 + (i * seed + i // 3) % 24 for i in range(3 + 7 * seed)] for seed in range(1, 7)]
+PROMPTS = [[3 + (i * seed + i // 3) % 24 for i in range(length)] for seed, length in ((1, 10), (2, 30), (5, 240))]
 MAG = {"by": "mag", "tokens": 4}
 DRAFTS = {
     "speculative": [{"by": "large", "tokens": 4}],
@@ -66,7 +67,7 @@ def test_greedy_text_of_every_cascade_is_the_autoregressive_text(folders, kind):
     assert {type(model) for model in ensemble.models.values()} == {Int8Model, MaxGram}
 
     def text(cascade, prompt):
-        return CascadeDecoder(cascade, ensemble.only(cascade), ensemble.context).generate(prompt, 70)
+        return CascadeDecoder(cascade, ensemble.only(cascade), ensemble.context).generate(prompt, 40)
 
     alone = cascades["copying"].with_draft(())
     accepted = 0
@@ -155,20 +156,20 @@ def test_equality_is_a_promise_in_int8_as_in_float32(margin, category):
     assert math.isclose(found.ulps, found.margin / torch.finfo(torch.float32).eps)
 
 
-def bench(folder, other_dtype="bfloat16", load=None, draft="speculative", baselines=("autoregressive", "hf-assisted")):
-    cascades = {"ours": spec(load or folder, DRAFTS[draft])}
+def bench(folder, load=None, baselines=("autoregressive", "hf-assisted"), prompt=20):
+    cascades = {"ours": spec(load or folder, DRAFTS["speculative"])}
     joint = joint_cascade(cascades)
     ensemble = load_ensemble(joint, torch.int8)
-    others = load_ensemble(plain.plain_cascade(joint), DTYPES[other_dtype])
+    others = load_ensemble(plain.plain_cascade(joint), DTYPES[plain.plain_dtype(joint, "int8")])
     plain.restore_attention(others)
     prompts = [Prompt(i, "hello hello he"[i:]) for i in range(2)]
     rows = []
-    settings = BenchSettings(max_new_tokens=12, memory_prompt=20)
+    settings = BenchSettings(max_new_tokens=8, memory_prompt=prompt)
     return run_bench(cascades, baselines, ensemble, others, prompts, settings, rows.append), rows
 
 
 def test_bench_says_in_which_format_each_method_ran(folders):
-    summary, rows = bench(folders["llama"])
+    summary, rows = bench(folders["llama"], prompt=0)
     formats = {name: method["dtype"] for name, method in summary["methods"].items()}
     assert formats == {"ours": "int8", "autoregressive": "int8", "hf-assisted[large 4]": "bfloat16"}
     assert all(row["dtype"] == formats[row["method"]] for row in rows)
@@ -179,7 +180,8 @@ def test_bench_says_in_which_format_each_method_ran(folders):
 
 def test_caches_of_int8_models_are_counted_in_float32_whatever_the_weights_were_loaded_in(folders):
     load = {"name": folders["llama"], "dtype": "bfloat16", "weights": "int8"}
-    wide, narrow = (bench(folders["llama"], load=load)[0]["methods"] for load in (None, load))
+    only = ["autoregressive"]
+    wide, narrow = (bench(folders["llama"], load=load, baselines=only)[0]["methods"] for load in (None, load))
     found = [methods["autoregressive"]["memory"] for methods in (wide, narrow)]
     if found[0] is None:
         pytest.skip("this system does not tell its memory")
@@ -275,3 +277,14 @@ def test_what_int8_does_not_run_is_refused_in_one_line(more, said, shapes_run):
     assert result.returncode == 2
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_calibration_of_loaded_models_names_int8_and_finds_no_rounding(folders):
+    models = realrun.load(folders["llama"], drafters=LOADS, draft=DRAFTS["horizontal"], dtype="int8")
+    found = realrun.calibrate(models, ["hello he", "hello hello"], max_new_tokens=12, turns=1)
+    assert (found.notes["dtype"], found.notes["device"]) == ("int8", "cpu")
+    assert found.parameters == {
+        name: multiplied_parameters(models.ensemble.neural(name).network) for name in ("target", "large", "small")
+    }
+    assert found.notes["rounding"]
+    assert all(notes["different"] == 0 < notes["positions"] for notes in found.notes["rounding"].values())

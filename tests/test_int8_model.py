@@ -10,7 +10,7 @@ import tiny
 import torch
 
 from realrun.network.int8_linear import why_unavailable
-from realrun.network.int8_model import Int8Model
+from realrun.network.int8_model import Int8Model, _activated
 from realrun.network.kv_cache import GRAIN
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason="torch has no int8 products here")
@@ -26,6 +26,7 @@ CASES = {
     "llama without groups": ("llama", {"num_key_value_heads": 2}),
     "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
     "llama of wide heads": ("llama", {"head_dim": 64}),
+    "llama of odd widths": ("llama", {"hidden_size": 20, "head_dim": 10, "intermediate_size": 30}),
     "llama tied": ("llama", {"tie_word_embeddings": True}),
     "mistral with a window": ("mistral", {}),
     "mistral without": ("mistral", {"sliding_window": None}),
@@ -84,6 +85,17 @@ def test_a_token_has_the_same_logits_to_the_bit_in_whatever_call(case, threads):
                 for start in {edge - count - 1, edge - count, edge - 1, edge, edge + 1}:
                     found = model.logits(TEXT[: start + count], count)
                     assert torch.equal(found, expected[start : start + count]), (start, count)
+
+
+@pytest.mark.parametrize(("width", "threads"), [(30, 1), (41, 1), (1536, 1), (18944, 3)])
+def test_gates_are_activated_alike_in_whatever_call(width, threads):
+    """torch's own kernel over all rows at once differs in some last bits, but for widths of whole vectors."""
+    rows = 3 * torch.randn(25, width, generator=torch.Generator().manual_seed(0))
+    with on_threads(threads):
+        alone = torch.cat([_activated(row[None].clone()) for row in rows])
+        for count in (2, 5, 25):
+            assert torch.equal(_activated(rows[:count].clone()), alone[:count])
+    torch.testing.assert_close(alone, rows * rows.sigmoid())
 
 
 @contextlib.contextmanager

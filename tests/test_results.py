@@ -10,6 +10,7 @@ from analysis.ladder import ladder, read_measured, read_predictions
 from analysis.model import read_text
 from analysis.model.records.calibration import read_calibration
 from analysis.model.records.runs import read_runs
+from realrun.fidelity.summary import markdown, summarise
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "results" / "cpu"
@@ -69,3 +70,21 @@ def test_the_page_shows_the_ladder_as_it_is():
 def test_the_page_counts_the_texts_that_were_compared():
     found = Counter(row["category"] for row in rows("lossless_float32.jsonl"))
     assert f"{found['identical']} of {found.total()} texts" in README.replace("\n", " ")
+
+
+FIDELITY = sorted(KEPT.glob("fidelity*.jsonl.gz"))
+
+
+def test_rows_of_formats_carry_no_text():
+    for row in (row for path in FIDELITY for row in rows(path)):
+        assert not {"text", "prompt", "turns", "choices"} & set(row)
+
+
+def test_the_page_shows_what_formats_change_as_the_rows_say_it():
+    lines = set(README.splitlines())
+    assert [path.name.partition("_")[2].partition(".")[0] for path in FIDELITY] == ["gsm8k", "laws", "mmlu"]
+    for path in FIDELITY:
+        found = rows(path)
+        shown = [line for line in markdown(summarise(found), found[0]["reference"]).splitlines() if line[:1] == "|"]
+        assert len(shown) >= 3
+        assert set(shown) <= lines

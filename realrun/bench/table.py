@@ -10,7 +10,7 @@ Summary = Mapping[str, Any]
 SHOWN_POSITIONS = 8
 
 METHODS_NOTE = """\
-dtype: number format of the target's weights; gguf: the file's own.
+dtype: number format of the target's weights; gguf: the file's own. In another one it is another model.
 tok/s: tokens a second, prefill included; decode: after the first review, which reads the prompt. Both are medians over
 prompts, the second with its 95 % bootstrap interval.
 MAL: mean acceptance length, tokens a target review, its bonus or correction counted. acc/draft, acc/exam:

@@ -24,6 +24,7 @@ from analysis.model.records.calibration import Calibration, read_calibration
 from analysis.model.records.machine_rates import MachineRates
 from analysis.model.records.runs import read_runs
 from realrun.commands.options import target
+from realrun.loading.formats import dtype_as_run
 from realrun.loading.options import Source
 from realrun.roofline.formats import FORMATS
 
@@ -156,9 +157,9 @@ def weights_of(known: Calibration) -> str:
     Raises:
         InputError: where none is told that is known.
     """
-    load = known.specification.models[known.target].load
-    options = load if isinstance(load, Mapping) else {}
-    told = next((v for v in (options.get("weights"), options.get("dtype"), known.notes.get("dtype")) if v), None)
+    told = known.notes.get("dtype")
+    if isinstance(told, str):
+        told = dtype_as_run(Source.of(known.specification, known.target), told)
     if told not in _FORMATS:
         raise InputError("--weights", f"missing: the calibration says {told!r}, expected one of {', '.join(_FORMATS)}")
     return str(told)

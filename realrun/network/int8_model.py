@@ -36,6 +36,10 @@ from realrun.network.limits import Limits
 ARCHITECTURES = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 _ROTARY = ("default", "linear", "llama3", "yarn")
 _NONE = Limits()
+_STRIDE = 32
+"""Numbers that torch computes at a time."""
+_SHARED = 32_768
+"""So many numbers are shared out to threads."""
 _KEPT = 64
 """Buffers for calls on so many tokens are kept."""
 
@@ -240,8 +244,21 @@ class Int8Layer:
         gates = both[:, :width] * rows.scales
         if len(bias):
             gates += torch.from_numpy(bias[:width])
-        gated(silu(gates).numpy(), both.numpy(), scales, bias, rows.inner_array, rows.peaks)
+        gated(_activated(gates).numpy(), both.numpy(), scales, bias, rows.inner_array, rows.peaks)
         added(states, self._down(rows.inner).numpy(), rows.peaks, self._down.bias)
+
+
+def _activated(gates: Tensor) -> Tensor:
+    """Gates after their activation, in place, whatever stands in other rows.
+
+    torch computes the exponential of the last few numbers of a thread's share otherwise than that of the rest. Where
+    that could fall within the rows of several tokens, they are taken one by one.
+    """
+    if gates.shape[1] % _STRIDE == 0 and gates.numel() < _SHARED:
+        return silu(gates, inplace=True)
+    for row in gates:
+        silu(row, inplace=True)
+    return gates
 
 
 def _side_by_side(layers: Sequence[Any], factors: Sequence[float]) -> Int8Linear:

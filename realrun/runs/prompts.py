@@ -25,11 +25,15 @@ class Prompt:
         id: Its name, a string or a whole number, given back with the results.
         text: What the user says.
         category: Its domain, where the file tells.
+        answer: The right one, where the file tells, as it tells it (see `realrun.runs.answers`).
+        choices: What it lets one choose from, where the file tells; they are not in the text.
     """
 
     id: str | int
     text: str
     category: str | None = None
+    answer: object = None
+    choices: tuple[str, ...] = ()
 
 
 def shipped_prompts() -> Path:
@@ -90,7 +94,9 @@ def _prompt(row: object, where: str) -> Prompt:
     if not isinstance(text, str) or not text:
         raise InputError(where, "expected `turns`, a list of texts, or `prompt`, a text, not empty")
     category = row.get("category")
-    return Prompt(key, text, category if isinstance(category, str) else None)
+    choices = row.get("choices")
+    listed = choices if isinstance(choices, list) and all(isinstance(choice, str) for choice in choices) else []
+    return Prompt(key, text, category if isinstance(category, str) else None, row.get("answer"), tuple(listed))
 
 
 def encode(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -222,3 +222,19 @@ def test_settings_of_a_copier_say_that_its_match_is_not_in_the_counters(files, c
     told = "which match the run asked for"
     assert told in " ".join(run(advise, capsys, monkeypatch, *words).stdout.split())
     assert told not in " ".join(run(advise, capsys, monkeypatch, *words, "--match-min", "3").stdout.split())
+
+
+def test_steps_without_a_draft_lower_the_advice_even_where_only_tokens_written_tell_them(
+    files, tmp_path, capsys, monkeypatch
+):
+    """Without times between tokens a step writes what it writes with them, up to what ends of texts cut off."""
+    bare = tmp_path / "bare.txt"
+    lines = files["copier"].read_text().splitlines()
+    bare.write_text("\n".join(line for line in lines if "inter_token_latency" not in line) + "\n")
+    last = []
+    for path in (files["copier"], bare):
+        words = ("advise", "--metrics", path, "--draft-cost", ".07", "--json")
+        found = json.loads(run(advise, capsys, monkeypatch, *words).stdout)
+        last.append(found["lengths"][0]["rows"][-1]["tokens_per_step"])
+        assert found["tokens_per_step"] == pytest.approx(last[-1])
+    assert last[1] == pytest.approx(last[0], rel=0.02)

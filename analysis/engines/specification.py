@@ -17,15 +17,15 @@ def per_step(counters: EngineCounters) -> EngineCounters:
     """The counters with steps without a draft counted as drafts with nothing accepted.
 
     So survival is a share of all steps, and tokens of a step are 1 + the sum of survivals, whatever abstained. Where
-    the engine does not say how many steps had no draft, they are as they were.
+    neither the engine nor the tokens written tell how many steps had no draft, they are as they were.
 
     >>> copier = EngineCounters("plain", "counts", drafts=60, steps_without_draft=40, accepted_by_position=(45, 30))
     >>> [round(rate.hazard, 3) for rate in per_step(copier).rates()]
     [0.45, 0.667]
     """
-    if not counters.steps_without_draft or counters.drafts is None:
+    if not counters.undrafted or counters.drafts is None:
         return counters
-    return replace(counters, drafts=counters.drafts + counters.steps_without_draft, steps_without_draft=0.0)
+    return replace(counters, drafts=counters.drafts + counters.undrafted, steps_without_draft=0.0)
 
 
 def step_rates(counters: EngineCounters, draft_length: int | None = None) -> tuple[PositionRate, ...]:

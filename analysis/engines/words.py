@@ -167,7 +167,7 @@ def _measured(advice: EngineAdvice) -> str:
 
 
 def _alpha_lines(advice: EngineAdvice) -> Iterator[str]:
-    over = "all steps" if advice.counters.steps_without_draft else "drafts"
+    over = "all steps" if advice.counters.undrafted else "drafts"
     yield f"{'alpha':<{_INDENT}}token   accepted of examined      alpha   95 % interval      survival (share of {over})"
     survival = 1.0
     for rate in advice.rates:
@@ -184,7 +184,7 @@ def _alone_lines(advice: EngineAdvice) -> Iterator[str]:
     """Token 1 where steps without a draft are left out."""
     counters = advice.counters
     first = next(iter(counters.rates()), None)
-    if counters.steps_without_draft and first is not None:
+    if counters.undrafted and first is not None:
         yield from labelled(
             "",
             f"Steps without a draft count as rejections of token 1; of steps with one, {first.accepted:,.0f} of "

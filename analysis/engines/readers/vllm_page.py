@@ -27,7 +27,9 @@ _FEWER = 0.02
 _LOAD = (
     "How the batch was filled from moment to moment: times are means over the load of the run. Other loads may differ."
 )
-_NO_STEPS = "How many steps had no draft: the page has no times between tokens."
+_NO_STEPS = (
+    "How many steps had no draft, but by tokens written less those accepted: the page has no times between tokens."
+)
 _NO_DRAFTS = "How many drafts there were: this version counts tokens alone."
 _NO_POSITIONS = "Acceptance by position: the page has no counter of it."
 

@@ -176,6 +176,13 @@ class EngineCounters:
         """Tokens of one sequence in a second of decoding; None where unknown."""
         return self.tokens / self.decode_seconds if self.decode_seconds and self.tokens is not None else None
 
+    @property
+    def undrafted(self) -> float | None:
+        """Steps without a draft, as counted, or else from tokens written less those accepted; None where unknown."""
+        if self.steps_without_draft is not None or self.drafts is None or self.steps is None:
+            return self.steps_without_draft
+        return self.steps - self.drafts
+
     def tokens_per_draft(self, *, bonus: bool = True) -> float | None:
         """Mean tokens of the steps that had a draft: what most engines call acceptance length.
 

@@ -150,3 +150,91 @@ def test_an_explanation_needs_a_baseline(files, capsys, monkeypatch):
     ended = run(explain, capsys, monkeypatch, "explain", "--metrics", files["end"])
     assert ended.returncode == 2
     assert "--baseline" in ended.stderr
+
+
+LLAMA = '{"timings": {"predicted_n": 128, "predicted_ms": 1534.2, "draft_n": 140, "draft_n_accepted": 84}}'
+LLAMA_PLAIN = '{"timings": {"predicted_n": 128, "predicted_ms": 2534.2}}'
+
+
+def test_a_given_draft_length_takes_the_cost_of_a_step_as_it_was_measured(tmp_path, capsys, monkeypatch):
+    """43 steps of 3.26 drafted tokens and 35.68 ms, against 19.95 ms: at the run's own length the speedup is 1.652."""
+    (tmp_path / "with.json").write_text(LLAMA)
+    (tmp_path / "plain.json").write_text(LLAMA_PLAIN)
+    words = (
+        "--metrics",
+        tmp_path / "with.json",
+        "--baseline",
+        tmp_path / "plain.json",
+        "--draft-length",
+        "5",
+        "--json",
+    )
+    found = json.loads(run(advise, capsys, monkeypatch, "advise", *words).stdout)
+    assert found["drafter"] == "model"
+    for law in found["lengths"]:
+        assert law["rows"][5]["ewif"] == pytest.approx(2534.2 / 1534.2, abs=1e-3)
+    told = json.loads(run(explain, capsys, monkeypatch, "explain", *words).stdout)["tokens_of_a_step"]
+    assert (told["possible"], told["shorter"]) == (6, pytest.approx(5 - 140 / 43))
+    by_token = found["lengths"][0]["rows"][2]["cost_per_step"]
+    assert by_token == pytest.approx(1 + 2 * (1534.2 / 43 / (2534.2 / 127) - 1) / (140 / 43))
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "message"),
+    [
+        (LLAMA, 2, "--draft-length: got 2, expected at least 3.26"),
+        (texts.vllm_page(RUN), 3, "--draft-length: got 3, expected 4, which the engine tells"),
+        (
+            "SpecDecoding metrics: Accepted: 5 tokens, Drafted: 9 tokens",
+            None,
+            "--draft-length: is not told by the engine",
+        ),
+    ],
+)
+def test_a_draft_length_that_lacks_or_that_the_counters_exclude_is_refused(
+    text, length, message, tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "seen.txt"
+    path.write_text(text)
+    asked = () if length is None else ("--draft-length", str(length))
+    words = ("advise", "--metrics", path, "--draft-cost", ".07", *asked)
+    ended = run(advise, capsys, monkeypatch, *words)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert message in ended.stderr
+
+
+def test_a_baseline_of_another_model_is_doubted(files, tmp_path, capsys, monkeypatch):
+    """A step that costs less than one without speculation, other requests, and another name on the page."""
+    slow = json.dumps({"drafts": 0, "steps_without_draft": 100, "accepted": 0, "tokens": 100, "decode_seconds": 1e6})
+    other = tmp_path / "slow.json"
+    other.write_text(slow)
+    words = ("--metrics", files["end"], "--baseline", other)
+    for command, name in ((advise, "advise"), (explain, "explain")):
+        assert "The runs are hardly alike" in run(command, capsys, monkeypatch, name, *words).stdout
+    other.write_text(texts.vllm_page(texts.drawn_run(seed=3, requests=5), plain=True, model="meta/other"))
+    told = json.loads(run(explain, capsys, monkeypatch, "explain", *words, "--json").stdout)["unknown"]
+    assert "The runs had 20 (with) and 5 (without) requests." in told
+    assert "Whether both are of one model: their pages say meta/target and meta/other." in told
+
+
+def test_settings_of_a_copier_say_that_its_match_is_not_in_the_counters(files, capsys, monkeypatch):
+    words = ("advise", "--metrics", files["copier"], "--draft-cost", "0")
+    told = "which match the run asked for"
+    assert told in " ".join(run(advise, capsys, monkeypatch, *words).stdout.split())
+    assert told not in " ".join(run(advise, capsys, monkeypatch, *words, "--match-min", "3").stdout.split())
+
+
+def test_steps_without_a_draft_lower_the_advice_even_where_only_tokens_written_tell_them(
+    files, tmp_path, capsys, monkeypatch
+):
+    """Without times between tokens a step writes what it writes with them, up to what ends of texts cut off."""
+    bare = tmp_path / "bare.txt"
+    lines = files["copier"].read_text().splitlines()
+    bare.write_text("\n".join(line for line in lines if "inter_token_latency" not in line) + "\n")
+    last = []
+    for path in (files["copier"], bare):
+        words = ("advise", "--metrics", path, "--draft-cost", ".07", "--json")
+        found = json.loads(run(advise, capsys, monkeypatch, *words).stdout)
+        last.append(found["lengths"][0]["rows"][-1]["tokens_per_step"])
+        assert found["tokens_per_step"] == pytest.approx(last[-1])
+    assert last[1] == pytest.approx(last[0], rel=0.02)

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.engines.readers import read_counters, read_counters_file
 from analysis.engines.specification import per_step
+from analysis.engines.words import read_lines
 from analysis.model import InputError
 
 RUN = texts.drawn_run(seed=3)
@@ -406,3 +407,51 @@ def test_damaged_texts_are_read_or_refused_and_nothing_else():
             refused.append(str(error))
     assert 50 < len(refused) < 400
     assert not any("\n" in message for message in refused)
+
+
+def test_two_pages_in_one_file_are_refused_since_their_sum_counts_the_first_twice():
+    page = texts.vllm_page(RUN)
+    with pytest.raises(InputError, match="twice with the same labels"):
+        read_counters(texts.vllm_page(texts.drawn_run(seed=3, requests=5)) + page)
+
+
+def test_a_page_with_too_few_times_between_tokens_tells_no_steps_and_says_so():
+    lines = texts.vllm_page(RUN).splitlines()
+    counted = [i for i, line in enumerate(lines) if "inter_token_latency_seconds_count" in line and line[0] != "#"]
+    for i in counted:
+        lines[i] = f"{lines[i].rpartition(' ')[0]} {RUN.drafts // 2}"
+    seen = read_counters("\n".join(lines) + "\n")
+    assert counted
+    assert (seen.steps_without_draft, seen.decode_seconds) == (None, None)
+    assert any(sentence.startswith("How many steps there were") for sentence in seen.unknown)
+
+
+def test_a_log_of_means_alone_names_no_count_of_tokens_without_speculation():
+    line = "Decode batch. #running-req: 1, #token: 513, gen throughput (token/s): 60.0, #queue-req: 0"
+    assert "\n".join(read_lines("baseline", read_counters(line))).startswith("baseline     SGLang: no speculation\n")
+
+
+def test_a_server_that_drafts_trees_tells_no_acceptance_of_one_sequence():
+    seen = {"speculative_num_steps": 5, "internal_states": [{"avg_spec_accept_length": 4.1}]}
+    assert read_counters(json.dumps(seen | {"speculative_eagle_topk": 1})).draft_length == 5
+    with pytest.raises(InputError, match="speculative_eagle_topk: got 8, expected 1: drafts are trees"):
+        read_counters(json.dumps(seen | {"speculative_eagle_topk": 8}))
+
+
+def test_early_log_lines_tell_a_mean_once_the_draft_length_is_given():
+    """519 of 1000 tokens, in drafts of 3: 1 + 519 / (1000 / 3) tokens a draft."""
+    line = (
+        "INFO metrics.py: SpecDecoding metrics: Draft acceptance rate: 51.9%, Accepted: {} tokens, Drafted: {} tokens"
+    )
+    seen = read_counters("\n".join((line.format(500, 900), line.format(19, 100))))
+    assert (seen.accepted, seen.drafted, seen.drafts) == (519, 1000, None)
+    assert seen.with_draft_length(3).tokens_per_draft() == pytest.approx(2.557)
+    with pytest.raises(InputError, match="expected Accepted and Drafted"):
+        read_counters("SpecDecoding metrics: Draft acceptance rate: 51.9%")
+
+
+def test_the_log_of_the_former_engine_is_refused_by_name():
+    with pytest.raises(InputError, match="Speculative metrics: are of vLLM's former engine"):
+        read_counters(
+            "INFO metrics.py:471] Speculative metrics: Draft acceptance rate: 0.653, System efficiency: 0.522"
+        )

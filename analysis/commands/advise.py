@@ -65,12 +65,6 @@ def add(commands: Subparsers) -> None:
         "--cost-error", type=real(0, 1), default=0.0, metavar="E", help="relative standard error of the costs"
     )
     parser.add_argument(
-        "--draft-length",
-        type=whole(1, MAX_DRAFT_LENGTH),
-        metavar="K",
-        help="tokens drafted in a step, where the engine does not tell",
-    )
-    parser.add_argument(
         "--drafter", type=word(KINDS), choices=KINDS, help="what drafts, for the settings (default: a guess)"
     )
     parser.add_argument("--draft-model", type=some_text, metavar="PATH", help="its weights, for the settings")
@@ -86,7 +80,7 @@ def add(commands: Subparsers) -> None:
 
 
 def add_metrics(parser: argparse.ArgumentParser, *, needs_baseline: bool = False) -> None:
-    """Add ``--metrics``, ``--start``, ``--baseline``, ``--baseline-start`` and ``--model``."""
+    """Add ``--metrics``, ``--start``, the same for a baseline, their models, and ``--draft-length``."""
     parser.add_argument("--metrics", required=True, metavar="FILE", help="what the engine printed, with speculation")
     parser.add_argument("--start", metavar="FILE", help="an earlier metrics page of that run, which is subtracted")
     parser.add_argument(
@@ -95,12 +89,24 @@ def add_metrics(parser: argparse.ArgumentParser, *, needs_baseline: bool = False
     parser.add_argument("--baseline-start", metavar="FILE", help="an earlier page of that run, which is subtracted")
     for option, page in (("--model", "its page"), ("--baseline-model", "the baseline's page")):
         parser.add_argument(option, type=some_text, metavar="NAME", help=f"which model, where {page} has several")
+    parser.add_argument(
+        "--draft-length",
+        type=whole(1, MAX_DRAFT_LENGTH),
+        metavar="K",
+        help="tokens drafted in a step, where the engine does not tell",
+    )
 
 
 def read_pages(path: str, start: str | None, model: str | None) -> EngineCounters:
     """Counters of a file, less those of an earlier one."""
     counters = read_counters_file(path, model)
     return counters.since(read_counters_file(start, model)) if start else counters
+
+
+def at_draft_length(arguments: argparse.Namespace, counters: EngineCounters) -> EngineCounters:
+    """The counters with the draft length that was given, if any."""
+    with as_options("draft_length"):
+        return counters.with_draft_length(arguments.draft_length)
 
 
 def read_comparison(arguments: argparse.Namespace, counters: EngineCounters) -> EngineComparison | None:
@@ -123,7 +129,10 @@ def run(arguments: argparse.Namespace) -> int:
     with as_options("model"):
         counters = read_pages(arguments.metrics, arguments.start, arguments.model)
     if not counters.is_speculative and not counters.drafted:
-        raise InputError("--metrics", f"{arguments.metrics} has no drafts: speculation was off, or nothing was drafted")
+        since = f" since {arguments.start}" if arguments.start else ""
+        problem = f"{arguments.metrics} has no drafts{since}: speculation was off, or nothing was drafted"
+        raise InputError("--metrics", problem)
+    counters = at_draft_length(arguments, counters)
     comparison = read_comparison(arguments, counters)
     laws = _laws(arguments, counters, comparison)
     with as_options("draft_length"):
@@ -135,7 +144,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_as_json(advice, typed, kind), allow_nan=False))
         return 0
-    for line in (*advice_lines(advice), "", *settings_lines(typed, kind, is_guess=arguments.drafter is None)):
+    has_match = arguments.match_min is not None or arguments.match_max is not None
+    told = settings_lines(typed, kind, is_guess=arguments.drafter is None, has_match=has_match)
+    for line in (*advice_lines(advice), "", *told):
         print(line)
     if arguments.out:
         print(f"\nwritten      {arguments.out}")
@@ -187,8 +198,11 @@ def _from_elsewhere(arguments: argparse.Namespace, counters: EngineCounters) -> 
 
 
 def _guessed(counters: EngineCounters) -> str:
-    """What probably drafts: drafts that end by themselves are a suffix decoder's, and only copiers abstain."""
-    if counters.has_one_length is False:
+    """What probably drafts: drafts that end by themselves are a suffix decoder's, and only copiers abstain.
+
+    In llama.cpp a draft model's drafts end too, below a probability.
+    """
+    if counters.has_one_length is False and counters.engine != "llama.cpp":
         return "suffix"
     return "ngram" if counters.abstained else "model"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from analysis.commands.advise import add_metrics, read_comparison, read_pages
+from analysis.commands.advise import add_metrics, at_draft_length, read_comparison, read_pages
 from analysis.engines.explanation import explained
 from analysis.engines.explanation_words import explanation_lines
 from analysis.model import Subparsers, add_command
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the verdict, its factors, what would break even, and what is not known."""
     with as_options("model"):
         counters = read_pages(arguments.metrics, arguments.start, arguments.model)
-    comparison = read_comparison(arguments, counters)
+    comparison = read_comparison(arguments, at_draft_length(arguments, counters))
     assert comparison is not None
     with as_options("draft_cost"):
         found = explained(comparison, arguments.draft_cost)

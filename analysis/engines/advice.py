@@ -171,6 +171,7 @@ def _unknown_costs(
     if not any(cost.error for cost in costs):
         found.append("How far costs are off: taken as exact (--cost-error says otherwise).")
     if comparison is not None:
+        found += comparison.doubts
         found.append(
             "Whether each further token costs more than the one before, as on a device at its limit: then shorter "
             "drafts gain more than is said."

@@ -72,6 +72,22 @@ class EngineComparison:
         ours, theirs = self.speculative.concurrency, self.plain.concurrency
         return bool(ours and theirs and abs(ours / theirs - 1) > ALIKE)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the runs being of one model, one load and the same requests, in sentences."""
+        ours, theirs = self.speculative, self.plain
+        found = []
+        if self.step_cost < 1 - ALIKE:
+            found.append(
+                "The runs are hardly alike: at one load a step with speculation cannot cost less than one without, "
+                f"but takes {self.step_cost:.3f} of it."
+            )
+        if ours.requests and theirs.requests and abs(ours.requests / theirs.requests - 1) > ALIKE:
+            found.append(f"The runs had {ours.requests:,.0f} (with) and {theirs.requests:,.0f} (without) requests.")
+        if ours.model and theirs.model and ours.model != theirs.model:
+            found.append(f"Whether both are of one model: their pages say {ours.model} and {theirs.model}.")
+        return tuple(found)
+
     def to_json(self) -> dict[str, object]:
         """The comparison as it is printed."""
         return {
@@ -83,6 +99,7 @@ class EngineComparison:
             "break_even_step_cost": self.tokens_per_step,
             "break_even_hazard": self.break_even_hazard,
             "loads_differ": self.loads_differ,
+            "doubts": list(self.doubts),
             "speculative": self.speculative.to_json(),
             "plain": self.plain.to_json(),
         }

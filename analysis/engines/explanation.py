@@ -152,7 +152,7 @@ def _cost(comparison: EngineComparison, draft_cost: float | None) -> CostOfAStep
 
 
 def _unknown(comparison: EngineComparison, draft_cost: float | None) -> tuple[str, ...]:
-    found = []
+    found = [*comparison.doubts]
     if comparison.draft_share is None and draft_cost is None:
         found.append(
             "How the cost beyond a plain step divides into drafting, review and overhead: two runs tell the sum alone "

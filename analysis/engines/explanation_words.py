@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.engines.advice import EngineAdvice
+from analysis.engines.comparison import ALIKE
 from analysis.engines.explanation import Explanation
 from analysis.engines.words import labelled, read_lines
 
@@ -42,6 +43,7 @@ def _verdict(found: Explanation) -> str:
         f"speculation {what}: {fast:.1f} tokens a second for one sequence with it, {slow:.1f} "
         f"without. A step writes {both.tokens_per_step:.3f} tokens and costs {both.step_cost:.3f} plain steps: "
         f"{both.tokens_per_step:.3f} / {both.step_cost:.3f} = {both.speedup:.3f}."
+        + (f" {both.doubts[0]}" if both.step_cost < 1 - ALIKE else "")
     )
 
 
@@ -75,7 +77,8 @@ def _cost(found: Explanation) -> str:
 def _parts(found: Explanation) -> str:
     cost = found.cost
     if cost.drafting is None:
-        copies = found.comparison.speculative.abstained or found.comparison.speculative.has_one_length is False
+        seen = found.comparison.speculative
+        copies = seen.abstained or (seen.has_one_length is False and seen.engine != "llama.cpp")
         hint = (
             " A drafter that abstains is mostly a copier, which costs next to nothing: then it is review and overhead."
         )

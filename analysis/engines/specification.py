@@ -17,15 +17,15 @@ def per_step(counters: EngineCounters) -> EngineCounters:
     """The counters with steps without a draft counted as drafts with nothing accepted.
 
     So survival is a share of all steps, and tokens of a step are 1 + the sum of survivals, whatever abstained. Where
-    the engine does not say how many steps had no draft, they are as they were.
+    neither the engine nor the tokens written tell how many steps had no draft, they are as they were.
 
     >>> copier = EngineCounters("plain", "counts", drafts=60, steps_without_draft=40, accepted_by_position=(45, 30))
     >>> [round(rate.hazard, 3) for rate in per_step(copier).rates()]
     [0.45, 0.667]
     """
-    if not counters.steps_without_draft or counters.drafts is None:
+    if not counters.undrafted or counters.drafts is None:
         return counters
-    return replace(counters, drafts=counters.drafts + counters.steps_without_draft, steps_without_draft=0.0)
+    return replace(counters, drafts=counters.drafts + counters.undrafted, steps_without_draft=0.0)
 
 
 def step_rates(counters: EngineCounters, draft_length: int | None = None) -> tuple[PositionRate, ...]:
@@ -47,10 +47,10 @@ def step_rates(counters: EngineCounters, draft_length: int | None = None) -> tup
 def _of_mean(counters: EngineCounters, draft_length: int | None) -> tuple[PositionRate, ...]:
     mean = counters.tokens_per_step() or counters.tokens_per_draft()
     length = counters.draft_length or draft_length
-    if mean is None:
-        raise InputError("accepted", "missing, expected accepted tokens, their mean, or acceptance by position")
-    if length is None:
+    if length is None and (mean is not None or counters.accepted is not None):
         raise InputError("draft_length", "is not told by the engine, expected the tokens of a draft to be given")
+    if mean is None or length is None:
+        raise InputError("accepted", "missing, expected accepted tokens, their mean, or acceptance by position")
     if mean > length + 1:
         raise InputError(
             "draft_length", f"got {length}, expected at least {mean - 1:.3g}, the tokens accepted in a step"

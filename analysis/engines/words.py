@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.engines.advice import EngineAdvice, PricedLengths
 from analysis.engines.by_length import LengthEstimate
+from analysis.engines.comparison import ALIKE
 from analysis.engines.settings import EngineSettings
 from analysis.model.records.engine_counters import EngineCounters
 
@@ -50,7 +51,8 @@ def _whose(counters: EngineCounters) -> str:
 
 def _counted(counters: EngineCounters) -> str:
     if not counters.is_speculative and not counters.drafted:
-        return "no speculation" + (f", {counters.tokens:,.0f} tokens" if counters.tokens else "")
+        counted = None if counters.is_rounded and counters.requests is None else counters.tokens
+        return "no speculation" + (f", {counted:,.0f} tokens" if counted else "")
     parts = []
     if counters.drafts is not None:
         parts.append(f"{counters.drafts:,.0f} drafts{_length(counters)}")
@@ -160,11 +162,12 @@ def _measured(advice: EngineAdvice) -> str:
         f"which costs {both.step_cost:.3f} steps without speculation. Two runs tell this sum alone, not how it "
         "divides into drafting, review and overhead"
     )
-    return text + ("; and they had batches of different size" if both.loads_differ else "") + "."
+    text += ("; and they had batches of different size" if both.loads_differ else "") + "."
+    return text + (f" {both.doubts[0]}" if both.step_cost < 1 - ALIKE else "")
 
 
 def _alpha_lines(advice: EngineAdvice) -> Iterator[str]:
-    over = "all steps" if advice.counters.steps_without_draft else "drafts"
+    over = "all steps" if advice.counters.undrafted else "drafts"
     yield f"{'alpha':<{_INDENT}}token   accepted of examined      alpha   95 % interval      survival (share of {over})"
     survival = 1.0
     for rate in advice.rates:
@@ -181,7 +184,7 @@ def _alone_lines(advice: EngineAdvice) -> Iterator[str]:
     """Token 1 where steps without a draft are left out."""
     counters = advice.counters
     first = next(iter(counters.rates()), None)
-    if counters.steps_without_draft and first is not None:
+    if counters.undrafted and first is not None:
         yield from labelled(
             "",
             f"Steps without a draft count as rejections of token 1; of steps with one, {first.accepted:,.0f} of "
@@ -209,9 +212,13 @@ def _table(each: PricedLengths) -> Iterator[str]:
         )
 
 
-def settings_lines(typed: Sequence[EngineSettings], kind: str, *, is_guess: bool) -> Iterator[str]:
-    """What to type, engine by engine."""
+def settings_lines(
+    typed: Sequence[EngineSettings], kind: str, *, is_guess: bool, has_match: bool = False
+) -> Iterator[str]:
+    """What to type, engine by engine; a copier's match is not in the counters, so it may have to be given."""
     whose = f"for a drafter of kind {kind}" + (" (a guess; --drafter says otherwise)" if is_guess else "")
+    if kind == "ngram" and not has_match:
+        whose += "; which match the run asked for is not told, but advice holds for it (--match-min, --match-max)"
     yield from labelled("settings", whose)
     for each in typed:
         yield f"{each.engine:<{_INDENT}}{each.text or '(nothing to type)'}"

@@ -47,6 +47,7 @@ FORMS = (
     Form("llama.cpp's metrics page", llama_cpp.PREFIX, llama_cpp.read_metrics),
     Form("TensorRT-LLM's metrics page", tensorrt_llm.PREFIX, tensorrt_llm.read_metrics),
     Form("vLLM's log", vllm_log.MARK, vllm_log.read),
+    Form("the log of vLLM's former engine", vllm_log.FORMER_MARK, vllm_log.read_former),
     *(
         Form("a report of vllm bench serve or SGLang's bench_serving", m, serving_bench.read)
         for m in serving_bench.MARKS

@@ -69,14 +69,18 @@ def read_page(text: str, prefix: str, label: str, model: str | None = None) -> t
         The page, and the model's name where the page tells it.
 
     Raises:
-        InputError: where the text is no such page, or the model is not there or not the only one.
+        InputError: where the text is no such page, or more than one, or the model is not there or not the only one.
     """
-    samples = []
+    samples: list[tuple[str, dict[str, str], float]] = []
+    seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name.startswith(prefix) and not sample.name.endswith(_UNREAD):
+                    _mark_seen(seen, sample.name, sample.labels)
                     samples.append((sample.name.removeprefix(prefix), dict(sample.labels), float(sample.value)))
+    except InputError:
+        raise
     except (ValueError, IndexError, KeyError) as error:
         raise InputError("", f"no metrics page in Prometheus' text format: {error}") from None
     models = sorted({labels[label] for _, labels, _ in samples if label in labels})
@@ -86,3 +90,11 @@ def read_page(text: str, prefix: str, label: str, model: str | None = None) -> t
         raise InputError("model", f"got {shown(model)}, expected one of {', '.join(models) or 'no model at all'}")
     chosen = model or next(iter(models), None)
     return MetricsPage(prefix, tuple(s for s in samples if s[1].get(label, chosen) == chosen)), chosen
+
+
+def _mark_seen(seen: set[tuple[str, frozenset[tuple[str, str]]]], name: str, labels: dict[str, str]) -> None:
+    """Refuse a sample that stands there twice: of two pages in one file, the sum would count the first one twice."""
+    key = (name, frozenset(labels.items()))
+    if key in seen:
+        raise InputError(name, "is there twice with the same labels, expected one page (--start takes an earlier one)")
+    seen.add(key)

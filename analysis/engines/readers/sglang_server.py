@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from analysis.engines.readers.matching import demand_no_model, number_after
 from analysis.engines.readers.prometheus import read_page
 from analysis.model import InputError
-from analysis.model.boundary.fields import mapping, read_number, sequence
+from analysis.model.boundary.fields import mapping, read_number, reject, sequence
 from analysis.model.records.engine_counters import EngineCounters
 
 PREFIX = "sglang:"
@@ -85,7 +85,7 @@ def read_info(value: object) -> EngineCounters:
         value: The JSON of ``/get_server_info``.
 
     Raises:
-        InputError: where the mean is missing.
+        InputError: where the mean is missing, or drafts are trees.
     """
     fields = mapping(value, "server info")
     states = [mapping(each, "internal_states") for each in sequence(fields["internal_states"], "internal_states")]
@@ -100,8 +100,11 @@ def read_info(value: object) -> EngineCounters:
 
 
 def _asked_length(fields: Mapping[str, object]) -> int | None:
-    """Tokens of a draft as the server's arguments have it; None of a tree, whose path may be anything."""
+    """Tokens of a draft as the server's arguments have it; of a tree the mean tells nothing of one sequence."""
     steps, tokens = fields.get("speculative_num_steps"), fields.get("speculative_num_draft_tokens")
+    breadth = fields.get("speculative_eagle_topk")
+    if isinstance(breadth, int) and breadth > 1:
+        reject("speculative_eagle_topk", breadth, "1: drafts are trees, which tell no acceptance of one sequence")
     if isinstance(steps, int) and steps > 0:
         return steps
     return tokens - 1 if isinstance(tokens, int) and tokens > 1 else None

@@ -22,10 +22,14 @@ CONVENTION = (
 PLAIN = "vLLM without speculation: no drafts are counted on the page; every step writes one token."
 
 _ITL = ("inter_token_latency_seconds", "time_per_output_token_seconds")
+_FEWER = 0.02
+"""Share of drafts that may lack a time between tokens: page and steps are not of one instant."""
 _LOAD = (
     "How the batch was filled from moment to moment: times are means over the load of the run. Other loads may differ."
 )
-_NO_STEPS = "How many steps had no draft: the page has no times between tokens."
+_NO_STEPS = (
+    "How many steps had no draft, but by tokens written less those accepted: the page has no times between tokens."
+)
 _NO_DRAFTS = "How many drafts there were: this version counts tokens alone."
 _NO_POSITIONS = "Acceptance by position: the page has no counter of it."
 
@@ -64,6 +68,12 @@ def _counters(page: MetricsPage, name: str | None) -> EngineCounters:
     unknown = [_LOAD]
     if steps is None:
         unknown.append(_NO_STEPS)
+    if steps and drafts and steps < (1 - _FEWER) * drafts:
+        unknown.append(
+            f"How many steps there were, and how long they took: the page has {drafts:,.0f} drafts, but only "
+            f"{steps:,.0f} times between tokens."
+        )
+        steps = None
     if drafted and drafts is None:
         unknown.append(_NO_DRAFTS)
     if drafted and not positions:
@@ -78,7 +88,7 @@ def _counters(page: MetricsPage, name: str | None) -> EngineCounters:
         accepted_by_position=positions,
         draft_length=len(positions) or None,
         tokens=None if written is None or firsts is None else max(0.0, written - firsts),
-        decode_seconds=page.first_total(*(f"{each}_sum" for each in _ITL)),
+        decode_seconds=None if steps is None else page.first_total(*(f"{each}_sum" for each in _ITL)),
         engine_steps=engine_steps,
         requests=firsts,
         concurrency=steps / engine_steps if steps and engine_steps else None,

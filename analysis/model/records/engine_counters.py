@@ -126,11 +126,13 @@ class EngineCounters:
     def has_one_length(self) -> bool | None:
         """Whether all drafts were `draft_length` long, up to ends of texts; None where unknown.
 
-        Where they were not, survival counts do not tell a rejected token from a draft that ended.
+        Where they were not, survival counts do not tell a rejected token from a draft that ended. Where drafts are
+        not counted, every step is taken to have one.
         """
-        if not self.drafts or self.drafted is None or self.draft_length is None:
+        mean = self.mean_drafted
+        if mean is None or self.draft_length is None:
             return None
-        return self.drafted >= (1 - _ENDS_OF_TEXTS) * self.drafts * self.draft_length
+        return mean >= (1 - _ENDS_OF_TEXTS) * self.draft_length
 
     @property
     def positions(self) -> int:
@@ -140,8 +142,9 @@ class EngineCounters:
 
     @property
     def mean_drafted(self) -> float | None:
-        """Mean tokens of a draft; None where unknown."""
-        return self.drafted / self.drafts if self.drafts and self.drafted is not None else None
+        """Mean tokens of a draft, or of a step where drafts are not counted; None where unknown."""
+        drafts = self.steps if self.drafts is None else self.drafts
+        return self.drafted / drafts if drafts and self.drafted is not None else None
 
     @property
     def own_length(self) -> float | None:
@@ -172,6 +175,13 @@ class EngineCounters:
     def tokens_per_second(self) -> float | None:
         """Tokens of one sequence in a second of decoding; None where unknown."""
         return self.tokens / self.decode_seconds if self.decode_seconds and self.tokens is not None else None
+
+    @property
+    def undrafted(self) -> float | None:
+        """Steps without a draft, as counted, or else from tokens written less those accepted; None where unknown."""
+        if self.steps_without_draft is not None or self.drafts is None or self.steps is None:
+            return self.steps_without_draft
+        return self.steps - self.drafts
 
     def tokens_per_draft(self, *, bonus: bool = True) -> float | None:
         """Mean tokens of the steps that had a draft: what most engines call acceptance length.
@@ -216,6 +226,31 @@ class EngineCounters:
         if len(self.by_request) >= LEAST_REQUESTS and not self.steps_without_draft:
             return tuple(rates_of_requests(self.by_request, len(accepted)))
         return tuple(rates_of_counts(self.drafts, accepted, self.offered_by_position))
+
+    def with_draft_length(self, length: int | None) -> EngineCounters:
+        """The same, with the length of drafts where the engine does not tell it.
+
+        Where neither drafts nor steps are counted, all drafts are taken to be that long.
+
+        Args:
+            length: Tokens of the longest draft that was asked for; None leaves all as it is.
+
+        Raises:
+            InputError: where the engine tells another, or more was drafted than that.
+
+        >>> seen = EngineCounters("llama.cpp", "counts", drafted=140, accepted=84, tokens=127, requests=1)
+        >>> round(seen.with_draft_length(5).own_length, 2)
+        3.26
+        """
+        if length is None or length == self.draft_length:
+            return self
+        if self.draft_length is not None:
+            reject("draft_length", length, f"{self.draft_length}, which the engine tells")
+        steps = self.steps if self.drafts is None else self.drafts
+        if self.drafted and steps and self.drafted > length * (steps + length * (self.requests or 0.0)):
+            reject("draft_length", length, f"at least {self.drafted / steps:.3g}, the tokens drafted in a step")
+        drafts = self.drafted / length if self.drafted and not steps else self.drafts
+        return replace(self, draft_length=length, drafts=drafts)
 
     def since(self, start: EngineCounters) -> EngineCounters:
         """What was counted after an earlier reading of the same engine.

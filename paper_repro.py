@@ -39,7 +39,7 @@ from figures.report.this_run import of_this_run
 from simulate import figure_data as simulated
 
 ROOT = Path(__file__).parent
-RESULTS = ROOT / "results" / "cpu"
+RESULTS = ROOT / "results" / "cpu_int8"
 """Rows of a long run on 2 CPU cores, kept with the source."""
 
 

@@ -458,7 +458,7 @@ def test_the_command_needs_no_option_in_a_checkout(capsys, monkeypatch, tmp_path
     status, out, err = command_line.run(command, capsys, monkeypatch, "swi", "--max-tokens", 1)
     assert status == 0
     assert out.startswith("| prompts")
-    assert "note: rows of measured.jsonl.gz, measured_again.jsonl.gz in results/cpu" in err
+    assert "note: rows of measured.jsonl.gz in results/cpu_int8" in err
     monkeypatch.setattr(command, "KEPT", tmp_path)
     status, out, err = command_line.run(command, capsys, monkeypatch, "swi")
     assert (status, err) == (2, "error: --measured: missing, expected rows of `cascade-ewif bench`\n")

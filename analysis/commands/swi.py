@@ -27,7 +27,7 @@ from analysis.paper.swi import (
 )
 from analysis.prediction.specifications import without_silence
 
-KEPT = Path(__file__).parents[2] / "results" / "cpu"
+KEPT = Path(__file__).parents[2] / "results" / "cpu_int8"
 """Recorded rows beside the packages, in a checkout of the source."""
 
 
@@ -45,7 +45,7 @@ def add(commands: Subparsers) -> None:
         nargs="+",
         metavar="ROWS.jsonl",
         help="rows of `cascade-ewif bench`; several files are brought to one speed by their autoregressive rows "
-        "(default: those kept in results/cpu, with their calibration)",
+        "(default: those kept in results/cpu_int8, with their calibration)",
     )
     parser.add_argument(
         "--parameters",

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from numba.core import caching
 
-from realrun.network import int8_linear
+from realrun.network import int8_linear, int8_rows
 from realrun.network.int8_cache import Heads, IntegerCache
 from realrun.network.int8_linear import (
     Int8Embedding,
@@ -70,6 +71,11 @@ for width in {WIDTHS}:
     environment = os.environ | {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2"}  # FBGEMM's kernels of a processor without VNNI
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_loops_are_compiled_where_they_cannot_be_kept(monkeypatch):
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert int8_rows._compiled(lambda x: x + 1)(1) == 2
 
 
 def test_fewer_levels_are_the_same_layer_in_coarser_steps():

@@ -37,9 +37,14 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def _compiled(function: Function) -> Function:
     """A function as Numba compiles it when it is first called; the machine code is kept for later processes.
 
-    Sums may be taken in the order that the processor's vectors suggest, which depends on the width of a row alone.
+    It is not kept where neither the package's folder nor the user's cache can be written. Sums may be taken in the order
+    that the processor's vectors suggest, which depends on the width of a row alone.
     """
-    compiled: Any = numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function)
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
+    try:
+        compiled: Any = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep it in
+        compiled = numba.njit(**options)(function)
     return cast(Function, compiled)
 
 

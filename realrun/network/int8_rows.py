@@ -37,7 +37,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def _compiled(function: Function) -> Function:
     """A function as Numba compiles it when it is first called; the machine code is kept for later processes.
 
-    It is not kept where neither the package's folder nor the user's cache can be written. Sums may be taken in the order
+    It is not kept where neither the package's folder nor the user's cache can be written. Sums may be taken in an order
     that the processor's vectors suggest, which depends on the width of a row alone.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}

@@ -193,13 +193,17 @@ def test_layers_of_the_target_and_short_heads_are_quantised_too(folders):
 
 
 @needs_products
-def test_fingerprints_tell_int8_from_floating_point_and_one_number_of_levels_from_another(folders, monkeypatch):
+def test_fingerprints_tell_int8_from_floating_point_and_levels_and_smoothing_from_others(folders, monkeypatch):
     whole = {"t": folders(), "a": "skip:2"}
     cascade = spec(*whole.values())
     prints = [load_ensemble(cascade, dtype).fingerprints for dtype in (torch.float32, torch.bfloat16, torch.int8)]
     assert prints[0] == prints[1]
     assert all(prints[0][name] != prints[2][name] for name in whole)
     monkeypatch.setattr(transformers_models, "token_levels", lambda: 63)
+    assert all(load_ensemble(cascade, torch.int8).fingerprints[name] != prints[2][name] for name in whole)
+    monkeypatch.undo()
+    assert load_ensemble(cascade, torch.int8).fingerprints == prints[2]
+    monkeypatch.setattr(transformers_models, "BEHIND_NORMS", 0.5)
     assert all(load_ensemble(cascade, torch.int8).fingerprints[name] != prints[2][name] for name in whole)
     mag = spec(folders(), "maxgram")
     first, second = (load_ensemble(mag, dtype).fingerprints["a"] for dtype in (torch.float32, torch.int8))

@@ -191,3 +191,18 @@ def test_no_warning_of_torch_surfaces_whatever_the_filters():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read(Int8Model(network("qwen3")), SHORT[:3])
+
+
+def test_what_is_not_a_number_reaches_no_earlier_token_and_is_gone_after_a_rollback():
+    broken = network("llama")
+    bad = 25
+    with torch.no_grad():
+        broken.model.embed_tokens.weight[bad] = torch.inf
+    text = [token if token != bad else 3 for token in SHORT]
+    expected = read(Int8Model(broken), text)
+    model = Int8Model(broken)
+    model.prefill(text[:10])
+    together = model.logits([*text[:14], bad, text[15]], 6)
+    assert torch.equal(together[:4], expected[10:14])
+    assert bool(together[4:].isnan().any(-1).all())
+    assert torch.equal(model.logits(text[:18], 4), expected[14:18])

@@ -1,10 +1,15 @@
 """Products in 8-bit integers are exact where they are said to be: linear layers, and heads as wide as allowed."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from numba.core import caching
 
-from realrun.network import int8_linear
+from realrun.network import int8_linear, int8_rows
 from realrun.network.int8_cache import Heads, IntegerCache
 from realrun.network.int8_linear import (
     Int8Embedding,
@@ -51,6 +56,26 @@ def test_a_processor_that_clips_gets_fewer_levels_and_one_that_does_not_all(monk
     assert probe() == 127
     monkeypatch.setattr(Int8Linear, "__call__", lambda self, rows: 0.51 * rows @ torch.ones(rows.shape[1], 16))
     assert probe() == 63
+
+
+def test_products_without_vnni_are_not_clipped():
+    code = f"""
+import torch
+from realrun.network.int8_linear import Int8Linear, token_levels
+assert token_levels() == 63, token_levels()
+for width in {WIDTHS}:
+    for sign in (1.0, -1.0):
+        found = Int8Linear(torch.full((16, width), sign))(torch.ones(3, width))
+        torch.testing.assert_close(found, torch.full((3, 16), sign * width), rtol=1e-5, atol=0)
+"""
+    environment = os.environ | {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2"}  # FBGEMM's kernels of a processor without VNNI
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_loops_are_compiled_where_they_cannot_be_kept(monkeypatch):
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert int8_rows._compiled(lambda x: x + 1)(1) == 2
 
 
 def test_fewer_levels_are_the_same_layer_in_coarser_steps():

@@ -84,7 +84,9 @@ def test_the_page_shows_the_ladders_as_they_are():
         assert sum(line in lines[folder] for line in shown) >= 2 * rungs
 
 
-@pytest.mark.parametrize(("folder", "name"), [("cpu", "lossless_float32.jsonl"), ("cpu_int8", "lossless_int8.jsonl.gz")])
+@pytest.mark.parametrize(
+    ("folder", "name"), [("cpu", "lossless_float32.jsonl"), ("cpu_int8", "lossless_int8.jsonl.gz")]
+)
 def test_the_page_counts_the_texts_that_were_compared(folder, name):
     found = Counter(row["category"] for row in rows(name, folder))
     assert f"{found['identical']} of {found.total()} texts" in README.replace("\n", " ")

@@ -20,6 +20,7 @@ from transformers.utils import cached_file, logging
 
 from analysis.model import InputError, advise
 from realrun.loading import checkpoint, embedded, hub
+from realrun.loading.digests import sha256
 from realrun.loading.fingerprint import derived_fingerprint, weights_fingerprint
 from realrun.loading.formats import dtype_as_loaded, dtype_as_run
 from realrun.loading.gguf_file import GgufFile
@@ -31,8 +32,9 @@ from realrun.network.embedding import embedding_rows
 from realrun.network.encoder_decoder import CachedEncoderDecoder, start_token
 from realrun.network.int8_linear import token_levels
 from realrun.network.int8_model import Int8Model, why_not_int8
-from realrun.network.int8_smoothing import Smoothing
+from realrun.network.int8_smoothing import BEHIND_GATES, BEHIND_NORMS, Smoothing
 from realrun.network.limits import limits_of, switches
+from realrun.runs.prompts import shipped_prompts
 
 DTYPES = {
     "float32": torch.float32,
@@ -133,8 +135,11 @@ def fingerprint_of(source: Source) -> str:
 
 
 def fingerprint_as_run(fingerprint: str, in_int8: bool) -> str:
-    """Fingerprint of a model as it is run: in 8-bit integers it is another one."""
-    return derived_fingerprint(fingerprint, weights="int8", levels=token_levels()) if in_int8 else fingerprint
+    """Fingerprint of a model as it is run: in 8-bit integers it is another one, by levels and smoothing too."""
+    if not in_int8:
+        return fingerprint
+    smoothing = [BEHIND_NORMS, BEHIND_GATES, sha256(shipped_prompts())]  # what `Smoothing.of` makes its factors of
+    return derived_fingerprint(fingerprint, weights="int8", levels=token_levels(), smoothing=smoothing)
 
 
 def gguf_path(source: Source) -> Path | None:

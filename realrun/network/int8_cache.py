@@ -75,7 +75,7 @@ class LayerCache:
         scores = torch.bmm(queries, self.keys)
         scored(scores.numpy(), query_steps, self.steps, start, count, window)
         weights = scores.softmax(-1)
-        rounded(weights.numpy(), self.steps, self.tops, start, count)
+        rounded(weights.numpy(), self.steps, self.tops, start, count, window)
         merged(torch.bmm(weights, self.values).numpy(), self.tops, start, unit, peaks)
 
 

@@ -19,7 +19,6 @@ from realrun.network.int8_rows import Floats
 WEIGHT_LEVELS = 127
 """Weights are whole numbers in -127..127 times their channel's scale."""
 
-_ZERO = 128
 _SMALLEST = 1e-30
 
 
@@ -36,7 +35,8 @@ def token_levels() -> int:
     """Greatest whole number that stands for a token's greatest absolute entry: 127, or 63 on old processors.
 
     Without the VNNI instructions FBGEMM adds pairs of products in 16 bits, which 8-bit numbers can exceed: sums would
-    be clipped. One product with the greatest possible sum tells.
+    be clipped. One product with the greatest possible sum tells. Entries are shifted by one more than the greatest of
+    them to be positive, so with 63 a pair of products is 2 * 127 * 127 at most, which 16 bits hold.
     """
     width = 64
     extreme = Int8Linear(torch.full((16, width), 1.0), levels=127)
@@ -63,7 +63,8 @@ class Int8Linear:
             warnings.simplefilter("ignore")
             packable = torch._make_per_channel_quantized_tensor(whole, steps.flatten().double(), zeros, 0)
             self._packed = torch.ops.quantized.linear_prepack(packable, None)
-        self._step = 1 / (levels or token_levels())
+        most = levels or token_levels()
+        self._step, self._zero = 1 / most, most + 1
         self.bias: Floats = np.empty(0, np.float32) if bias is None else array_of(bias)
 
     def __call__(self, unit: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ class Int8Linear:
         Returns:
             Shape (tokens, out_features).
         """
-        result: Tensor = _product()(unit, self._step, _ZERO, self._packed)
+        result: Tensor = _product()(unit, self._step, self._zero, self._packed)
         return result
 
 

@@ -37,9 +37,14 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def _compiled(function: Function) -> Function:
     """A function as Numba compiles it when it is first called; the machine code is kept for later processes.
 
-    Sums may be taken in the order that the processor's vectors suggest, which depends on the width of a row alone.
+    It is not kept where neither the package's folder nor the user's cache can be written. Sums may be taken in an order
+    that the processor's vectors suggest, which depends on the width of a row alone.
     """
-    compiled: Any = numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function)
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
+    try:
+        compiled: Any = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep it in
+        compiled = numba.njit(**options)(function)
     return cast(Function, compiled)
 
 
@@ -157,8 +162,9 @@ def split(
             else:
                 out = states[place, h - asked]
                 steps[h - asked, place] = step
+            is_finite = np.isfinite(step)
             for j in range(width):
-                out[j] = np.rint(head[j] / step)
+                out[j] = np.rint(head[j] / step) if is_finite else np.float32(0)
             if h >= asked + keys:
                 top = step / np.float32(ONE)
                 before = tops[place - 1, h - asked - keys] if place else np.float32(0)
@@ -194,8 +200,11 @@ def scored(scores: Floats, query_steps: Floats, steps: Floats, start: int, count
 
 
 @_compiled
-def rounded(weights: Floats, steps: Floats, tops: Floats, start: int, count: int) -> None:
+def rounded(weights: Floats, steps: Floats, tops: Floats, start: int, count: int, window: int) -> None:
     """Take steps of values into probabilities and round them to whole numbers, whose sum is 2^15 at most.
+
+    What a token does not see keeps its probability of 0, whatever its step: a value that is not a number is held as 0
+    with such a step, and reaches those alone that see it.
 
     Args:
         weights: Probabilities, shape (key heads, groups * tokens, held); written over.
@@ -203,13 +212,15 @@ def rounded(weights: Floats, steps: Floats, tops: Floats, start: int, count: int
         tops: Shape (room, key heads).
         start: Position of the first token.
         count: Number of tokens.
+        window: As for `scored`.
     """
-    keys, held = len(weights), weights.shape[2]
+    keys = len(weights)
     for k in range(keys):
         by_value = steps[keys + k]
         for r in range(weights.shape[1]):
             row, inverse = weights[k, r], np.float32(1) / tops[start + r % count, k]
-            for j in range(held):
+            end = start + r % count + 1
+            for j in range(max(0, end - window) if window else 0, end):
                 row[j] = np.rint(row[j] * (by_value[j] * inverse))
 
 

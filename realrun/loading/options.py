@@ -6,8 +6,8 @@ A `load` is a name, or an object with `name` and options:
     ``revision``  text: branch, tag or commit of a hub id; of no other.
     ``dtype``     float32, bfloat16 or float16 of its weights (default: that of the run).
     ``weights``   int8: run it in 8-bit integers (`realrun.network.int8_model`: Llama, Mistral, Qwen2 and Qwen3 on a
-                  CPU); float: in its `dtype` (default: int8 in a run of that dtype, unless `dtype` is
-                  said; otherwise float).
+                  CPU; its weights in floating point stay in memory beside); float: in its `dtype`
+                  (default: int8 in a run of that dtype, unless `dtype` is said; otherwise float).
     ``gguf``      text: a GGUF file in the folder or repository, whose weights are dequantised; its tokenizer
                   is used where the folder has no other. Rotary scaling that it names is applied; a file that
                   says something else which changes the text and which transformers does not read is refused.

@@ -108,3 +108,38 @@ def test_the_page_shows_what_formats_change_as_the_rows_say_it():
         shown = [line for line in markdown(summarise(found), found[0]["reference"]).splitlines() if line[:1] == "|"]
         assert len(shown) >= 3
         assert set(shown) <= lines
+
+
+CLOCK = {
+    "ours, best cascade": "horizontal[copy 6, d2 2]",
+    "ours, Max-Gram alone": "maxgram",
+    "**llama.cpp, the strongest baseline**": "llama.cpp[2 threads, passive]",
+    "llama.cpp with its own n-gram drafts": "llama.cpp-ngram[simple 3, 2-grams, 2 threads, passive]",
+    "ours, speculative": "speculative",
+    "ours, autoregressive": "autoregressive",
+    "transformers, prompt lookup": "hf-prompt-lookup[6]",
+    "transformers, assisted": "hf-assisted[d2 20, threshold 0.4]",
+    "transformers, autoregressive": "hf-autoregressive",
+}
+
+
+def test_the_clock_is_that_of_the_bench_and_the_front_page_has_its_numbers():
+    bench = json.loads(read_text(RESULTS / "cpu_int8" / "bench.json.gz").splitlines()[-1])
+    shown = [
+        line.strip("| ").split(" | ")
+        for line in README.splitlines()
+        if line.startswith(tuple(f"| {k} |" for k in CLOCK))
+    ]
+    assert [cells[0] for cells in shown] == list(CLOCK)
+    for name, *_, decode, interval, whole in shown:
+        found = bench["methods"][CLOCK[name]]
+        low, high = found["decode_ci95"]
+        assert decode == f"{found['decode_tokens_per_second']:.0f}"
+        assert interval == f"{low:.0f} to {high:.0f}"
+        assert whole == f"{found['tokens_per_second']:.0f}"
+    assert bench["strongest"]["baseline"] == CLOCK["**llama.cpp, the strongest baseline**"]
+    ratio = bench["strongest"]["cascades"][CLOCK["ours, best cascade"]]
+    front = (ROOT / "README.md").read_text().replace("\n", " ")
+    assert f"{ratio['ratio']:.2f} times as fast as llama.cpp" in front
+    for name in ("ours, autoregressive", "ours, best cascade", "transformers, autoregressive"):
+        assert f" {bench['methods'][CLOCK[name]]['decode_tokens_per_second']:.0f}" in front
